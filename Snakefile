@@ -1,0 +1,49 @@
+# CRMnet, from public downloads to the paper's figures and tables.
+#
+#   snakemake --profile profiles/demo                 everything, simulated data, minutes
+#   snakemake --profile profiles/local figure2        one figure, and what it needs
+#
+# rules/data.smk       downloads or simulation -> shards
+# rules/train.smk      shards -> models
+# rules/evaluate.smk   models -> predictions and metrics
+# rules/figures.smk    -> figures and tables
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+include: "rules/figures.smk"
+
+
+localrules:
+    all,
+    figures,
+    models,
+    data,
+
+
+# Every figure and table.
+rule all:
+    default_target: True
+    input:
+        rules.figures.input,
+        rules.metrics.output,
+
+
+# The shards of every medium.
+rule data:
+    input:
+        expand(rules.shards.output.manifest, medium=MEDIA),
+
+
+# Every trained model.
+rule models:
+    input:
+        expand(rules.train.output.model, model=MODELS, stage=MEDIA),

@@ -1,0 +1,48 @@
+# What all rules share: the checked config, names, and how a rule says which modules it uses.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+PACKAGE = Path(workflow.basedir, "workflow", "scripts", "crmnet")
+sys.path.insert(0, str(PACKAGE.parent))
+
+from crmnet import configuration
+
+try:
+    checked = configuration.checked(config)
+except configuration.ConfigError as error:
+    raise WorkflowError(str(error)) from None
+config.clear()
+config.update(checked)
+
+OUT = config["outdir"]
+LOGS = f"{OUT}/logs"
+BENCHMARKS = f"{OUT}/benchmarks"
+MEDIA = list(config["media"])
+MODELS = list(config["models"])
+PRETRAINED = configuration.PRETRAINED
+
+
+wildcard_constraints:
+    medium="|".join(MEDIA),
+    model="|".join(MODELS),
+    stage="|".join([PRETRAINED, *MEDIA]),
+
+
+def lib(*modules):
+    """The package's modules that a script imports, as inputs: Snakemake does not see an edited
+    import."""
+    return [str(PACKAGE / f"{module}.py") for module in modules]
+
+
+def train_tables(medium):
+    return config["media"][medium]["train"]
+
+
+def test_tables(medium):
+    return config["media"][medium]["test"]
+
+
+def paths(tables):
+    return [table["path"] for table in tables]

@@ -1,0 +1,151 @@
+# Predictions, metrics and manifests -> figures and tables. Each reads tidy tables and draws; beside
+# each PDF lie the numbers in it.
+
+TRAININGS = [
+    f"{model}/{stage}"
+    for model in MODELS
+    for stage in ([PRETRAINED] if pretrains(model) else []) + MEDIA
+]
+
+
+rule figures:
+    input:
+        f"{OUT}/figure1.pdf",
+        expand(f"{OUT}/{{figure}}.pdf", figure=config["figures"]),
+        f"{OUT}/tableS1.md",
+        f"{OUT}/training_curves.pdf",
+
+
+# The architecture, drawn from the model object itself.
+rule figure1:
+    input:
+        lib=lib("sequences", "devices", "layers", "model", "architecture", "plotting"),
+    output:
+        pdf=report(
+            f"{OUT}/figure1.pdf",
+            caption="../workflow/report/figure1.rst",
+            category="Model",
+        ),
+        tsv=f"{OUT}/figure1.tsv",
+    params:
+        model=config["model"],
+        length=config["construct"]["length"],
+        backend=config["training"]["backend"],
+    log:
+        f"{LOGS}/figure1.log",
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    conda:
+        "../envs/train-cpu.yaml"
+    script:
+        "../workflow/scripts/figure1.py"
+
+
+# Measured against predicted expression on the test sets of one medium.
+rule figure2:
+    input:
+        predictions=lambda wildcards: scatter_input(rules.predict, "figure2"),
+        metrics=lambda wildcards: scatter_input(rules.evaluate, "figure2"),
+        lib=lib("plotting"),
+    output:
+        pdf=report(
+            f"{OUT}/figure2.pdf",
+            caption="../workflow/report/figure2.rst",
+            category="Performance",
+        ),
+        tsv=f"{OUT}/figure2.tsv",
+    params:
+        panels=lambda wildcards: config["figures"]["figure2"]["panels"],
+        title=lambda wildcards: medium_label("figure2"),
+    log:
+        f"{LOGS}/figure2.log",
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../workflow/scripts/figure2.py"
+
+
+use rule figure2 as figureS1 with:
+    input:
+        predictions=lambda wildcards: scatter_input(rules.predict, "figureS1"),
+        metrics=lambda wildcards: scatter_input(rules.evaluate, "figureS1"),
+        lib=lib("plotting"),
+    output:
+        pdf=report(
+            f"{OUT}/figureS1.pdf",
+            caption="../workflow/report/figureS1.rst",
+            category="Performance",
+        ),
+        tsv=f"{OUT}/figureS1.tsv",
+    params:
+        panels=lambda wildcards: config["figures"]["figureS1"]["panels"],
+        title=lambda wildcards: medium_label("figureS1"),
+    log:
+        f"{LOGS}/figureS1.log",
+
+
+def scatter_input(rule, figure):
+    drawn = config["figures"][figure]
+    return rule.output[0].format(model=drawn["model"], medium=drawn["medium"])
+
+
+def medium_label(figure):
+    medium = config["figures"][figure]["medium"]
+    return config["media"][medium].get("label", medium)
+
+
+# Loss and validation R2 of every training, epoch by epoch.
+rule training_curves:
+    input:
+        histories=[f"{OUT}/models/{training}.history.tsv" for training in TRAININGS],
+        lib=lib("plotting"),
+    output:
+        pdf=report(
+            f"{OUT}/training_curves.pdf",
+            caption="../workflow/report/training_curves.rst",
+            category="Model",
+        ),
+        tsv=f"{OUT}/training_curves.tsv",
+    params:
+        names=TRAININGS,
+    log:
+        f"{LOGS}/training_curves.log",
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../workflow/scripts/training_curves.py"
+
+
+# Sizes of all data sets, with the paper's beside ours.
+rule tableS1:
+    input:
+        manifests=expand(rules.shards.output.manifest, medium=MEDIA),
+        test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
+        paper=workflow.source_path("../config/paper.yaml"),
+        lib=lib("sequences", "delimited", "tables"),
+    output:
+        tsv=f"{OUT}/tableS1.tsv",
+        md=report(
+            f"{OUT}/tableS1.md",
+            caption="../workflow/report/tableS1.rst",
+            category="Data",
+        ),
+    params:
+        test={medium: test_tables(medium) for medium in MEDIA},
+        length=config["construct"]["length"],
+    log:
+        f"{LOGS}/tableS1.log",
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../workflow/scripts/tableS1.py"

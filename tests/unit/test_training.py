@@ -1,0 +1,396 @@
+"""The schedule, early stop and resume of training, with a small model whose dropout is on."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from crmnet import training
+from crmnet.layers import OneHot, SelfAttention
+from crmnet.training import Recipe, compile_model, learning_rate, predict, train
+
+PAPER = Recipe(
+    epochs=50,
+    batch_size=1024,
+    warmup_epochs=10,
+    start_rate=1e-4,
+    peak_rate=1e-3,
+    final_rate=1e-4,
+    patience=10,
+    steps_per_execution=50,
+    seed=1,
+)
+RECIPE = replace(PAPER, epochs=4, batch_size=8, warmup_epochs=1, patience=4, steps_per_execution=2)
+LENGTH, STEPS = 12, 5
+TIMINGS = ["sequences_per_second", "seconds"]
+
+
+def sequences(seed, n):
+    """Tokens, and an expression that grows with the number of A."""
+    tokens = np.random.default_rng(seed).integers(0, 5, (n, LENGTH)).astype(np.uint8)
+    return tokens, (tokens == 0).sum(axis=1).astype(np.float32)
+
+
+VALIDATION = sequences(0, 30)
+
+
+def batches(epoch):
+    for step in range(STEPS):
+        yield sequences([1, epoch, step], RECIPE.batch_size)
+
+
+def compiled(seed):
+    keras.utils.set_random_seed(seed)
+    tokens = keras.Input((LENGTH,), dtype="uint8")
+    x = layers.Conv1D(8, 3, activation="relu")(OneHot()(tokens))
+    x = layers.Dropout(0.3)(layers.BatchNormalization()(x))
+    x = layers.Dropout(0.3)(SelfAttention(2, 4)(x))
+    model = keras.Model(tokens, layers.Dense(1)(layers.Flatten()(x)))
+    compile_model(model, RECIPE, "cpu")
+    return model
+
+
+def run(model, checkpoint, recipe=RECIPE, epoch_batches=batches, belongs_to="this", **changes):
+    arguments = {"validation": VALIDATION, "devices": 1} | changes
+    return train(
+        model,
+        recipe,
+        epoch_batches,
+        STEPS,
+        checkpoint=checkpoint,
+        belongs_to=belongs_to,
+        **arguments,
+    )
+
+
+class Kill(Exception):
+    pass
+
+
+def stopping_at(epoch):
+    def until(number):
+        if number == epoch:
+            raise Kill
+        return batches(number)
+
+    return until
+
+
+def equal(ours, theirs):
+    return all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """History and weights of a training from start to end."""
+    model = compiled(seed=1)
+    history = run(model, tmp_path_factory.mktemp("undisturbed") / "checkpoint.npz")
+    return history, model.get_weights()
+
+
+@pytest.fixture(scope="module")
+def reused():
+    return compiled(seed=2)
+
+
+@pytest.fixture
+def model(reused):
+    """A compiled model, as new: compiling takes longer than training."""
+    keras.utils.set_random_seed(2)
+    reused.set_weights(keras.models.clone_model(reused).get_weights())
+    for variable in reused.optimizer.variables:
+        variable.assign(np.zeros(variable.shape))
+    return reused
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    return tmp_path / "checkpoints" / "model.npz"
+
+
+@pytest.mark.parametrize(
+    ("epoch", "rate"),
+    [(0, 8e-4), (5, 4.4e-3), (10, 8e-3), (20, 6.945584e-3), (30, 4.4e-3), (50, 8e-4)],
+)
+def test_learning_rate_of_the_paper_on_eight_devices(epoch, rate):
+    # Epoch 20 is a quarter of the cosine: 8 (1e-4 + 9e-4 (1 + cos 45 deg) / 2).
+    assert learning_rate(PAPER, epoch, 8) == pytest.approx(rate)
+
+
+def test_learning_rate_rises_to_its_peak_and_falls_from_there():
+    rates = [learning_rate(PAPER, epoch, 1) for epoch in range(51)]
+    assert (np.diff(rates[:11]) > 0).all()
+    assert (np.diff(rates[10:]) < 0).all()
+
+
+def test_learning_rate_of_the_released_code_stays_at_its_peak():
+    released = replace(PAPER, final_rate=PAPER.peak_rate)
+    assert [learning_rate(released, epoch, 2) for epoch in (10, 25, 49)] == pytest.approx(
+        [2e-3] * 3
+    )
+
+
+def test_training_learns_and_reports(undisturbed):
+    history, _ = undisturbed
+    assert list(history["epoch"]) == [1, 2, 3, 4]
+    rates = [learning_rate(RECIPE, epoch, 1) for epoch in range(4)]
+    assert list(history["learning_rate"]) == rates
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    # The three metrics are of the same predictions.
+    tokens, expression = VALIDATION
+    explained = 1 - history["validation_rmse"] ** 2 / expression.var()
+    np.testing.assert_allclose(history["validation_r2"], explained, rtol=1e-5)
+
+
+def test_training_learns_the_rate_times_the_devices(model, checkpoint):
+    history = run(model, checkpoint, replace(RECIPE, epochs=2), devices=4)
+    assert history["learning_rate"][1] == 4 * learning_rate(RECIPE, 1, 1)
+    assert float(model.optimizer.learning_rate) == pytest.approx(history["learning_rate"][1])
+
+
+def test_dropout_depends_on_seed_and_epoch_alone(model):
+    tokens, _ = VALIDATION
+
+    def outputs(seed, epoch):
+        training._seed_dropout(model, seed, epoch)
+        return keras.ops.convert_to_numpy(model(tokens, training=True))
+
+    first = outputs(1, 0)
+    assert not np.array_equal(first, outputs(1, 1))
+    assert not np.array_equal(first, outputs(2, 0))
+    assert np.array_equal(first, outputs(1, 0))
+    states = [
+        tuple(keras.ops.convert_to_numpy(layer.seed_generator.state))
+        for layer in model.layers
+        if isinstance(layer, layers.Dropout)
+    ]
+    assert len(set(states)) == 2
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_an_interrupted_training_ends_as_an_undisturbed_one(undisturbed, checkpoint, epoch, capsys):
+    history, weights = undisturbed
+    with pytest.raises(Kill):
+        run(compiled(seed=1), checkpoint, epoch_batches=stopping_at(epoch))
+    other = compiled(seed=5)
+    assert not equal(other.get_weights(), weights)
+    resumed = run(other, checkpoint)
+    assert f"going on after epoch {epoch}" in capsys.readouterr().err
+    assert equal(other.get_weights(), weights)
+    assert resumed.drop(columns=TIMINGS).equals(history.drop(columns=TIMINGS))
+
+
+def test_a_finished_training_is_not_repeated(model, checkpoint):
+    run(model, checkpoint)
+    weights = model.get_weights()
+    model.set_weights([np.ones_like(weight) for weight in weights])
+    run(model, checkpoint, epoch_batches=stopping_at(0))
+    assert equal(model.get_weights(), weights)
+
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+import test_training as t
+
+def hanging(epoch):
+    for step, batch in enumerate(t.batches(epoch)):
+        if epoch == 2 and step == 3:
+            print("hangs", flush=True)
+            time.sleep(600)
+        yield batch
+
+hang, seed, checkpoint, weights = sys.argv[1:]
+model = t.compiled(int(seed))
+t.run(model, Path(checkpoint), epoch_batches=hanging if hang == "hang" else t.batches)
+t.np.savez(weights, *model.get_weights())
+"""
+
+
+def test_a_killed_training_ends_as_an_undisturbed_one(undisturbed, checkpoint, tmp_path):
+    script, weights = tmp_path / "script.py", tmp_path / "weights.npz"
+    script.write_text(SCRIPT)
+    paths = [str(Path(__file__).parent), *sys.path]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+    def start(hang, seed):
+        return subprocess.Popen(
+            [sys.executable, script, hang, str(seed), checkpoint, weights],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    with start("hang", 1) as process:
+        assert process.stdout.readline() == "hangs\n"  # in the third epoch
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not weights.exists()
+    with start("on", 5) as process:
+        pass
+    assert process.returncode == 0
+    with np.load(weights) as saved:
+        assert equal(list(saved.values()), undisturbed[1])
+
+
+def test_the_checkpoint_is_plain_arrays_and_json(model, checkpoint):
+    with pytest.raises(Kill):
+        run(model, checkpoint, epoch_batches=stopping_at(1))
+    assert [path.name for path in checkpoint.parent.iterdir()] == [checkpoint.name]
+    with zipfile.ZipFile(checkpoint) as archive:
+        for name in archive.namelist():
+            # Refuses a member that holds pickled objects.
+            np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+    with np.load(checkpoint) as saved:
+        about = json.loads(str(saved["about"]))
+    assert set(about) == {"belongs_to", "best", "history"}
+    assert len(about["history"]) == 1
+
+
+def wide(text):
+    """Text as numpy stores it."""
+    return text.encode("utf-32-le")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda whole: whole, "of another config or other data"),
+        (lambda whole: whole[: len(whole) // 2], "cannot be used"),
+        (lambda whole: whole[:-1000] + bytes(1000), "cannot be used"),
+        (lambda whole: whole.replace(wide("loss"), wide("lass"), 1), "cannot be used"),
+        (lambda whole: b"garbage", "cannot be used"),
+        (lambda whole: b"", "cannot be used"),
+    ],
+    ids=["other fingerprint", "truncated", "no directory", "corrupt", "garbage", "empty"],
+)
+def test_a_checkpoint_that_cannot_be_used_is_set_aside(model, checkpoint, damage, message, capsys):
+    with pytest.raises(Kill):
+        run(model, checkpoint, epoch_batches=stopping_at(1), belongs_to="another")
+    checkpoint.write_bytes(damage(checkpoint.read_bytes()))
+    started = []
+
+    def noting(epoch):
+        started.append(epoch)
+        return batches(epoch)
+
+    belongs_to = "this" if "another" in message else "another"
+    history = run(
+        model, checkpoint, replace(RECIPE, epochs=1), epoch_batches=noting, belongs_to=belongs_to
+    )
+    error = capsys.readouterr().err
+    assert f"{checkpoint}: " in error and message in error and "starting anew" in error
+    assert started == [0]
+    assert len(history) == 1
+
+
+def scripted(monkeypatch, model, scores):
+    """Validation R2 by script; gives the weights that had each score, as they come."""
+    weights = []
+
+    def score(measured, predicted):
+        weights.append(model.get_weights())
+        return scores[len(weights) - 1]
+
+    monkeypatch.setattr(training, "r_squared", score)
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("scores", "epochs", "best"),
+    [
+        ([0.1, 0.5, 0.4, 0.3, 0.9], 4, 1),
+        ([0.5, 0.4, 0.6, 0.5, 0.5, 0.9], 5, 2),
+        ([0.5, 0.5, 0.5, 0.9], 3, 0),
+        ([-3.0, -4.0, -5.0, 0.9], 3, 0),
+        ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 6, 5),
+    ],
+)
+def test_early_stop_keeps_the_weights_of_the_best_epoch(
+    model, checkpoint, monkeypatch, scores, epochs, best
+):
+    weights = scripted(monkeypatch, model, scores)
+    history = run(model, checkpoint, replace(RECIPE, epochs=6, patience=2))
+    assert list(history["validation_r2"]) == scores[:epochs]
+    assert equal(model.get_weights(), weights[best])
+    assert epochs == best + 1 or not equal(weights[best], weights[-1])
+
+
+def test_patience_and_best_weights_last_over_an_interruption(model, checkpoint, monkeypatch):
+    recipe = replace(RECIPE, epochs=6, patience=2)
+    weights = scripted(monkeypatch, model, [0.1, 0.5, 0.4, 0.3, 0.9])
+    with pytest.raises(Kill):
+        run(model, checkpoint, recipe, epoch_batches=stopping_at(3))
+    model.set_weights([np.ones_like(weight) for weight in weights[0]])
+    history = run(model, checkpoint, recipe)
+    assert list(history["validation_r2"]) == [0.1, 0.5, 0.4, 0.3]
+    assert equal(model.get_weights(), weights[1])
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 16, 17])
+def test_predict_gives_each_row_the_model_s_output(model, n):
+    tokens, _ = sequences(7, n)
+    predicted = predict(model, tokens, batch=16)
+    assert predicted.shape == (n,)
+    if n:
+        expected = keras.ops.convert_to_numpy(model(tokens, training=False))[:, 0]
+        np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_loss_that_is_not_finite_stops_training(model, checkpoint):
+    def poisoned(epoch):
+        for tokens, expression in batches(epoch):
+            yield tokens, expression * (np.nan if epoch == 1 else 1)
+
+    with pytest.raises(FloatingPointError, match="the loss is nan after epoch 2.*peak_rate"):
+        run(model, checkpoint, epoch_batches=poisoned)
+
+
+def test_a_prediction_that_is_not_finite_stops_training(model, checkpoint, monkeypatch):
+    monkeypatch.setattr(training, "predict", lambda model, tokens: np.full(len(tokens), np.inf))
+    with pytest.raises(FloatingPointError, match="a prediction is not finite"):
+        run(model, checkpoint)
+
+
+@pytest.mark.parametrize("expression", [[], [3.0], [3.0, 3.0, 3.0]])
+def test_a_validation_set_without_variance_is_refused(model, checkpoint, expression):
+    tokens, _ = sequences(0, len(expression))
+    with pytest.raises(ValueError, match="validation_fraction"):
+        run(model, checkpoint, validation=(tokens, np.array(expression, np.float32)))
+
+
+def test_fingerprint_tells_configs_and_data_apart():
+    one = training.fingerprint({"epochs": 5, "seed": 1}, ["shards"])
+    assert one == training.fingerprint({"seed": 1, "epochs": 5}, ["shards"])
+    assert one != training.fingerprint({"seed": 2, "epochs": 5}, ["shards"])
+    assert one != training.fingerprint({"seed": 1, "epochs": 5}, ["other"])
+
+
+def test_recipe_takes_its_keys_of_the_config_and_changes():
+    config = training.as_json(PAPER) | {"device": "auto", "seed": 5}
+    assert training.recipe_of(config, seed=1) == PAPER
+    assert training.recipe_of(config, epochs=3) == replace(PAPER, seed=5, epochs=3)
+
+
+def test_progress_is_told_while_an_epoch_lasts(monkeypatch, capsys):
+    clock = iter([100.0, 110.0, 125.0, 130.0])
+    monkeypatch.setattr(time, "time", lambda: next(clock))
+    progress = training._Progress(epoch=2, epochs=9, steps=30, batch=64)
+    for batch in (4, 9, 14):
+        progress.on_train_batch_end(batch)
+    # Ten steps in 25 s, twenty to go: said once, for the next line comes 20 s later.
+    assert (
+        capsys.readouterr().err
+        == "epoch 3/9: step 10/30, 26 sequences/s, 50 s of this epoch left\n"
+    )

@@ -1,0 +1,1 @@
+"""CRMnet: from measured sequences to models, predictions and figures."""

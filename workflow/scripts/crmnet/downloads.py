@@ -1,0 +1,408 @@
+"""Downloads that resume, retry and verify a file before it gets its name. Standard library only.
+
+urllib, not requests: it does all that is needed, needs nothing in any environment, and trusts the
+certificates of the system, which is where a site with its own proxy puts them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import itertools
+import json
+import os
+import random
+import re
+import shutil
+import ssl
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+from urllib.parse import quote, unquote, urlsplit
+
+ZENODO = "https://zenodo.org"
+PROGRESS_SECONDS = 10.0
+CHUNK = 256 * 1024
+LONGEST_BACKOFF = 60.0
+LONGEST_RETRY_AFTER = 600.0
+
+_CHECKSUM = re.compile(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", re.IGNORECASE)
+_BY_HAND = "put the file in a folder and set `mirror:` to that folder in the config"
+_NETWORK = f"check the network and run again (it resumes), or {_BY_HAND}"
+
+T = TypeVar("T")
+
+
+class DownloadError(Exception):
+    """A download that failed for good: one sentence with the URL, what happened and what to do."""
+
+
+class _Retry(Exception):
+    """A failure that another attempt may mend, `wait` seconds or more from now."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+def file_name(url: str) -> str:
+    """The name of the file that a URL points at, without its query and percent-decoded.
+
+    Raises:
+        DownloadError: the URL names no file.
+    """
+    try:
+        name = PurePosixPath(unquote(urlsplit(url).path)).name
+    except ValueError:
+        name = ""
+    if not name:
+        raise DownloadError(f"{url}: names no file; correct the URL in the config")
+    return name
+
+
+def fetch(
+    url: str,
+    destination: str | Path,
+    checksum: str | None = None,
+    mirror: str | Path | None = None,
+    attempts: int = 6,
+    *,
+    timeout: float = 60.0,
+    sleep: Callable[[float], object] = time.sleep,
+) -> None:
+    """Puts the file at an HTTP(S) URL at `destination`, which exists only complete and verified.
+
+    Until then the file is `<destination>.part`, with `<destination>.part.json` beside it; a later
+    call goes on from there, whatever ended the one before.
+
+    Args:
+        checksum: `md5:...` or `sha256:...`; without one, a file on Zenodo is compared with Zenodo's
+            own md5. The size is compared wherever the server tells it.
+        mirror: a folder to take the file from, by its name, instead of the network.
+        attempts: failures in a row, without a new byte between them, that end the download.
+        timeout: seconds without an answer or a byte after which an attempt has failed.
+        sleep: waits that many seconds between attempts.
+
+    Raises:
+        DownloadError: whatever went wrong.
+    """
+    destination = Path(destination)
+    part = destination.with_name(destination.name + ".part")
+    name = file_name(url)
+    if checksum and not _CHECKSUM.fullmatch(checksum):
+        raise DownloadError(
+            f"{url}: its checksum {checksum!r} is neither md5: and 32 hexadecimal digits nor "
+            "sha256: and 64; correct it in the config"
+        )
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if mirror:
+            source = Path(mirror) / name
+            _copy(source, part, url)
+            origin = f"{source} (mirror of {url})"
+            mend = "replace that file, or correct the checksum in the config"
+        else:
+            if not url.lower().startswith(("http://", "https://")):
+                raise DownloadError(f"{url}: not an http or https URL; correct it in the config")
+            checksum = checksum or _zenodo_checksum(url, attempts, timeout, sleep)
+            _retrying(
+                lambda: _transfer(url, part, bool(checksum), timeout),
+                url,
+                attempts,
+                sleep,
+                reached=lambda: _size(part),
+            )
+            origin = url
+            mend = (
+                "run again to download it afresh; if that does not help, the file has changed at "
+                "its source: correct the checksum in the config"
+            )
+        if checksum:
+            _verify(part, checksum, origin, mend)
+        _log(f"{name}: {_size(part):,} bytes, {checksum or 'no checksum known'}, from {origin}")
+        os.replace(part, destination)
+        _state(part).unlink(missing_ok=True)
+    except OSError as error:
+        raise DownloadError(
+            f"{url}: cannot be stored as {destination} ({error}); check the folder, its "
+            "permissions and the free space"
+        ) from error
+
+
+def _copy(source: Path, part: Path, url: str) -> None:
+    if not source.is_file():
+        raise DownloadError(
+            f"{url}: the mirror {source.parent} has no file {source.name}; put it there, or take "
+            "`mirror:` out of the config to download it"
+        )
+    _discard(part)
+    shutil.copyfile(source, part)
+
+
+def _verify(part: Path, checksum: str, origin: str, mend: str) -> None:
+    algorithm, expected = checksum.lower().split(":")
+    with part.open("rb") as file:
+        # md5 guards against accidents here, so that it may be used where FIPS rules forbid it.
+        digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    if digest.hexdigest() != expected:
+        _discard(part)
+        raise DownloadError(
+            f"{origin}: wrong checksum, expected {algorithm}:{expected}, found "
+            f"{algorithm}:{digest.hexdigest()}; {mend}"
+        )
+
+
+def _zenodo_checksum(
+    url: str, attempts: int, timeout: float, sleep: Callable[[float], object]
+) -> str | None:
+    """Zenodo's md5 of a file in one of its records; None for a file that is elsewhere."""
+    record = re.match(re.escape(ZENODO) + r"/records?/(\d+)/files/", url)
+    if not record:
+        return None
+    api = f"{ZENODO}/api/records/{record[1]}"
+    body = _retrying(lambda: _read(api, timeout), api, attempts, sleep)
+    try:
+        checksums = {file["key"]: file["checksum"] for file in json.loads(body)["files"]}
+        checksum = checksums.get(file_name(url))
+        if checksum is not None and not _CHECKSUM.fullmatch(checksum):
+            raise ValueError(checksum)
+    except (ValueError, KeyError, TypeError) as error:
+        raise DownloadError(
+            f"{api}: not the record of Zenodo that was expected ({error!r}); declare the checksum "
+            f"of {url} in the config"
+        ) from error
+    if checksum is None:
+        raise DownloadError(
+            f"{url}: record {record[1]} of Zenodo has no file {file_name(url)}, it has "
+            f"{', '.join(sorted(checksums)) or 'none'}; correct the URL in the config"
+        )
+    return checksum
+
+
+def _retrying(
+    step: Callable[[], T],
+    url: str,
+    attempts: int,
+    sleep: Callable[[float], object],
+    reached: Callable[[], int] = lambda: 0,
+) -> T:
+    """The result of `step`, tried until it fails `attempts` times without getting further."""
+    failures, furthest = 0, reached()
+    while True:
+        try:
+            return step()
+        except _Retry as error:
+            here = reached()
+            failures = 1 if here > furthest else failures + 1
+            furthest = max(here, furthest)
+            if failures >= attempts:
+                raise DownloadError(
+                    f"{url}: {error}, after {failures} attempts; {_NETWORK}"
+                ) from error
+            backoff = min(2.0**failures, LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
+            wait = max(backoff, min(error.wait, LONGEST_RETRY_AFTER))
+            _log(f"{url}: {error}; attempt {failures + 1} of {attempts} in {wait:.0f} s")
+        sleep(wait)
+
+
+def _open(url: str, headers: dict[str, str], timeout: float) -> http.client.HTTPResponse:
+    """The answer to a GET: status 200, 206 or 416."""
+    headers = {"User-Agent": "crmnet", "Accept-Encoding": "identity", **headers}
+    try:
+        request = urllib.request.Request(quote(url, safe="!#$%&'()*+,/:;=?@[]~"), headers=headers)
+        response = urllib.request.urlopen(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:
+            return error
+        error.close()
+        answer = f"the server answered {error.code} {error.reason}"
+        if error.code in (408, 429) or error.code >= 500:
+            raise _Retry(answer, _retry_after(error.headers)) from error
+        raise DownloadError(
+            f"{url}: {answer}; check the URL in the config in a browser, or {_BY_HAND}"
+        ) from error
+    except (ValueError, http.client.InvalidURL) as error:
+        raise DownloadError(
+            f"{url}: not a usable URL ({error}); correct it in the config"
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
+            raise DownloadError(
+                f"{url}: the server's certificate is not trusted ({_reason(error)}); set "
+                f"SSL_CERT_FILE to your site's certificates (or those of certifi), or {_BY_HAND}"
+            ) from error
+        raise _Retry(_reason(error)) from error
+    if response.status not in (200, 206):
+        response.close()
+        raise DownloadError(
+            f"{url}: the server answered {response.status} {response.reason}, without the file; "
+            f"check the URL in the config in a browser, or {_BY_HAND}"
+        )
+    return response
+
+
+def _retry_after(headers: Message) -> float:
+    value = headers.get("Retry-After", "").strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        return parsedate_to_datetime(value).timestamp() - time.time()
+    except ValueError:
+        return 0.0
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "reason", error)) or type(error).__name__
+
+
+def _read(url: str, timeout: float) -> bytes:
+    with _open(url, {}, timeout) as response:
+        return b"".join(_chunks(response))
+
+
+def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body; only the network's errors, not those of a disk, become another attempt."""
+    while True:
+        try:
+            chunk = response.read(CHUNK)
+        except (OSError, http.client.HTTPException) as error:
+            raise _Retry(_reason(error)) from error
+        if not chunk:
+            return
+        yield chunk
+
+
+def _transfer(url: str, part: Path, checked: bool, timeout: float) -> None:
+    """Downloads what `part` lacks; `checked` says that a checksum will be compared afterwards."""
+    offset, validator = _resumable(part, url)
+    headers = {}
+    if offset and (checked or validator):
+        headers["Range"] = f"bytes={offset}-"
+        # A server that builds its ETag elsewhere than its bytes may answer every If-Range with the
+        # whole file, so it is left out where the checksum would show a mixture of two versions.
+        if not checked:
+            headers["If-Range"] = validator
+    with _open(url, headers, timeout) as response:
+        extent = _extent(response, offset, validator)
+        if extent is None:
+            _discard(part)
+            raise _Retry("what was downloaded so far does not fit the file that is there now")
+        if response.status == 416:
+            return
+        start, total = extent
+        chunks = _chunks(response)
+        head = next(chunks, b"")
+        # Before the file is opened: such an answer must not wipe what is there already.
+        _refuse_other_content(url, response.headers, b"" if start else head)
+        progress = _Progress(file_name(url), start, total)
+        done = start
+        with part.open("ab" if start else "wb") as file:
+            if not start:
+                state = {"url": url, "validator": _validator(response.headers)}
+                _state(part).write_text(json.dumps(state))
+            for chunk in itertools.chain([head], chunks):
+                file.write(chunk)
+                done += len(chunk)
+                progress(done)
+    if total is not None and done != total:
+        raise _Retry(f"the connection was cut at {done:,} of {total:,} bytes")
+
+
+def _extent(
+    response: http.client.HTTPResponse, offset: int, validator: str | None
+) -> tuple[int, int | None] | None:
+    """Where the body starts in the file, and the file's size where that is known.
+
+    None for an answer that does not go on from `offset` in the same version of the file.
+    """
+    content_range = response.headers.get("Content-Range", "")
+    if response.status == 200:
+        return 0, response.length
+    if response.status == 416:
+        # Nothing follows the last byte: killed after it came, before the file got its name.
+        return (offset, offset) if content_range == f"bytes */{offset}" else None
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", content_range)
+    if not match or int(match[1]) != offset:
+        return None
+    if offset and _validator(response.headers) not in (None, validator):
+        return None
+    return offset, int(match[2])
+
+
+def _refuse_other_content(url: str, headers: Message, head: bytes) -> None:
+    page = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if headers.get_content_type() == "text/html" or page.startswith((b"<!doctype html", b"<html")):
+        raise DownloadError(
+            f"{url}: the server sent an HTML page (an error or a login, perhaps) where a data file "
+            f"was expected; open the URL in a browser, or {_BY_HAND}"
+        )
+    # Servers wrongly declare the compression of a .gz file itself; elsewhere it would stay in.
+    encoding = headers.get("Content-Encoding", "identity").lower()
+    if encoding != "identity" and not file_name(url).endswith(".gz"):
+        raise DownloadError(
+            f"{url}: the server sent it compressed ({encoding}) though asked not to; {_BY_HAND}"
+        )
+
+
+def _validator(headers: Message) -> str | None:
+    """What identifies a version of the file byte for byte: a strong ETag, or else its date."""
+    etag = headers.get("ETag", "")
+    return etag if etag.startswith('"') else headers.get("Last-Modified")
+
+
+def _state(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _resumable(part: Path, url: str) -> tuple[int, str | None]:
+    """Bytes of this URL's file in `part`, and the validator of their version."""
+    try:
+        state = json.loads(_state(part).read_text())
+        if state["url"] == url:
+            return _size(part), state["validator"]
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        pass
+    return 0, None
+
+
+def _discard(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _state(part).unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+class _Progress:
+    """Prints, every PROGRESS_SECONDS at most, how far a download is and how fast."""
+
+    def __init__(self, name: str, start: int, total: int | None) -> None:
+        self.name, self.start, self.total = name, start, total
+        self.began = self.printed = time.monotonic()
+
+    def __call__(self, done: int) -> None:
+        now = time.monotonic()
+        if now - self.printed < PROGRESS_SECONDS:
+            return
+        self.printed = now
+        rate = max(done - self.start, 1) / max(now - self.began, 1e-9)
+        speed = f"{rate / 1e6:.1f} MB/s"
+        if self.total:
+            left = (self.total - done) / rate
+            _log(
+                f"{self.name}: {done / self.total:.1%} of {self.total / 1e6:,.0f} MB, {speed}, "
+                f"{left // 60:.0f} min {left % 60:.0f} s left"
+            )
+        else:
+            _log(f"{self.name}: {done / 1e6:,.0f} MB, {speed}")
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,161 @@
+"""CRMnet's layers, written against keras.ops, so that they run on TensorFlow and on JAX."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from crmnet.sequences import ALPHABET
+
+register = keras.saving.register_keras_serializable("crmnet")
+
+
+@register
+class OneHot(layers.Layer):
+    """Tokens (batch, length), A C G T N = 0..4, to one-hot (batch, length, 5).
+
+    One-hot on the device: the host ships one byte a base instead of 20.
+
+    Args:
+        order: the letters in the order of the channels.
+    """
+
+    def __init__(self, order: str = ALPHABET, **kwargs):
+        super().__init__(**kwargs)
+        self.order = order
+        self.channels = np.argsort([ALPHABET.index(letter) for letter in order])
+
+    def call(self, tokens):
+        rows = np.eye(len(self.order), dtype="float32")[self.channels]
+        return ops.take(
+            ops.convert_to_tensor(rows, self.compute_dtype), ops.cast(tokens, "int32"), axis=0
+        )
+
+    def compute_output_spec(self, tokens):
+        return keras.KerasTensor((*tokens.shape, len(self.order)), self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "order": self.order}
+
+
+@register
+class SqueezeExcitation(layers.Layer):
+    """Squeeze-and-excitation (Hu et al. 2018): each channel of (batch, length, channels) times a
+    weight in 0..1, worked out from that channel's maximum (the paper's text) or mean (its code).
+
+    Args:
+        ratio: channels over hidden units of the excitation.
+        pooling: "max" or "average", the squeeze.
+    """
+
+    def __init__(self, ratio: int = 2, pooling: str = "max", **kwargs):
+        super().__init__(**kwargs)
+        self.ratio, self.pooling = ratio, pooling
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        self.squeeze = layers.Dense(
+            channels // self.ratio, activation="relu", dtype=self.dtype_policy
+        )
+        self.excite = layers.Dense(channels, activation="sigmoid", dtype=self.dtype_policy)
+        self.squeeze.build((input_shape[0], channels))
+        self.excite.build((input_shape[0], channels // self.ratio))
+        self.built = True
+
+    def call(self, x):
+        reduce = ops.max if self.pooling == "max" else ops.mean
+        weights = self.excite(self.squeeze(reduce(x, axis=1)))
+        return x * ops.expand_dims(weights, 1)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "ratio": self.ratio, "pooling": self.pooling}
+
+
+def sinusoids(length: int, width: int) -> np.ndarray:
+    """Position encodings (length, width) of Vaswani et al. 2017, section 3.5:
+    sin(p / 10000^(2i/width)) in channel 2i, the cosine in channel 2i + 1."""
+    angle = np.arange(length)[:, None] / 10000 ** (np.arange(0, width, 2) / width)
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, -1)[:, :width]
+
+
+@register
+class PositionEncoding(layers.Layer):
+    """Tells the transformer where on (batch, length, width) a token stands.
+
+    Args:
+        kind: "add" adds sinusoidal encodings (the paper's text); "multiply" multiplies the tokens
+            by sin(p), `length` values of p from 0 up to `span` (the paper's code).
+        span: the end of the range of p, exclusive; 111 in the paper's code.
+    """
+
+    def __init__(self, kind: str = "add", span: float = 111.0, **kwargs):
+        super().__init__(**kwargs)
+        self.kind, self.span = kind, span
+
+    def call(self, x):
+        length, width = x.shape[1:]
+        if self.kind == "add":
+            return x + ops.convert_to_tensor(sinusoids(length, width), x.dtype)
+        angle = np.sin(self.span / length * np.arange(length))
+        return x * ops.convert_to_tensor(angle[:, None], x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "kind": self.kind, "span": self.span}
+
+
+@register
+class SelfAttention(layers.Layer):
+    """Multi-head scaled dot-product self-attention (Vaswani et al. 2017) on (batch, length, width).
+
+    As plain matrix products: several times faster on CPUs than the einsums of
+    `keras.layers.MultiHeadAttention`.
+
+    Args:
+        heads: number of heads.
+        key_dim: width of each head.
+    """
+
+    def __init__(self, heads: int, key_dim: int, **kwargs):
+        super().__init__(**kwargs)
+        self.heads, self.key_dim = heads, key_dim
+
+    def build(self, input_shape):
+        inner = self.heads * self.key_dim
+        for name, source, units in (
+            ("query", input_shape[-1], inner),
+            ("key", input_shape[-1], inner),
+            ("value", input_shape[-1], inner),
+            ("output_projection", inner, input_shape[-1]),
+        ):
+            dense = layers.Dense(units, name=name, dtype=self.dtype_policy)
+            dense.build((*input_shape[:-1], source))
+            setattr(self, name, dense)
+        self.built = True
+
+    def call(self, x):
+        length = x.shape[1]
+
+        def split(projected):
+            return ops.transpose(
+                ops.reshape(projected, (-1, length, self.heads, self.key_dim)), (0, 2, 1, 3)
+            )
+
+        query = split(self.query(x) * self.key_dim**-0.5)
+        scores = ops.matmul(query, ops.transpose(split(self.key(x)), (0, 1, 3, 2)))
+        # The softmax in float32: in float16 its sums lose what the small scores hold.
+        attention = ops.cast(ops.softmax(ops.cast(scores, "float32"), axis=-1), x.dtype)
+        context = ops.transpose(ops.matmul(attention, split(self.value(x))), (0, 2, 1, 3))
+        return self.output_projection(ops.reshape(context, (-1, length, self.heads * self.key_dim)))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "heads": self.heads, "key_dim": self.key_dim}

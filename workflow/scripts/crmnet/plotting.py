@@ -1,0 +1,507 @@
+"""One style for every figure of the paper, and the drawings that several figures share."""
+
+from __future__ import annotations
+
+from itertools import cycle, pairwise
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import scipy.ndimage
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Polygon, Rectangle
+from matplotlib.ticker import MaxNLocator
+
+# Journal column widths, mm.
+SINGLE, DOUBLE = 85.0, 180.0
+INCH = 25.4
+
+# Okabe and Ito's colours, which the colour-blind tell apart.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+GREY = "#7F7F7F"
+# In the order in which they are given out; without yellow, hard to see as a thin line.
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+DENSITY = "viridis"
+
+SMALL = 6.5
+STYLE = {
+    # The one font that Matplotlib brings along: the same figure on every machine.
+    "font.family": "DejaVu Sans",
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 4,
+    "patch.linewidth": 0.6,
+    "image.cmap": DENSITY,
+    # TrueType, so that the text in a figure stays text that an editor can change.
+    "pdf.fonttype": 42,
+    "ps.fonttype": 42,
+    # Of what is rasterised within a PDF.
+    "savefig.dpi": 450,
+}
+matplotlib.rcParams.update(STYLE)
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure of so many mm, whose panels make room for their labels."""
+    return Figure(figsize=(width / INCH, height / INCH), layout="constrained")
+
+
+def squares(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure of so many square panels: one in a single column, more in twos across the page."""
+    columns = min(count, 2)
+    rows = -(-count // columns)
+    width = SINGLE if count == 1 else DOUBLE
+    page = figure(width, rows * 0.85 * width / columns)
+    axes = page.subplots(rows, columns, squeeze=False).ravel().tolist()
+    for axis in axes[count:]:
+        axis.remove()
+    return page, axes[:count]
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Writes a PDF, the same bytes whenever it is made from the same data."""
+    figure.savefig(path, format="pdf", metadata={"CreationDate": None})
+
+
+def panel(axis: Axes, letter: str, title: str = "") -> None:
+    """Letter and title above the top left corner of a panel."""
+    axis.set_title(letter, loc="left", fontsize=9, fontweight="bold", pad=4)
+    axis.annotate(
+        title,
+        (0, 1),
+        (13, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=STYLE["axes.titlesize"],
+        verticalalignment="baseline",
+        # A long title must not squeeze the panel.
+        in_layout=False,
+    )
+
+
+def letters(count: int) -> list[str]:
+    """Letters of so many panels: A, B, C, ..."""
+    return [chr(ord("A") + number) for number in range(count)]
+
+
+def local_density(x: np.ndarray, y: np.ndarray, bins: int = 256) -> np.ndarray:
+    """Probability density of the points, at the points.
+
+    A Gaussian kernel estimate with Scott's bandwidth, as `scipy.stats.gaussian_kde`, but on a grid
+    along the principal axes of the points: 60,000 points take hundredths of a second.
+
+    Args:
+        x, y: coordinates (n,).
+        bins: of the grid, along each axis.
+
+    Returns:
+        Density (n,), per unit of x times unit of y; where all points lie on one line, a density
+        along that line, and where all are the same, a constant.
+    """
+    n = len(x)
+    if not n:
+        return np.empty(0)
+    points = np.stack([x, y]).astype(float)
+    points -= points.mean(axis=1, keepdims=True)
+    variances, axes = np.linalg.eigh(points @ points.T / max(1, n - 1))
+    # A direction in which nothing varies but rounding has no scale of its own.
+    flat = variances <= 1e-12 * max(variances.max(), np.finfo(float).tiny)
+    scales = np.where(flat, 1.0, np.sqrt(np.where(flat, 1.0, variances)))
+    standard = np.where(flat[:, None], 0.0, axes.T @ points) / scales[:, None]
+    bandwidth = n ** (-1 / 6)
+
+    margin = 4 * bandwidth
+    low, high = standard.min(axis=1) - margin, standard.max(axis=1) + margin
+    # Cells must be smaller than the kernel, or a few outliers flatten all the rest.
+    cells = np.clip(np.ceil(2.5 * (high - low) / bandwidth), bins, 4 * bins).astype(int)
+    step = (high - low) / cells
+    cell = (standard - low[:, None]) / step[:, None]
+    inside = np.minimum(cell.astype(int), cells[:, None] - 1)
+    flat_index = np.ravel_multi_index(tuple(inside), tuple(cells))
+    counts = np.bincount(flat_index, minlength=cells.prod()).reshape(cells)
+    smooth = scipy.ndimage.gaussian_filter(counts.astype(float), bandwidth / step, mode="constant")
+    at_points = scipy.ndimage.map_coordinates(smooth, cell - 0.5, order=1, mode="nearest")
+    return at_points / (n * step.prod() * scales.prod())
+
+
+def density_scatter(
+    axis: Axes,
+    predicted: np.ndarray,
+    measured: np.ndarray,
+    statistics: str = "",
+    *,
+    colour_bar: bool = False,
+) -> PathCollection:
+    """Measured against predicted expression, coloured by the local density of the points.
+
+    Equal limits on both axes, with the line of identity; the densest points on top.
+
+    Args:
+        predicted, measured: expression (n,).
+        statistics: text in the panel; see `statistics_text`.
+        colour_bar: draws the scale of the density beside the panel.
+
+    Returns:
+        The points.
+    """
+    predicted, measured = np.asarray(predicted, float), np.asarray(measured, float)
+    density = local_density(predicted, measured)
+    order = np.argsort(density, kind="stable")
+    points = axis.scatter(
+        predicted[order],
+        measured[order],
+        c=density[order],
+        s=float(np.clip(10_000 / max(1, len(order)), 1, 3)),
+        cmap=DENSITY,
+        vmin=0,
+        linewidths=0,
+        rasterized=True,
+        zorder=2,
+    )
+    both = np.concatenate([predicted, measured])
+    low, high = (both.min(), both.max()) if len(both) else (0.0, 1.0)
+    margin = 0.04 * (high - low) or 0.5
+    limits = (low - margin, high + margin)
+    axis.plot(limits, limits, color=GREY, linewidth=0.6, dashes=(4, 3), zorder=1)
+    axis.set(
+        xlim=limits,
+        ylim=limits,
+        aspect="equal",
+        xlabel="predicted expression",
+        ylabel="measured expression",
+    )
+    for side in (axis.xaxis, axis.yaxis):
+        side.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axis.text(
+        0.035,
+        0.97,
+        statistics,
+        transform=axis.transAxes,
+        fontsize=SMALL,
+        verticalalignment="top",
+        linespacing=1.4,
+        zorder=3,
+    )
+    if colour_bar:
+        bar = axis.figure.colorbar(points, ax=axis, shrink=0.5, aspect=16, pad=0.02)
+        bar.set_label("density of sequences", fontsize=SMALL)
+        bar.outline.set_linewidth(0.4)
+        bar.locator = MaxNLocator(4)
+        bar.update_ticks()
+    return points
+
+
+def statistics_text(metrics: pd.DataFrame) -> str:
+    """The text of a scatter panel: N, Pearson's r with its P, r squared, R squared.
+
+    Args:
+        metrics: the rows of one test set, as of `evaluation.metrics`.
+    """
+    rows = metrics.set_index("metric")
+    r = rows.loc["pearson_r"]
+    text = [f"N = {int(r['n']):,}", f"r = {r['value']:.3f}"]
+    if pd.notna(r["p_value"]) and str(r["p_value"]) not in ("", "NA"):
+        p = str(r["p_value"])
+        text[-1] += f", P {p}" if p.startswith("<") else f", P = {p}"
+    text += [f"r² = {rows.loc['squared_r', 'value']:.3f}", f"R² = {rows.loc['r2', 'value']:.3f}"]
+    return "\n".join(text)
+
+
+def training_curves(loss: Axes, validation: Axes, histories: dict[str, pd.DataFrame]) -> None:
+    """Loss and validation R2 over the epochs, a line a training, its best epoch marked.
+
+    Args:
+        loss, validation: the two panels.
+        histories: training -> columns epoch, loss, validation_r2.
+    """
+    styles = [(dashes, colour) for dashes in ("-", "--", ":") for colour in COLOURS]
+    for (name, history), (dashes, colour) in zip(histories.items(), cycle(styles), strict=False):
+        scores = history["validation_r2"]
+        best = [int(scores.argmax())] if scores.notna().any() else []
+        for axis, column in ((loss, "loss"), (validation, "validation_r2")):
+            axis.plot(
+                history["epoch"],
+                history[column],
+                linestyle=dashes,
+                color=colour,
+                marker="o",
+                markevery=best,
+                label=name,
+            )
+    loss.set_ylabel("training loss (Huber)")
+    validation.set_ylabel("validation R²")
+    # Far below 0, as first epochs can be, R2 only says "worse than the mean".
+    low, high = validation.get_ylim()
+    if high > 0:
+        validation.set_ylim(max(low, -0.05), high)
+    for axis in (loss, validation):
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    loss.figure.legend(
+        *loss.get_legend_handles_labels(), loc="outside right upper", title="● best epoch"
+    )
+
+
+# Figure 1, all in mm: its size; the middles of the arms of the U; its lowest row, and from row to
+# row; the longest and the thickest bar.
+ARCHITECTURE = (DOUBLE, 125.0)
+_LEFT, _RIGHT = 52.0, 128.0
+_LOWEST, _ROW = 41.0, 15.0
+_LONGEST, _THICKEST = 44.0, 10.0
+_KINDS = {
+    "input": ("Input", GREY),
+    "encoder": ("Encoder", SKY),
+    "position": ("Position encoding", GREY),
+    "transformer": ("Transformer", ORANGE),
+    "decoder": ("Decoder", GREEN),
+    "se_block": ("SE block", PURPLE),
+    "mlp": ("MLP", VERMILLION),
+}
+
+
+def draw_architecture(axis: Axes, blocks: pd.DataFrame) -> None:
+    """Figure 1: the U of encoders, transformer blocks and decoders, and what follows it.
+
+    Bars are to scale: as long as a block's output has positions, as thick as it has channels.
+
+    Args:
+        axis: the only one of a figure of `ARCHITECTURE`, which it is made to fill.
+        blocks: of `architecture.blocks`.
+    """
+    width, height = ARCHITECTURE
+    axis.set_position((0, 0, 1, 1))
+    axis.set(xlim=(0, width), ylim=(0, height))
+    axis.axis("off")
+    table = blocks.set_index("block")
+    for link in ("skip", "residual"):
+        # Read from a table, an empty text is a missing number.
+        table[link] = table[link].astype(object).fillna("")
+    kinds = dict(iter(table.groupby("kind", sort=False)))
+    lengths = table["positions"] * _LONGEST / table["positions"].max()
+    maps = table[table["positions"] > 1]
+    # So thin a bar as that of the five letters would not print.
+    thicknesses = (table["channels"] * _THICKEST / maps["channels"].max()).clip(lower=0.8)
+
+    # Down the left arm.
+    down = [*kinds["input"].index, *kinds["encoder"].index]
+    y = {name: _LOWEST + _ROW * (len(down) - 1 - row) for row, name in enumerate(down)}
+    for name in down:
+        _bar(axis, table.loc[name], _LEFT, y[name], lengths[name], thicknesses[name])
+        _caption(axis, table.loc[name], _LEFT - lengths[name] / 2 - 2, y[name], "right")
+    for above, below in pairwise(down):
+        _arrow(
+            axis,
+            (_LEFT, y[above] - thicknesses[above] / 2 - 0.4),
+            (_LEFT, y[below] + thicknesses[below] / 2 + 0.4),
+        )
+
+    # Up the right arm: each decoder beside its skip, then row by row.
+    up = [*kinds["decoder"].index, *kinds["se_block"].index]
+    for row, name in enumerate(up, start=1):
+        y[name] = _LOWEST + _ROW * row
+        _bar(axis, table.loc[name], _RIGHT, y[name], lengths[name], thicknesses[name])
+        _caption(axis, table.loc[name], _RIGHT + lengths[name] / 2 + 2, y[name], "left")
+    for below, above in pairwise(up):
+        _arrow(
+            axis,
+            (_RIGHT, y[below] + thicknesses[below] / 2 + 0.4),
+            (_RIGHT, y[above] - thicknesses[above] / 2 - 0.4),
+        )
+    for name, skip in table["skip"][table["skip"] != ""].items():
+        ends = (_LEFT + lengths[skip] / 2 + 0.8, _RIGHT - lengths[name] / 2 - 0.8)
+        _arrow(axis, (ends[0], y[skip]), (ends[1], y[name]), color=GREY, linestyle=(0, (4, 2)))
+        axis.text(
+            sum(ends) / 2,
+            y[name] + 0.8,
+            f"skip, {_shape(table.loc[skip])}",
+            ha="center",
+            fontsize=SMALL,
+        )
+
+    # Along the lowest row, from the last encoder to below the first decoder.
+    last, first = down[-1], up[0]
+    _arrow(
+        axis,
+        (_LEFT + lengths[last] / 2 + 0.4, _LOWEST),
+        (_RIGHT, _LOWEST),
+        (_RIGHT, y[first] - thicknesses[first] / 2 - 0.4),
+    )
+    if "position" in kinds:
+        _position_encoding(axis, kinds["position"].iloc[0], _LEFT + 9)
+    if "transformer" in kinds:
+        _transformers(
+            axis,
+            kinds["transformer"],
+            (_LEFT + 14, _RIGHT - 4),
+            lengths[last],
+            thicknesses[kinds["transformer"].index[0]],
+        )
+
+    # Above the right arm: the MLP narrows to the one value.
+    foot = y[up[-1]] + 9
+    corners = [(-_LONGEST / 2, foot), (_LONGEST / 2, foot), (2, foot + 6), (-2, foot + 6)]
+    axis.add_patch(
+        Polygon([(_RIGHT + x, at) for x, at in corners], facecolor=_KINDS["mlp"][1], linewidth=0)
+    )
+    whole = kinds["mlp"].iloc[-1].copy()
+    whole["parameters"] = kinds["mlp"]["parameters"].sum()
+    _caption(axis, whole, _RIGHT + _LONGEST / 2 + 2, foot + 3, "left")
+    _arrow(axis, (_RIGHT, y[up[-1]] + thicknesses[up[-1]] / 2 + 0.4), (_RIGHT, foot - 0.4))
+    _arrow(axis, (_RIGHT, foot + 6.4), (_RIGHT, foot + 10.5))
+    axis.text(_RIGHT, foot + 11, "predicted expression", ha="center", fontweight="bold")
+
+    axis.text(2, height - 5, "CRMnet", fontsize=9, fontweight="bold")
+    axis.text(
+        2,
+        height - 6,
+        f"{table['parameters'].sum():,} parameters\n"
+        "bars: positions (length), channels (thickness)\n"
+        "numbers: positions × channels · parameters",
+        va="top",
+        fontsize=SMALL,
+        linespacing=1.35,
+    )
+    _inside(axis, kinds)
+
+
+def _bar(axis: Axes, block: pd.Series, x: float, y: float, length: float, thickness: float) -> None:
+    colour = _KINDS[block["kind"]][1]
+    corner = (x - length / 2, y - thickness / 2)
+    axis.add_patch(Rectangle(corner, length, thickness, facecolor=colour, linewidth=0, zorder=2))
+
+
+def _caption(axis: Axes, block: pd.Series, x: float, y: float, align: str) -> None:
+    name, number = _KINDS[block["kind"]][0], block.name.rpartition("_")[2]
+    title = f"{name} {number}" if number.isdigit() else name
+    size = f" · {_short(block['parameters'])}" if block["parameters"] else ""
+    axis.text(x, y + 0.4, title, ha=align, va="bottom", fontweight="bold")
+    axis.text(x, y - 0.4, _shape(block) + size, ha=align, va="top", fontsize=SMALL)
+
+
+def _arrow(axis: Axes, *path: tuple[float, float], **style) -> None:
+    """A line through points, with a head at the last."""
+    style = {"color": BLACK, "linewidth": 0.8} | style
+    axis.plot(*zip(*path, strict=True), **style, zorder=1)
+    head = {"arrowstyle": "-|>", "mutation_scale": 6, "shrinkA": 0, "shrinkB": 0}
+    # Only the head: dashes of the line would cut it.
+    (x, y), (x_before, y_before) = path[-1], path[-2]
+    away = np.hypot(x - x_before, y - y_before)
+    from_ = (x - (x - x_before) / away, y - (y - y_before) / away)
+    axis.annotate(
+        "", path[-1], from_, arrowprops=head | {"color": style["color"], "linewidth": 0.8}
+    )
+
+
+def _position_encoding(axis: Axes, block: pd.Series, x: float) -> None:
+    axis.add_patch(Circle((x, _LOWEST), 1.7, facecolor="white", edgecolor=BLACK, zorder=2))
+    sign = "+" if "add" in block["layers"] else "×"
+    axis.text(x, _LOWEST - 0.1, sign, ha="center", va="center_baseline", zorder=3)
+    axis.text(x, _LOWEST - 2.5, "position\nencoding", ha="center", va="top", fontsize=SMALL)
+
+
+def _transformers(
+    axis: Axes, rows: pd.DataFrame, span: tuple[float, float], length: float, thickness: float
+) -> None:
+    """The transformer blocks side by side, their long residuals in arcs over them."""
+    x = np.mean(span)
+    pitch = min((span[1] - span[0]) / len(rows), 2 * length)
+    length = min(length, 0.7 * pitch)
+    middle = {name: x + (i - (len(rows) - 1) / 2) * pitch for i, name in enumerate(rows.index)}
+    for number, (name, row) in enumerate(rows.iterrows(), start=1):
+        _bar(axis, row, middle[name], _LOWEST, length, thickness)
+        axis.text(
+            middle[name],
+            _LOWEST,
+            number,
+            ha="center",
+            va="center_baseline",
+            fontsize=SMALL,
+            zorder=3,
+        )
+        if row["residual"]:
+            gap = (pitch - length) / 4
+            start = middle[row["residual"]] + length / 2 + gap * 2.6
+            end = middle[name] + length / 2 + gap * 1.4
+            over = _LOWEST + thickness / 2 + 2
+            _arrow(
+                axis, (start, _LOWEST), (start, over), (end, over), (end, _LOWEST + 0.3), color=GREY
+            )
+    y = _LOWEST - thickness / 2
+    same = rows["parameters"].nunique() == 1
+    total = (
+        f"{_short(rows['parameters'].iloc[0])} each" if same else _short(rows["parameters"].sum())
+    )
+    plural = "s" * (len(rows) > 1)
+    axis.text(
+        x,
+        y - 1.2,
+        f"{len(rows)} transformer block{plural}",
+        ha="center",
+        va="top",
+        fontweight="bold",
+    )
+    axis.text(
+        x, y - 4.4, f"{_shape(rows.iloc[0])} · {total}", ha="center", va="top", fontsize=SMALL
+    )
+    if (rows["residual"] != "").any():
+        axis.text(
+            x,
+            _LOWEST + thickness / 2 + 2.8,
+            "long residual connections",
+            ha="center",
+            fontsize=SMALL,
+        )
+
+
+def _inside(axis: Axes, kinds: dict[str, pd.DataFrame]) -> None:
+    """The legend: the colour of each kind of block, and the layers in it."""
+    shown = [kind for kind in _KINDS if kind in kinds and kind not in ("input", "position")]
+    for line, kind in enumerate(shown):
+        y = 2.0 + 4.0 * (len(shown) - line)
+        name, colour = _KINDS[kind]
+        rows = kinds[kind]
+        text = rows["layers"].iloc[0]
+        if kind == "mlp":
+            text = " → ".join(rows["layers"])
+        elif kind == "encoder":
+            text += f" (not in encoder {len(rows)})"
+        axis.add_patch(Rectangle((2, y), 3, 2.2, facecolor=colour, linewidth=0))
+        axis.text(7, y + 0.2, name, fontweight="bold")
+        axis.text(30, y + 0.2, text, fontsize=SMALL)
+    axis.text(
+        2,
+        2,
+        "After Conv stands the kernel's width, after Dense the units. SE: squeeze and excitation.",
+        fontsize=SMALL,
+    )
+
+
+def _shape(block: pd.Series) -> str:
+    return f"{block['positions']} × {block['channels']}"
+
+
+def _short(count: int) -> str:
+    """1234567 as "1.23 M"."""
+    for limit, unit, sign in ((999_500, 1e6, " M"), (1000, 1e3, " k")):
+        if count >= limit:
+            return f"{count / unit:#.3g}".rstrip(".") + sign
+    return str(count)

@@ -1,0 +1,168 @@
+"""DNA sequences as tokens: alphabet, padding, one-hot, flanks, keys and hashes. Numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+ALPHABET = "ACGTN"
+A, C, G, T, N = range(5)
+INVALID = 255
+
+TOKEN_OF_BYTE = np.full(256, INVALID, np.uint8)
+for _token, _letter in enumerate(ALPHABET):
+    TOKEN_OF_BYTE[[ord(_letter), ord(_letter.lower())]] = _token
+
+_BYTE_OF_TOKEN = np.frombuffer(ALPHABET.encode(), np.uint8)
+_COMPLEMENT = np.array([T, G, C, A, N], np.uint8)
+
+
+@dataclass(frozen=True)
+class Construct:
+    """The reporter construct: constant flanks around an insert of nominal length `insert_length`,
+    shown to the model as `length` tokens."""
+
+    left_flank: str
+    right_flank: str
+    insert_length: int
+    length: int
+
+
+def tokenise(sequence: str) -> np.ndarray:
+    """Tokens (uint8, A C G T N = 0..4) of one sequence; lower case reads as upper case.
+
+    Raises:
+        ValueError: a letter is none of ACGTN.
+    """
+    tokens = TOKEN_OF_BYTE[np.frombuffer(sequence.encode(), np.uint8)]
+    if (tokens == INVALID).any():
+        bad = sequence[int(np.argmax(tokens == INVALID))]
+        raise ValueError(f"letter {bad!r} is none of {ALPHABET}")
+    return tokens
+
+
+def letters(tokens: np.ndarray) -> str:
+    """The sequence of one row of tokens, without the N around it."""
+    return _BYTE_OF_TOKEN[tokens].tobytes().decode().strip("N")
+
+
+def encode(sequences: Sequence[str], length: int) -> np.ndarray:
+    """Tokens (n, length), uint8: N around each sequence off, then N-padded or cut at its end.
+
+    The paper (section 4.3) pads and truncates from the end, to 112. Taking off the N that a file
+    already padded with (on the left in the published random test set) puts the promoter where the
+    model saw it in training.
+
+    Raises:
+        ValueError: a letter is none of ACGTN.
+    """
+    buffer = tokenise("N".join(sequences))
+    lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
+    ends = np.cumsum(lengths + 1) - 1
+    return pad(buffer, *strip_n(buffer, ends - lengths, ends), length)
+
+
+def strip_n(
+    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends, in a buffer of tokens, of sequences without the N around them."""
+    starts, ends = starts.copy(), ends.copy()
+    rows = np.flatnonzero(ends > starts)
+    while rows.size:
+        rows = rows[buffer[starts[rows]] == N]
+        starts[rows] += 1
+        rows = rows[ends[rows] > starts[rows]]
+    rows = np.flatnonzero(ends > starts)
+    while rows.size:
+        rows = rows[buffer[ends[rows] - 1] == N]
+        ends[rows] -= 1
+        rows = rows[ends[rows] > starts[rows]]
+    return starts, ends
+
+
+def pad(buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, length: int) -> np.ndarray:
+    """Tokens (n, length) of the sequences buffer[start:end], N-padded or cut at the end."""
+    return _window(buffer, starts, starts, ends, length)
+
+
+def _window(
+    buffer: np.ndarray, origins: np.ndarray, starts: np.ndarray, ends: np.ndarray, width: int
+) -> np.ndarray:
+    """Tokens (n, width) from position `origin` on, N wherever that is outside start..end."""
+    margin = np.full(width, N, np.uint8)
+    padded = np.concatenate([margin, buffer, margin])
+    tokens = np.lib.stride_tricks.sliding_window_view(padded, width)[origins + width]
+    column = np.arange(width, dtype=np.int32)
+    low, high = (starts - origins).astype(np.int32), (ends - origins).astype(np.int32)
+    outside = column >= high[:, None]
+    if (low > 0).any():
+        outside |= column < low[:, None]
+    np.copyto(tokens, N, where=outside)
+    return tokens
+
+
+def one_hot(tokens: np.ndarray) -> np.ndarray:
+    """One-hot (n, length, 5), float32, channels A C G T N (paper, section 4.3)."""
+    return np.eye(len(ALPHABET), dtype=np.float32)[tokens]
+
+
+def reverse_complement(tokens: np.ndarray) -> np.ndarray:
+    """Reverse complement along the last axis."""
+    return _COMPLEMENT[tokens][..., ::-1]
+
+
+def insert_span(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, np.ndarray]:
+    """Start and end (n,) of the insert in rows of tokens padded at the end.
+
+    A flank counts only when it is there letter for letter.
+    """
+    ends = tokens.shape[1] - np.argmax(tokens[:, ::-1] != N, axis=1)
+    ends[(tokens == N).all(axis=1)] = 0
+    flat = np.ascontiguousarray(tokens).reshape(-1)
+    offsets = np.arange(len(tokens)) * tokens.shape[1]
+    starts, ends = _without_flanks(flat, offsets, offsets + ends, construct)
+    return starts - offsets, ends - offsets
+
+
+def _without_flanks(
+    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, construct: Construct
+) -> tuple[np.ndarray, np.ndarray]:
+    left, right = tokenise(construct.left_flank), tokenise(construct.right_flank)
+    if len(right):
+        here = (_window(buffer, ends - len(right), starts, ends, len(right)) == right).all(axis=1)
+        ends = np.where(here, ends - len(right), ends)
+    if len(left):
+        here = (_window(buffer, starts, starts, ends, len(left)) == left).all(axis=1)
+        starts = np.where(here, starts + len(left), starts)
+    return starts, ends
+
+
+def leak_keys(
+    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, construct: Construct
+) -> np.ndarray:
+    """What decides whether two measured sequences are the same one: keys (n, insert_length), uint8.
+
+    N-padding and flanks off, then the last `insert_length` letters, N before shorter ones. The last
+    ones, because published test sets cut longer sequences from the left.
+    """
+    starts, ends = _without_flanks(buffer, *strip_n(buffer, starts, ends), construct)
+    width = construct.insert_length
+    return _window(buffer, ends - width, starts, ends, width)
+
+
+def hashes(keys: np.ndarray, seed: int = 0) -> np.ndarray:
+    """64-bit hashes (n,) of rows of tokens (n, width): multiply and xor-shift, word by word
+    (the finaliser of splitmix64, Steele et al. 2014)."""
+    words = -(-keys.shape[1] // 8)
+    padded = np.zeros((len(keys), 8 * words), np.uint8)
+    padded[:, : keys.shape[1]] = keys
+    columns = padded.view("<u8")
+    state = np.full(len(keys), (seed * 0x9E3779B97F4A7C15 + 1) % 2**64, np.uint64)
+    for word in range(words):
+        state = (state + np.uint64(0x9E3779B97F4A7C15)) ^ columns[:, word]
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        state ^= state >> np.uint64(31)
+    return state

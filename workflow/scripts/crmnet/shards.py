@@ -1,0 +1,288 @@
+"""Measured sequences as shuffled TFRecord shards, and batches from them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+# Before TensorFlow's import, which reads it; its notices on CPU features say nothing to a user.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+
+from crmnet.sequences import Construct, hashes, leak_keys, pad
+from crmnet.tables import Rejects, Table, TableError, chunks
+
+VALIDATION = "validation.tfrecord"
+# Rows in a test set of another medium.
+ELSEWHERE = "elsewhere.tfrecord"
+BLOCK = 1024
+ROWS_PER_SHARD = 1 << 18
+MOST_SHARDS = 256
+# Rows that are shuffled together when batches are drawn.
+POOL = 1 << 16
+# Shards that are read side by side, so that a pool mixes many.
+READ_TOGETHER = 16
+
+
+class Held:
+    """The sequences that models are tested on.
+
+    Args:
+        tables: name of the test set -> its table.
+        construct: says when two sequences are the same (`sequences.leak_keys`).
+
+    Attributes:
+        removed: name of the test set -> rows that `among` has found in it.
+    """
+
+    def __init__(self, tables: dict[str, Table], construct: Construct):
+        self.owners: dict[bytes, set[str]] = {}
+        for name, table in tables.items():
+            for chunk in chunks(table, Rejects()):
+                for key in leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct):
+                    self.owners.setdefault(key.tobytes(), set()).add(name)
+        keys = np.frombuffer(b"".join(self.owners), np.uint8)
+        self._hashes = np.unique(hashes(keys.reshape(-1, construct.insert_length)))
+        self.removed = dict.fromkeys(tables, 0)
+
+    def among(self, keys: np.ndarray) -> np.ndarray:
+        """Mask (n,) of the keys (n, insert_length) that are held; counts them."""
+        mask = np.isin(hashes(keys), self._hashes)
+        for row in np.flatnonzero(mask):
+            owners = self.owners.get(keys[row].tobytes(), ())
+            mask[row] = bool(owners)
+            for name in owners:
+                self.removed[name] += 1
+        return mask
+
+
+def write(
+    sources: Sequence[Table],
+    held: dict[str, Table],
+    construct: Construct,
+    folder: Path,
+    *,
+    seed: int,
+    validation_fraction: float,
+    rejects: Rejects,
+    held_elsewhere: dict[str, Table] | None = None,
+    rows_per_shard: int = ROWS_PER_SHARD,
+) -> dict:
+    """Writes the rows of `sources` as shards into `folder`, and gives their manifest.
+
+    In two passes and bounded memory: rows are dealt to shards at random, then shuffled within
+    each. Rows whose sequence is in a test set of `held` are left out. Those in one of
+    `held_elsewhere` (other media's) go to a shard of their own: a model of this medium alone may
+    be trained on them, one of all media may not. Which rows are for validation is decided by a
+    hash of the sequence, so duplicates never straddle the split. A shard is a TFRecord file, GZIP,
+    each record a block of sequences: `tokens`, bytes of uint8 (block x length), and `expression`,
+    floats (block).
+
+    Raises:
+        TableError: a table cannot be used, or leaves nothing to train on.
+    """
+    started = time.time()
+    folder.mkdir(parents=True, exist_ok=True)
+    own, other = Held(held, construct), Held(held_elsewhere or {}, construct)
+    length = construct.length
+    row = np.dtype([("tokens", np.uint8, length), ("expression", np.float32)])
+    shards = _shard_count(sources, rows_per_shard)
+    names = [f"train-{n:05d}-of-{shards:05d}.tfrecord" for n in range(shards)]
+    names += [VALIDATION, ELSEWHERE]
+    deal = np.random.default_rng([seed, 0])
+    rows = leaked = truncated = 0
+    with tempfile.TemporaryDirectory(dir=folder) as spill:
+        paths = [Path(spill, name) for name in names]
+        files = [path.open("wb") for path in paths]
+        for source in sources:
+            for chunk in chunks(source, rejects):
+                rows += len(chunk)
+                truncated += int((chunk.ends - chunk.starts > length).sum())
+                keys = leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct)
+                keep = ~own.among(keys)
+                leaked += int((~keep).sum())
+                keys = keys[keep]
+                records = np.empty(len(keys), row)
+                records["tokens"] = pad(chunk.buffer, chunk.starts[keep], chunk.ends[keep], length)
+                records["expression"] = chunk.values["expression"][keep]
+                shard = deal.integers(0, shards, len(records))
+                shard[hashes(keys, seed) < validation_fraction * 2.0**64] = shards
+                shard[other.among(keys)] = shards + 1
+                order = np.argsort(shard, kind="stable")
+                bounds = np.searchsorted(shard[order], np.arange(len(names) + 1))
+                records = records[order]
+                for number, file in enumerate(files):
+                    file.write(records[bounds[number] : bounds[number + 1]].tobytes())
+                rate = rows / (time.time() - started)
+                print(f"{source.path}: {rows:,} rows read, {rate:,.0f}/s", file=sys.stderr)
+        for file in files:
+            file.close()
+
+        def finish(number: int) -> int:
+            records = np.fromfile(paths[number], row)
+            paths[number].unlink()
+            order = np.random.default_rng([seed, 1, number]).permutation(len(records))
+            _write_shard(folder / names[number], records[order])
+            return len(records)
+
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+            counts = list(pool.map(finish, range(len(names))))
+    manifest = {
+        "length": length,
+        "seed": seed,
+        "validation_fraction": validation_fraction,
+        "inputs": {str(source.path): _sha256(source.path) for source in sources},
+        "rows": rows,
+        "rejected": rejects.count,
+        "truncated": truncated,
+        "leaked": {"rows": leaked, "of_test_set": own.removed, "elsewhere": other.removed},
+        "train": sum(counts[:-2]),
+        "validation": counts[-2],
+        "elsewhere": counts[-1],
+        "shards": dict(zip(names, counts, strict=True)),
+        "seconds": round(time.time() - started, 2),
+    }
+    if not manifest["train"]:
+        raise TableError(
+            f"{', '.join(manifest['inputs'])}: nothing to train on is left of {rows} rows, "
+            f"{leaked} of them in a test set and {manifest['validation']} in the validation set"
+        )
+    return manifest
+
+
+def _shard_count(sources: Sequence[Table], rows_per_shard: int) -> int:
+    """How many shards the sources fill, from the size of their files."""
+    rows = 0.0
+    for source in sources:
+        with source.path.open("rb") as file:
+            packed = file.read(2) == b"\x1f\x8b"
+        # A row of 110 bases and its value has about 116 bytes; gzip makes a quarter of it.
+        rows += source.path.stat().st_size / 116 * (4 if packed else 1)
+    return int(np.clip(round(rows / rows_per_shard), 1, MOST_SHARDS))
+
+
+def _write_shard(path: Path, records: np.ndarray) -> None:
+    # Level 1: a fifth of the time of the default level, a tenth more bytes.
+    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+    with tf.io.TFRecordWriter(str(path), options) as writer:
+        for start in range(0, len(records), BLOCK):
+            block = records[start : start + BLOCK]
+            tokens = tf.train.BytesList(value=[block["tokens"].tobytes()])
+            expression = tf.train.FloatList(value=block["expression"])
+            feature = {
+                "tokens": tf.train.Feature(bytes_list=tokens),
+                "expression": tf.train.Feature(float_list=expression),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def manifest_of(folder: Path) -> dict:
+    """The manifest that stands beside the folder of the shards."""
+    return json.loads((folder.parent / "manifest.json").read_text())
+
+
+def training_rows(folders: Sequence[Path]) -> int:
+    """How many rows the folders of shards have for one training on all of them."""
+    return sum(sum(_training_shards(folder, len(folders)).values()) for folder in folders)
+
+
+def _training_shards(folder: Path, together: int) -> dict[str, int]:
+    """Name -> rows of the shards that a training on so many folders may use."""
+    kinds = ("train-", ELSEWHERE) if together == 1 else ("train-",)
+    shards = manifest_of(folder)["shards"]
+    return {name: rows for name, rows in shards.items() if name.startswith(kinds) and rows}
+
+
+def batches(
+    folders: Sequence[Path], batch: int, steps: int, *, seed: int, epoch: int
+) -> tf.data.Dataset:
+    """One epoch: `steps` batches of tokens (batch, length) uint8 and expression (batch,) float32,
+    drawn evenly from the folders of shards, whose rows come again where one has too few.
+
+    The order depends on seed and epoch alone, so that training resumes where it stopped.
+
+    Raises:
+        ValueError: a folder has fewer rows than its share of one batch.
+    """
+    shares = [batch // len(folders) + (n < batch % len(folders)) for n in range(len(folders))]
+    parts = []
+    for number, (folder, share) in enumerate(zip(folders, shares, strict=True)):
+        random = np.random.default_rng([seed, 2, epoch, number])
+        parts.append(_stream(folder, _training_shards(folder, len(folders)), share, steps, random))
+    if len(parts) == 1:
+        return parts[0].prefetch(tf.data.AUTOTUNE)
+    # The folders take turns, so that each device's part of a batch is drawn evenly too.
+    turns = np.argsort(np.concatenate([np.arange(n) / n for n in shares]), kind="stable")
+    together = tf.data.Dataset.zip(tuple(parts)).map(
+        lambda *pairs: tuple(
+            tf.gather(tf.concat(columns, 0), turns) for columns in zip(*pairs, strict=True)
+        )
+    )
+    return together.prefetch(tf.data.AUTOTUNE)
+
+
+def _stream(
+    folder: Path, shards: dict[str, int], batch: int, steps: int, random: np.random.Generator
+) -> tf.data.Dataset:
+    rows, length = sum(shards.values()), manifest_of(folder)["length"]
+    if rows < batch:
+        raise ValueError(
+            f"{folder}: has {rows} training rows, fewer than a batch draws from it ({batch}); "
+            "lower `training: batch_size`"
+        )
+    names = list(shards)
+    passes = -(-batch * steps // rows)
+    order = [names[n] for _ in range(passes) for n in random.permutation(len(names))]
+    seeds = random.integers(0, 2**31, 2)
+    blocks = tf.data.Dataset.from_tensor_slices([str(folder / name) for name in order]).interleave(
+        lambda path: _blocks(path, length),
+        cycle_length=min(READ_TOGETHER, len(names)),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    )
+
+    def shuffle(number, block):
+        rows = tf.range(tf.shape(block[1])[0])
+        rows = tf.random.experimental.stateless_shuffle(rows, [seeds[0], seeds[1] + number])
+        return tuple(tf.gather(column, rows) for column in block)
+
+    pools = blocks.rebatch(max(POOL, batch)).enumerate().map(shuffle, tf.data.AUTOTUNE)
+    return pools.rebatch(batch, drop_remainder=True).take(steps)
+
+
+def _blocks(path: tf.Tensor | str, length: int) -> tf.data.Dataset:
+    features = {
+        "tokens": tf.io.FixedLenFeature([], tf.string),
+        "expression": tf.io.RaggedFeature(tf.float32),
+    }
+
+    def parse(record):
+        block = tf.io.parse_single_example(record, features)
+        tokens = tf.reshape(tf.io.decode_raw(block["tokens"], tf.uint8), [-1, length])
+        return tokens, block["expression"]
+
+    return tf.data.TFRecordDataset(path, "GZIP").map(parse)
+
+
+def validation(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The validation rows: tokens (n, length) uint8 and expression (n,) float32."""
+    length = manifest_of(folder)["length"]
+    blocks = list(_blocks(str(folder / VALIDATION), length).as_numpy_iterator())
+    if not blocks:
+        return np.empty((0, length), np.uint8), np.empty(0, np.float32)
+    return tuple(np.concatenate(column) for column in zip(*blocks, strict=True))

@@ -1,0 +1,329 @@
+"""Training: the schedule, the loop over epochs, early stop, and checkpoints that survive a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import sys
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import ops
+
+from crmnet.evaluation import pearson, r_squared, rmse
+
+PROGRESS_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained (paper, section 4.4). Rates and batch are those of one device.
+
+    Attributes:
+        epochs: at most.
+        batch_size: sequences a step and device.
+        steps_per_epoch: None: as many as the training rows fill.
+        warmup_epochs: epochs over which the learning rate rises from `start_rate` to `peak_rate`;
+            from there a cosine takes it to `final_rate` at the end of the last epoch.
+        patience: epochs without a better validation R2 after which training stops.
+        steps_per_execution: steps the device makes before it answers.
+        jit: compile with XLA: true, false, or "auto" (on a GPU, not on a CPU, where it slows
+            TensorFlow's convolutions).
+        seed: of the order of the rows and of dropout.
+    """
+
+    epochs: int
+    batch_size: int
+    warmup_epochs: int
+    start_rate: float
+    peak_rate: float
+    final_rate: float
+    patience: int
+    steps_per_execution: int
+    seed: int
+    steps_per_epoch: int | None = None
+    jit: bool | str = "auto"
+
+
+def learning_rate(recipe: Recipe, epoch: int, devices: int) -> float:
+    """The learning rate of an epoch (from 0): linear warm-up, then a cosine (paper, section 4.4),
+    times the number of devices."""
+    if epoch < recipe.warmup_epochs:
+        share = epoch / recipe.warmup_epochs
+        return devices * (recipe.start_rate + (recipe.peak_rate - recipe.start_rate) * share)
+    share = (epoch - recipe.warmup_epochs) / max(1, recipe.epochs - recipe.warmup_epochs)
+    cosine = (1 + math.cos(math.pi * share)) / 2
+    return devices * (recipe.final_rate + (recipe.peak_rate - recipe.final_rate) * cosine)
+
+
+class FlatAdam(keras.optimizers.Adam):
+    """Adam (Kingma & Ba 2015) with the moments of all variables in two long vectors.
+
+    The same numbers as Keras's own, from a few operations on vectors in place of thirty on each of
+    some hundred variables, whose tracing takes most of the time to a small model's first step.
+    """
+
+    def build(self, variables):
+        if self.built:
+            return
+        keras.optimizers.Optimizer.build(self, variables)
+        size = sum(math.prod(variable.shape) for variable in variables)
+        self.momentum = self.add_variable((size,), name="momentum")
+        self.velocity = self.add_variable((size,), name="velocity")
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        gradient = ops.concatenate([ops.reshape(gradient, -1) for gradient in grads])
+        step = ops.cast(self.iterations + 1, gradient.dtype)
+        power_1 = ops.power(ops.cast(self.beta_1, gradient.dtype), step)
+        power_2 = ops.power(ops.cast(self.beta_2, gradient.dtype), step)
+        rate = learning_rate * ops.sqrt(1 - power_2) / (1 - power_1)
+        self.assign_add(self.momentum, (gradient - self.momentum) * (1 - self.beta_1))
+        self.assign_add(self.velocity, (ops.square(gradient) - self.velocity) * (1 - self.beta_2))
+        change = self.momentum * rate / (ops.sqrt(self.velocity) + self.epsilon)
+        ends = np.cumsum([math.prod(variable.shape) for variable in trainable_variables])
+        for variable, part in zip(
+            trainable_variables, ops.split(change, ends[:-1].tolist()), strict=True
+        ):
+            self.assign_sub(variable, ops.reshape(part, variable.shape))
+
+
+def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> None:
+    """Adam on the Huber loss (paper, section 4.4)."""
+    # TensorFlow's replicas sum their gradients inside of Keras's own Adam.
+    strategy = getattr(model, "distribute_strategy", None)
+    replicas = strategy.num_replicas_in_sync if strategy else 1
+    jit = recipe.jit
+    if jit == "auto" and keras.backend.backend() == "tensorflow":
+        jit = device_kind != "cpu"
+    model.compile(
+        optimizer=keras.optimizers.Adam() if replicas > 1 else FlatAdam(),
+        loss=keras.losses.Huber(),
+        steps_per_execution=recipe.steps_per_execution,
+        jit_compile=jit,
+    )
+
+
+def predict(model: keras.Model, tokens: np.ndarray, batch: int = 1024) -> np.ndarray:
+    """Predicted expression (n,) of tokens (n, length)."""
+    n = len(tokens)
+    if not n:
+        return np.empty(0, np.float32)
+    # Whole batches only: a partial one compiles again, and fails on JAX over several devices.
+    distribution = keras.distribution.distribution()
+    together = distribution.device_mesh.devices.size if distribution else 1
+    batch = -(-min(batch, 1 << (n - 1).bit_length()) // together) * together
+    padded = np.concatenate([tokens, np.zeros((-n % batch, tokens.shape[1]), tokens.dtype)])
+    return np.asarray(model.predict(padded, batch_size=batch, verbose=0))[:n, 0]
+
+
+def fingerprint(*parts: object) -> str:
+    """What decides whether a checkpoint belongs to a training: a hash of config and data."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def train(
+    model: keras.Model,
+    recipe: Recipe,
+    epoch_batches: Callable[[int], object],
+    steps: int,
+    validation: tuple[np.ndarray, np.ndarray],
+    *,
+    devices: int,
+    checkpoint: Path,
+    belongs_to: str,
+) -> pd.DataFrame:
+    """Trains a compiled model, and leaves it with the weights of its best epoch.
+
+    After each epoch the whole state goes to `checkpoint`; a call that finds one of the same
+    fingerprint goes on from there, to the same weights as an undisturbed run.
+
+    Args:
+        epoch_batches: epoch -> its batches, `steps` of them.
+        validation: tokens (n, length) and expression (n,), whose R2 decides on early stop.
+        devices: how many train together.
+        checkpoint: the file; for the caller to remove, once the model is saved.
+        belongs_to: `fingerprint` of config and data.
+
+    Returns:
+        The history, a row an epoch.
+
+    Raises:
+        FloatingPointError: the loss or a prediction is not finite.
+        ValueError: too few validation rows for an R2.
+    """
+    tokens, expression = validation
+    if len(np.unique(expression)) < 2:
+        raise ValueError(
+            f"the validation set has {len(expression)} sequences, with too few different values "
+            "for an R2; raise `data: validation_fraction` or train on more sequences"
+        )
+    model.optimizer.build(model.trainable_variables)
+    state = _State(model, checkpoint, belongs_to)
+    state.restore()
+    while not state.stopped(recipe):
+        epoch, started = len(state.history), time.time()
+        _seed_dropout(model, recipe.seed, epoch)
+        rate = learning_rate(recipe, epoch, devices)
+        model.optimizer.learning_rate.assign(rate)
+        progress = _Progress(epoch, recipe.epochs, steps, devices * recipe.batch_size)
+        fitted = model.fit(
+            epoch_batches(epoch),
+            steps_per_epoch=steps,
+            shuffle=False,  # the batches come shuffled
+            verbose=0,
+            callbacks=[progress],
+        )
+        loss = float(fitted.history["loss"][0])
+        trained = time.time()
+        predicted = predict(model, tokens)
+        if not (math.isfinite(loss) and np.isfinite(predicted).all()):
+            raise FloatingPointError(
+                f"the loss is {loss} after epoch {epoch + 1}, or a prediction is not finite; lower "
+                "`training: peak_rate`, or train with `precision: float32`"
+            )
+        row = {
+            "epoch": epoch + 1,
+            "learning_rate": rate,
+            "loss": loss,
+            "validation_r2": r_squared(expression, predicted),
+            "validation_r": pearson(expression, predicted),
+            "validation_rmse": rmse(expression, predicted),
+            "sequences_per_second": round(
+                steps * devices * recipe.batch_size / (trained - started), 1
+            ),
+            "seconds": round(time.time() - started, 2),
+        }
+        state.end_epoch(row)
+        left = (recipe.epochs - epoch - 1) * row["seconds"]
+        print(
+            f"epoch {epoch + 1}/{recipe.epochs}: loss {loss:.4f}, validation R2 "
+            f"{row['validation_r2']:.4f}, r {row['validation_r']:.4f}, "
+            f"{row['sequences_per_second']:,.0f} sequences/s, at most {left / 60:.1f} min left",
+            file=sys.stderr,
+        )
+    state.finish()
+    return pd.DataFrame(state.history)
+
+
+class _State:
+    """All that training needs to go on: weights, optimiser, best weights and history."""
+
+    def __init__(self, model: keras.Model, path: Path, belongs_to: str):
+        self.model, self.path, self.belongs_to = model, path, belongs_to
+        self.history: list[dict] = []
+        self.best = -math.inf
+        self.best_weights = model.get_weights()
+
+    def stopped(self, recipe: Recipe) -> bool:
+        scores = [row["validation_r2"] for row in self.history]
+        # The first of equals: an equal R2 is no better one.
+        best_epoch = scores.index(self.best) + 1 if scores else 0
+        return len(scores) >= recipe.epochs or len(scores) - best_epoch >= recipe.patience
+
+    def end_epoch(self, row: dict) -> None:
+        self.history.append(row)
+        if row["validation_r2"] > self.best:
+            self.best, self.best_weights = row["validation_r2"], self.model.get_weights()
+        self._save()
+
+    def finish(self) -> None:
+        self.model.set_weights(self.best_weights)
+        print(f"best validation R2 {self.best:.4f}: its weights are kept", file=sys.stderr)
+
+    def _groups(self) -> dict[str, list[np.ndarray]]:
+        return {
+            "weights": self.model.get_weights(),
+            "optimizer": [np.asarray(v) for v in self.model.optimizer.variables],
+            "best": self.best_weights,
+        }
+
+    def _save(self) -> None:
+        arrays = {
+            f"{group}/{number}": array
+            for group, items in self._groups().items()
+            for number, array in enumerate(items)
+        }
+        about = {"belongs_to": self.belongs_to, "best": self.best, "history": self.history}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.path)
+
+    def restore(self) -> None:
+        if not self.path.exists():
+            return
+        try:
+            with np.load(self.path, allow_pickle=False) as saved:
+                about = json.loads(str(saved["about"]))
+                if about["belongs_to"] != self.belongs_to:
+                    print(
+                        f"{self.path}: is of another config or other data; starting anew",
+                        file=sys.stderr,
+                    )
+                    return
+                groups = {
+                    group: [saved[f"{group}/{number}"] for number in range(len(items))]
+                    for group, items in self._groups().items()
+                }
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            print(f"{self.path}: cannot be used ({error}); starting anew", file=sys.stderr)
+            return
+        self.model.set_weights(groups["weights"])
+        for variable, value in zip(
+            self.model.optimizer.variables, groups["optimizer"], strict=True
+        ):
+            variable.assign(value)
+        self.best_weights = groups["best"]
+        self.best, self.history = about["best"], about["history"]
+        print(f"{self.path}: going on after epoch {len(self.history)}", file=sys.stderr)
+
+
+def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
+    """Dropout's random numbers depend on seed and epoch alone, so that training can resume."""
+    for number, layer in enumerate(model.layers):
+        if isinstance(layer, keras.layers.Dropout) and layer.rate:
+            words = np.random.SeedSequence([seed, epoch, number]).generate_state(2)
+            layer.seed_generator.state.assign(words.astype(layer.seed_generator.state.dtype))
+
+
+class _Progress(keras.callbacks.Callback):
+    """A line every so often. Never reads the losses: that would make the device wait."""
+
+    def __init__(self, epoch: int, epochs: int, steps: int, batch: int):
+        super().__init__()
+        self.head, self.steps, self.batch = f"epoch {epoch + 1}/{epochs}", steps, batch
+        self.started = self.said = time.time()
+
+    def on_train_batch_end(self, batch, logs=None):
+        now = time.time()
+        if now - self.said > PROGRESS_SECONDS:
+            self.said = now
+            rate = (batch + 1) * self.batch / (now - self.started)
+            left = (self.steps - batch - 1) * self.batch / rate
+            print(
+                f"{self.head}: step {batch + 1}/{self.steps}, {rate:,.0f} sequences/s, "
+                f"{left:.0f} s of this epoch left",
+                file=sys.stderr,
+            )
+
+
+def recipe_of(config: dict, **changes: object) -> Recipe:
+    """A recipe from the config's section, with changes."""
+    known = {name: config[name] for name in Recipe.__dataclass_fields__ if name in config}
+    return Recipe(**{**known, **changes})
+
+
+def as_json(recipe: Recipe) -> dict:
+    """The recipe as plain values."""
+    return asdict(recipe)

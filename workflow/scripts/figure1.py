@@ -1,0 +1,22 @@
+"""Figure 1: the architecture, drawn from the model itself."""
+
+import sys
+
+from crmnet import devices, plotting
+from crmnet.architecture import blocks
+
+job = snakemake  # noqa: F821
+
+sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+devices.setup(backend=job.params.backend, device="cpu", precision="float32", threads=1, seed=1)
+
+# Only now, with the backend chosen.
+from crmnet.model import crmnet  # noqa: E402
+
+table = blocks(crmnet(job.params.length, **job.params.model))
+table.to_csv(job.output.tsv, sep="\t", index=False)
+print(f"{len(table)} blocks, {table['parameters'].sum():,} parameters", file=sys.stderr)
+
+figure = plotting.figure(*plotting.ARCHITECTURE)
+plotting.draw_architecture(figure.subplots(), table)
+plotting.save(figure, job.output.pdf)

@@ -1,0 +1,43 @@
+"""Predicts the expression of every test sequence of a medium."""
+
+import sys
+
+from crmnet import devices
+
+job = snakemake  # noqa: F821
+
+sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+options = job.params.training
+devices.setup(
+    backend=options["backend"],
+    device=options["device"],
+    precision=options["precision"],
+    threads=job.threads,
+    seed=0,
+)
+
+# Keras takes its backend when it is imported, so only now.
+import keras  # noqa: E402
+import pandas as pd  # noqa: E402
+
+import crmnet.model  # noqa: E402, F401  (registers its layers)
+from crmnet.sequences import letters  # noqa: E402
+from crmnet.tables import read, table_of  # noqa: E402
+from crmnet.training import predict  # noqa: E402
+
+model = keras.models.load_model(job.input.model, compile=False)
+parts = []
+for name, entry in job.params.test.items():
+    tokens, values = read(table_of(entry), job.params.length)
+    parts.append(
+        pd.DataFrame(
+            {
+                "test_set": name,
+                "sequence": [letters(row) for row in tokens],
+                "measured": values["expression"],
+                "predicted": predict(model, tokens),
+            }
+        )
+    )
+    print(f"{name}: {len(tokens):,} sequences predicted", file=sys.stderr)
+pd.concat(parts).to_csv(job.output[0], sep="\t", index=False)

@@ -1,0 +1,35 @@
+"""Simulates measurements in the form of the published files, with the truth behind them."""
+
+import sys
+
+from crmnet import simulate
+from crmnet.sequences import Construct
+
+job = snakemake  # noqa: F821
+
+sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+media = list(job.params.media)
+simulation = simulate.simulate(
+    simulate.Parameters(**job.params.simulation),
+    media,
+    Construct(**job.params.construct),
+    job.params.seed,
+)
+
+for medium, path in zip(media, job.output.train, strict=True):
+    table = simulation.train[medium]
+    # Without a time stamp, so that the same simulation is the same bytes.
+    packed = {"method": "gzip", "mtime": 0}
+    table.to_csv(path, sep="\t", header=False, index=False, compression=packed)
+    print(f"{path}: {len(table)} sequences", file=sys.stderr)
+
+for name in ("native", "random"):
+    for medium, path in zip(media, job.output[name], strict=True):
+        table = simulation.test[medium][name]
+        table.to_csv(path)
+        print(f"{path}: {len(table)} sequences", file=sys.stderr)
+
+for name in ("sites", "factors"):
+    table = getattr(simulation, name)
+    table.to_csv(job.output[name], sep="\t", index=False)
+    print(f"{job.output[name]}: {len(table)} {name}", file=sys.stderr)

@@ -1,0 +1,44 @@
+"""Table S1: sizes of the training and test sets, with the paper's beside ours."""
+
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from crmnet.tables import read, table_of
+
+job = snakemake  # noqa: F821
+
+sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+paper = yaml.safe_load(Path(job.input.paper).read_text())["data_sizes"]
+rows = []
+for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), strict=True):
+    manifest = json.loads(Path(path).read_text())
+    rows.append(
+        {
+            "medium": medium,
+            "set": "train",
+            "sequences": manifest["rows"],
+            "paper": paper.get(medium, {}).get("train"),
+            "rejected": manifest["rejected"],
+            "in a test set": manifest["leaked"]["rows"],
+            "trained on": manifest["train"],
+            "validation": manifest["validation"],
+        }
+    )
+    for name, entry in tests.items():
+        tokens, _ = read(table_of(entry), job.params.length)
+        size = paper.get(medium, {}).get(name)
+        rows.append({"medium": medium, "set": name, "sequences": len(tokens), "paper": size})
+table = pd.DataFrame(rows)
+counts = table.columns[2:]
+table[counts] = table[counts].astype("Int64")
+table.to_csv(job.output.tsv, sep="\t", index=False)
+
+text = table.astype("string").fillna("")
+for column in counts:
+    text[column] = [f"{n:,}" if pd.notna(n) else "" for n in table[column]]
+lines = [text.columns.tolist(), ["---"] * len(text.columns), *text.to_numpy().tolist()]
+Path(job.output.md).write_text("".join(f"| {' | '.join(line)} |\n" for line in lines))

@@ -1,0 +1,72 @@
+"""Trains one model at one stage: on all media, or on one medium."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from crmnet import devices
+
+job = snakemake  # noqa: F821
+
+sys.stderr = open(job.log[0], "a", buffering=1)  # noqa: SIM115
+options = job.params.training
+hardware = devices.setup(
+    backend=options["backend"],
+    device=options["device"],
+    precision=options["precision"],
+    threads=job.threads,
+    seed=job.params.seed,
+)
+
+# Keras takes its backend when it is imported, so only now.
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+from crmnet import shards, training  # noqa: E402
+from crmnet.model import crmnet  # noqa: E402
+
+recipe = training.recipe_of(options, seed=job.params.seed)
+folders = [Path(folder) for folder in job.input.shards]
+validation = tuple(map(np.concatenate, zip(*map(shards.validation, folders), strict=True)))
+rows = shards.training_rows(folders)
+batch = recipe.batch_size * hardware.count
+steps = max(1, rows // batch)
+print(
+    f"{job.wildcards.model}/{job.wildcards.stage}: {rows:,} sequences, {steps} steps of {batch} an "
+    f"epoch, on {hardware.count} {hardware.kind}(s) with {hardware.backend}",
+    file=sys.stderr,
+)
+
+with hardware.scope():
+    model = crmnet(job.params.length, **job.params.architecture)
+    if job.input.start:
+        start = keras.models.load_model(job.input.start, compile=False)
+        model.set_weights(start.get_weights())
+    training.compile_model(model, recipe, hardware.kind)
+
+checkpoint = Path(job.params.checkpoint)
+history = training.train(
+    model,
+    recipe,
+    lambda epoch: shards.batches(folders, batch, steps, seed=recipe.seed, epoch=epoch),
+    steps,
+    validation,
+    devices=hardware.count,
+    checkpoint=checkpoint,
+    belongs_to=training.fingerprint(
+        dict(job.params.architecture),
+        training.as_json(recipe),
+        options["backend"],
+        options["precision"],
+        hardware.count,
+        [shards.manifest_of(folder)["inputs"] for folder in folders],
+        [shards.manifest_of(folder)["shards"] for folder in folders],
+        hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest(),
+    ),
+)
+history.to_csv(job.output.history, sep="\t", index=False)
+# Without the optimiser's state, twice the size of the model.
+final = crmnet(job.params.length, **job.params.architecture)
+final.set_weights(model.get_weights())
+final.save(job.output.model)
+checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,26 @@
+"""How training went: loss and validation R2 of every training, epoch by epoch."""
+
+import sys
+
+import pandas as pd
+
+from crmnet import plotting
+
+job = snakemake  # noqa: F821
+
+sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+histories = {
+    name: pd.read_csv(path, sep="\t")
+    for name, path in zip(job.params.names, job.input.histories, strict=True)
+}
+
+figure = plotting.figure(plotting.DOUBLE, 65)
+loss, validation = figure.subplots(1, 2)
+plotting.training_curves(loss, validation, histories)
+plotting.panel(loss, "A")
+plotting.panel(validation, "B")
+plotting.save(figure, job.output.pdf)
+
+table = pd.concat(histories, names=["training"]).reset_index("training")
+table.to_csv(job.output.tsv, sep="\t", index=False)
+print(f"{len(histories)} trainings, {len(table)} epochs", file=sys.stderr)
