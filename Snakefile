@@ -7,12 +7,14 @@
 # rules/train.smk      shards -> models
 # rules/evaluate.smk   models -> predictions and metrics
 # rules/figures.smk    -> figures and tables
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-configfile: "config/config.yaml"
+configfile: Path(workflow.basedir, "config", "config.yaml")
 
 
 include: "rules/common.smk"

@@ -20,6 +20,9 @@ from crmnet import training
 from crmnet.layers import OneHot, SelfAttention
 from crmnet.training import Recipe, compile_model, learning_rate, predict, train
 
+# A resumed training equals an undisturbed one bit for bit on a CPU, not on every GPU.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 PAPER = Recipe(
     epochs=50,
     batch_size=1024,
@@ -157,6 +160,21 @@ def test_training_learns_the_rate_times_the_devices(model, checkpoint):
     history = run(model, checkpoint, replace(RECIPE, epochs=2), devices=4)
     assert history["learning_rate"][1] == 4 * learning_rate(RECIPE, 1, 1)
     assert float(model.optimizer.learning_rate) == pytest.approx(history["learning_rate"][1])
+
+
+def test_adam_on_flat_vectors_equals_that_of_keras():
+    def weights(optimizer):
+        random = np.random.default_rng(8)
+        shapes = (3, 4), (4,), (2, 3, 5), ()
+        variables = [keras.Variable(random.normal(size=shape), dtype="float32") for shape in shapes]
+        optimizer.build(variables)
+        for rate in (1e-3, 1e-2, 1e-2, 1e-4):
+            optimizer.learning_rate.assign(rate)
+            gradients = [random.normal(0, 9, shape).astype(np.float32) for shape in shapes]
+            optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
+        return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+    assert equal(weights(training.FlatAdam()), weights(keras.optimizers.Adam()))
 
 
 def test_dropout_depends_on_seed_and_epoch_alone(model):

@@ -31,6 +31,9 @@ MOST_SHARDS = 256
 POOL = 1 << 16
 # Shards that are read side by side, so that a pool mixes many.
 READ_TOGETHER = 16
+READERS = 4
+# Batches that are ready before they are asked for.
+PREFETCH = 8
 
 
 class Held:
@@ -225,7 +228,7 @@ def batches(
         random = np.random.default_rng([seed, 2, epoch, number])
         parts.append(_stream(folder, _training_shards(folder, len(folders)), share, steps, random))
     if len(parts) == 1:
-        return parts[0].prefetch(tf.data.AUTOTUNE)
+        return _untuned(parts[0].prefetch(PREFETCH))
     # The folders take turns, so that each device's part of a batch is drawn evenly too.
     turns = np.argsort(np.concatenate([np.arange(n) / n for n in shares]), kind="stable")
     together = tf.data.Dataset.zip(tuple(parts)).map(
@@ -233,7 +236,15 @@ def batches(
             tf.gather(tf.concat(columns, 0), turns) for columns in zip(*pairs, strict=True)
         )
     )
-    return together.prefetch(tf.data.AUTOTUNE)
+    return _untuned(together.prefetch(PREFETCH))
+
+
+def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Without tf.data's tuner: its thread sleeps for up to ten seconds before it lets an epoch end,
+    and nothing is left to be tuned here."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _stream(
@@ -252,7 +263,7 @@ def _stream(
     blocks = tf.data.Dataset.from_tensor_slices([str(folder / name) for name in order]).interleave(
         lambda path: _blocks(path, length),
         cycle_length=min(READ_TOGETHER, len(names)),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        num_parallel_calls=min(READERS, len(names)),
         deterministic=True,
     )
 
@@ -261,7 +272,7 @@ def _stream(
         rows = tf.random.experimental.stateless_shuffle(rows, [seeds[0], seeds[1] + number])
         return tuple(tf.gather(column, rows) for column in block)
 
-    pools = blocks.rebatch(max(POOL, batch)).enumerate().map(shuffle, tf.data.AUTOTUNE)
+    pools = blocks.rebatch(max(POOL, batch)).enumerate().map(shuffle).prefetch(1)
     return pools.rebatch(batch, drop_remainder=True).take(steps)
 
 

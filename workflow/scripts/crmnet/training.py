@@ -64,6 +64,7 @@ def learning_rate(recipe: Recipe, epoch: int, devices: int) -> float:
     return devices * (recipe.final_rate + (recipe.peak_rate - recipe.final_rate) * cosine)
 
 
+@keras.saving.register_keras_serializable("crmnet")
 class FlatAdam(keras.optimizers.Adam):
     """Adam (Kingma & Ba 2015) with the moments of all variables in two long vectors.
 
@@ -96,19 +97,29 @@ class FlatAdam(keras.optimizers.Adam):
 
 
 def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> None:
-    """Adam on the Huber loss (paper, section 4.4)."""
-    # TensorFlow's replicas sum their gradients inside of Keras's own Adam.
-    strategy = getattr(model, "distribute_strategy", None)
-    replicas = strategy.num_replicas_in_sync if strategy else 1
+    """Adam on the Huber loss (paper, section 4.4), in the scope in which the model was built."""
+    tensorflow = keras.backend.backend() == "tensorflow"
+    # Over replicas, TensorFlow sums gradients within Keras's own optimisers only, and Keras 3 fails
+    # with more than one step an execution.
+    mirrored = tensorflow and _replicas(model) > 1
     jit = recipe.jit
-    if jit == "auto" and keras.backend.backend() == "tensorflow":
+    if jit == "auto" and tensorflow:
         jit = device_kind != "cpu"
     model.compile(
-        optimizer=keras.optimizers.Adam() if replicas > 1 else FlatAdam(),
+        optimizer=keras.optimizers.Adam() if mirrored else FlatAdam(),
         loss=keras.losses.Huber(),
-        steps_per_execution=recipe.steps_per_execution,
+        steps_per_execution=1 if mirrored else recipe.steps_per_execution,
         jit_compile=jit,
     )
+    model.optimizer.build(model.trainable_variables)
+
+
+def _replicas(model: keras.Model) -> int:
+    """How many devices share a batch."""
+    if distribution := keras.distribution.distribution():
+        return distribution.device_mesh.devices.size
+    strategy = getattr(model, "distribute_strategy", None)
+    return strategy.num_replicas_in_sync if strategy else 1
 
 
 def predict(model: keras.Model, tokens: np.ndarray, batch: int = 1024) -> np.ndarray:
@@ -116,12 +127,12 @@ def predict(model: keras.Model, tokens: np.ndarray, batch: int = 1024) -> np.nda
     n = len(tokens)
     if not n:
         return np.empty(0, np.float32)
-    # Whole batches only: a partial one compiles again, and fails on JAX over several devices.
-    distribution = keras.distribution.distribution()
-    together = distribution.device_mesh.devices.size if distribution else 1
-    batch = -(-min(batch, 1 << (n - 1).bit_length()) // together) * together
+    # Whole batches only: a partial one compiles again, and fails where devices share it.
+    replicas = _replicas(model)
+    batch = -(-min(batch, 1 << (n - 1).bit_length()) // replicas) * replicas
     padded = np.concatenate([tokens, np.zeros((-n % batch, tokens.shape[1]), tokens.dtype)])
-    return np.asarray(model.predict(padded, batch_size=batch, verbose=0))[:n, 0]
+    parts = [model.predict_on_batch(padded[at : at + batch]) for at in range(0, n, batch)]
+    return np.concatenate(parts)[:n, 0]
 
 
 def fingerprint(*parts: object) -> str:
@@ -165,7 +176,6 @@ def train(
             f"the validation set has {len(expression)} sequences, with too few different values "
             "for an R2; raise `data: validation_fraction` or train on more sequences"
         )
-    model.optimizer.build(model.trainable_variables)
     state = _State(model, checkpoint, belongs_to)
     state.restore()
     while not state.stopped(recipe):

@@ -1,0 +1,174 @@
+"""Every way in which a config can be wrong is said in a sentence with the key and the mend."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from crmnet import configuration
+from crmnet.configuration import ConfigError, checked
+
+CONFIG = Path(__file__).parents[2] / "config"
+PAPER = yaml.safe_load((CONFIG / "config.yaml").read_text())
+
+
+def config(**changes):
+    """The paper's config with changes laid over it, as Snakemake lays them."""
+    merged = copy.deepcopy(PAPER)
+    update_config(merged, changes)
+    return merged
+
+
+def message(**changes):
+    with pytest.raises(ConfigError) as error:
+        checked(config(**changes))
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["demo", "lite"])
+def test_the_other_configs_hold_over_the_papers(name):
+    done = checked(config(**yaml.safe_load((CONFIG / f"{name}.yaml").read_text())))
+    assert done["outdir"] == f"results/{name}"
+    assert list(done["media"]["complex"]["test"]) == ["native", "random"]
+
+
+def test_the_config_that_was_given_is_left_as_it_was():
+    before = config()
+    given = copy.deepcopy(before)
+    checked(given)
+    assert given == before
+
+
+def test_defaults_are_filled_in():
+    minimal = {key: PAPER[key] for key in ("media", "models", "construct", "model", "training")}
+    minimal["training"] = {k: v for k, v in PAPER["training"].items() if k != "backend"}
+    done = checked(copy.deepcopy(minimal))
+    assert done["seed"] == 1
+    assert done["training"]["backend"] == "tensorflow"
+    assert done["data"] == {"on_bad_rows": "stop", "validation_fraction": 0.01}
+    assert done["media"]["complex"]["test"]["native"]["header"] is True
+
+
+def test_downloads_and_local_files_get_their_path(tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text("sequence,Measured Expression\nACGT,1\n")
+    random = {"test": {"random": {"file": str(table)}}}
+    done = checked(config(resources="elsewhere", media={"complex": random}))
+    complex_ = done["media"]["complex"]
+    assert complex_["test"]["random"]["path"] == str(table)
+    assert complex_["train"][0]["path"] == "elsewhere/complex_media_training_data_Glu.txt"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"sed": 1}, ["unknown key 'sed'", "did you mean 'seed'?"]),
+        ({"training": {"bach_size": 3}}, ["training: unknown key", "'batch_size'"]),
+        ({"model": {"widht": 64}}, ["model: unknown key 'widht'", "'width'"]),
+        ({"models": {"mine": {"pretrain": True, "hedas": 2}}}, ["models.mine", "'heads'"]),
+        ({"training": {"stages": {"finetun": {}}}}, ["training.stages", "'finetune'"]),
+        ({"training": {"epochs": "many"}}, ["training.epochs", "'many'", "integer"]),
+        ({"training": {"backend": "torch"}}, ["training.backend", "'torch'", "jax"]),
+        ({"training": {"precision": "float16"}}, ["training.precision", "mixed_float16"]),
+        ({"training": {"device": "tpu"}}, ["training.device", "'tpu'", "gpu"]),
+        ({"training": {"peak_rate": 0}}, ["training.peak_rate"]),
+        ({"model": {"width": 20}}, ["model.width", "20", "8"]),
+        ({"model": {"flavour": "vanilla"}}, ["model.flavour", "released"]),
+        ({"seed": -1}, ["seed", "-1"]),
+        ({"data": {"validation_fraction": 1.5}}, ["data.validation_fraction", "1.5"]),
+        ({"data": {"on_bad_rows": "ignore"}}, ["data.on_bad_rows", "drop"]),
+        ({"construct": {"left_flank": "ACGX"}}, ["construct.left_flank", "ACGX"]),
+        ({"construct": {"length": 110}}, ["construct.length", "110", "8"]),
+        ({"construct": {"length": 104}}, ["construct.length", "104", "110"]),
+        ({"mirror": "no/such/folder"}, ["mirror", "no/such/folder"]),
+        ({"training": {"warmup_epochs": 50}}, ["warmup_epochs", "pretrain"]),
+        ({"media": {"pretrained": PAPER["media"]["complex"]}}, ["media.pretrained", "name"]),
+        ({"media": {"bad name": PAPER["media"]["complex"]}}, ["bad name"]),
+        ({"media": {"complex": {"train": []}}}, ["media.complex.train"]),
+        ({"media": {"complex": None}}, ["figures.figure2.medium", "complex", "defined"]),
+        ({"media": {"complex": {"test": {"native_all": None}}}}, ["figure2.panels", "native_all"]),
+        ({"models": {"crmnet": None}}, ["figures.figure2.model", "crmnet"]),
+        ({"figures": {"figure2": {"medium": "complx"}}}, ["figures.figure2.medium", "complx"]),
+        ({"figures": {"figure9": {}}}, ["figures: unknown key 'figure9'"]),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_key(changes, said):
+    text = message(**changes)
+    for words in said:
+        assert words in text
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    text = message(sed=1, training={"epochs": "many"})
+    assert "sed" in text and "training.epochs" in text
+
+
+def random_set(**table):
+    return {"media": {"complex": {"test": {"random": table}}}}
+
+
+def test_a_local_file_that_is_not_there():
+    assert "there is no file no/such.csv" in message(**random_set(file="no/such.csv"))
+
+
+def test_a_column_that_a_local_file_lacks(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("seq,Measured Expression\nACGT,1\n")
+    text = message(**random_set(file=str(path)))
+    assert "media.complex.test.random" in text
+    assert "no column 'sequence'" in text and "'seq'" in text
+
+
+def test_a_column_by_name_where_no_header_is_declared(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("ACGT,1\n")
+    assert "header: true" in message(**random_set(file=str(path), header=False))
+
+
+def test_a_column_number_below_one():
+    text = message(**random_set(columns={"sequence": 0, "expression": 2}))
+    assert "media.complex.test.random.columns.sequence" in text and "number from 1" in text
+
+
+def test_a_mirror_without_the_file(tmp_path):
+    text = message(mirror=str(tmp_path))
+    assert "has no file complex_media_training_data_Glu.txt" in text
+
+
+def test_two_downloads_of_one_name():
+    text = message(**random_set(file="https://example.org/Native_complex.csv"))
+    assert "same file name, Native_complex.csv" in text
+
+
+def test_a_url_without_a_file_name():
+    assert "names no file" in message(**random_set(file="https://example.org/"))
+
+
+def test_a_simulated_file_without_a_simulation():
+    assert "`simulation` is null" in message(
+        **random_set(file="results/simulated/complex/random.csv")
+    )
+
+
+def test_a_simulated_factor_without_activity_in_a_medium():
+    demo = yaml.safe_load((CONFIG / "demo.yaml").read_text())
+    del demo["simulation"]["factors"]["REB1"]["defined"]
+    assert "simulation.factors.REB1" in message(**demo)
+
+
+def test_a_checksum_of_another_form():
+    assert "checksum" in message(**random_set(checksum="md5:123"))
+
+
+def test_a_model_takes_its_own_keys_over_those_of_all():
+    done = checked(config(models={"narrow": {"pretrain": False, "width": 64}}))
+    narrow = configuration.architecture(done, "narrow")
+    assert narrow == {**done["model"], "width": 64}
+
+
+def test_a_stage_takes_its_own_keys_over_those_of_all():
+    done = checked(config(training={"stages": {"finetune": {"epochs": 20}}}))
+    assert configuration.recipe(done, "finetune")["epochs"] == 20
+    assert configuration.recipe(done, "pretrain")["epochs"] == 50

@@ -1,0 +1,58 @@
+"""Runs the workflow as its user would, in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_snakemake(folder, *arguments):
+    """Snakemake in `folder`, on this Snakefile; the finished process, with its text."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    return subprocess.run(
+        [*command, "--directory", str(folder), *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+    )
+
+
+@pytest.fixture
+def snakemake(tmp_path):
+    return lambda *arguments: run_snakemake(tmp_path, *arguments)
+
+
+def tiny_config():
+    """The demo, cut down to what goes through every rule in a minute or two."""
+    config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+    config["simulation"] |= {
+        "train": 1500,
+        "native_families": 5,
+        "native_per_family": 4,
+        "random": 100,
+        "leaks": 7,
+    }
+    config["data"]["validation_fraction"] = 0.1
+    config["model"] |= {"width": 8, "transformer_blocks": 1, "heads": 1}
+    config["training"] |= {"epochs": 2, "stages": {"finetune": {"epochs": 1}}}
+    config["models"] = {"without_pretraining": None}
+    config["evaluation"] = {"replicates": 50}
+    return config
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """A folder in which the tiny config has run to its end, and what Snakemake said."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(tiny_config()))
+    done = run_snakemake(folder, "--cores", 2, "--configfile", folder / "tiny.yaml")
+    assert done.returncode == 0, done.stdout
+    return folder, done.stdout

@@ -1,0 +1,168 @@
+"""What can be checked without running a job: plans, and that rules say what they use."""
+
+import ast
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "workflow" / "scripts"
+PACKAGE = SCRIPTS / "crmnet"
+
+
+def rules():
+    """Name -> text of every rule; a rule that is made from another has the other's text before."""
+    texts = {}
+    for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]:
+        blocks = re.split(r"^(?=rule \w+:|use rule )", path.read_text(), flags=re.M)
+        for block in blocks:
+            if match := re.match(r"rule (\w+):", block):
+                texts[match[1]] = block
+            elif match := re.match(r"use rule (\w+) as (\w+) with:", block):
+                texts[match[2]] = texts[match[1]] + block
+    return texts
+
+
+RULES = rules()
+WITH_SCRIPT = {name: text for name, text in RULES.items() if "    script:" in text}
+
+
+def last(pattern, text):
+    return re.findall(pattern, text, re.S)[-1]
+
+
+def imports(path):
+    """The package's modules that a file imports itself."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "crmnet":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("crmnet."):
+            found.add(node.module.removeprefix("crmnet."))
+        elif isinstance(node, ast.Import):
+            found |= {a.name[7:] for a in node.names if a.name.startswith("crmnet.")}
+    return found
+
+
+def all_imports(path):
+    """Those, and the ones that they import."""
+    todo, found = imports(path), set()
+    while todo:
+        module = todo.pop()
+        found.add(module)
+        todo |= imports(PACKAGE / f"{module}.py") - found
+    return found
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--cores", 2),
+        ("--profile", ROOT / "profiles" / "local"),
+        ("--profile", ROOT / "profiles" / "local", "--configfile", ROOT / "config" / "lite.yaml"),
+        ("--cores", 2, "--configfile", ROOT / "config" / "demo.yaml"),
+    ],
+    ids=["paper", "local", "lite", "demo"],
+)
+def test_plans_are_made_in_seconds(snakemake, arguments):
+    started = time.time()
+    done = snakemake("-n", *arguments)
+    assert done.returncode == 0, done.stdout
+    assert "rule figure2" in done.stdout and "rule train" in done.stdout
+    assert time.time() - started < 20  # 2 s where nothing else runs
+
+
+def test_the_demo_profile_makes_a_plan_from_the_root():
+    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/demo", "-n", "--nolock"]
+    done = subprocess.run([*command, "-F"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "rule simulate" in done.stderr + done.stdout
+
+
+def test_a_plan_needs_no_framework():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from crmnet import configuration, delimited, downloads, evaluation, plotting, sequences\n"
+        "from crmnet import simulate, tables\n"
+        "assert not {'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(SCRIPTS)], check=True)
+
+
+def test_one_figure_needs_only_what_it_is_made_from(snakemake):
+    demo = ROOT / "config" / "demo.yaml"
+    done = snakemake("-n", "--cores", 2, "--configfile", demo, "results/demo/figureS1.pdf")
+    assert done.returncode == 0, done.stdout
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
+    assert jobs["train"] == "2" and jobs["predict"] == "1"
+    assert "figure2" not in jobs and "figure1" not in jobs
+
+
+def test_a_wrong_config_ends_in_a_sentence(snakemake, tmp_path):
+    (tmp_path / "wrong.yaml").write_text("sed: 2\n")
+    done = snakemake("-n", "--cores", 1, "--configfile", tmp_path / "wrong.yaml")
+    assert done.returncode != 0
+    assert "unknown key 'sed' (did you mean 'seed'?)" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("name", WITH_SCRIPT)
+def test_a_rules_script_has_its_name(name):
+    script = Path(last(r'script:\s+"(.+?)"', WITH_SCRIPT[name]))
+    original = re.match(r"rule (\w+):", WITH_SCRIPT[name])[1]
+    assert script.name == f"{original}.py"
+    assert (ROOT / "rules" / script).is_file()
+
+
+@pytest.mark.parametrize("name", set(WITH_SCRIPT) - {"download"})
+def test_a_rule_names_all_modules_that_its_script_imports(name):
+    text = WITH_SCRIPT[name]
+    script = ROOT / "rules" / last(r'script:\s+"(.+?)"', text)
+    declared = re.findall(r"lib=lib\((.*?)\)", text, re.S)
+    named = set(re.findall(r'"(\w+)"', declared[-1])) if declared else set()
+    assert named == all_imports(script)
+
+
+@pytest.mark.parametrize("name", WITH_SCRIPT)
+def test_a_rule_has_an_environment_and_a_log(name):
+    envs = re.findall(r'"(\.\./envs/.+?)"', WITH_SCRIPT[name])
+    assert envs and all((ROOT / "rules" / env).is_file() for env in envs)
+    assert "    log:" in WITH_SCRIPT[name]
+
+
+@pytest.mark.parametrize("profile", sorted((ROOT / "profiles").glob("*/config.yaml")))
+def test_a_profile_names_only_rules_that_exist(profile):
+    settings = yaml.safe_load(profile.read_text())
+    for key in ("set-threads", "set-resources"):
+        for entry in settings.get(key, []):
+            assert re.split(r"[:=]", str(entry))[0] in RULES
+
+
+def test_the_readme_has_two_commands_for_a_machine_with_python_alone():
+    commands = re.findall(r"^python3 -m venv .*$", (ROOT / "README.md").read_text(), re.M)
+    demo, tests = commands
+    assert "requirements.txt" in demo and "--profile profiles/demo" in demo
+    assert "requirements-dev.txt" in tests and "pytest" in tests
+
+
+def test_every_requirement_is_pinned():
+    lines = (ROOT / "requirements.txt").read_text() + (ROOT / "requirements-dev.txt").read_text()
+    wanted = [line for line in lines.splitlines() if line and line[0] not in "#-"]
+    assert wanted and all(re.match(r"[\w-]+==[\w.]+", line) for line in wanted)
+
+
+def test_the_snakefile_is_an_index():
+    assert len((ROOT / "Snakefile").read_text().splitlines()) < 80
+
+
+def test_every_key_of_the_config_is_explained():
+    text = (ROOT / "config" / "README.md").read_text()
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    inside = ("construct", "data", "model", "training", "evaluation")
+    keys = [*config, *(key for section in inside for key in config[section])]
+    assert not [key for key in keys if f"`{key}`" not in text and f"{key}`" not in text]

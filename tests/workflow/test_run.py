@@ -1,0 +1,113 @@
+"""The whole workflow on a tiny simulation, run as its user would."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, run_snakemake, tiny_config
+
+
+@pytest.fixture(scope="module")
+def results(tiny_run):
+    return tiny_run[0] / "results" / "demo"
+
+
+def again(tiny_run, *arguments):
+    folder, _ = tiny_run
+    return run_snakemake(folder, "--cores", 2, "--configfile", folder / "tiny.yaml", *arguments)
+
+
+@pytest.mark.parametrize("figure", ["figure1", "figure2", "figureS1", "training_curves"])
+def test_every_figure_is_there_with_its_numbers(results, figure):
+    assert (results / f"{figure}.pdf").read_bytes().startswith(b"%PDF")
+    assert len(pd.read_csv(results / f"{figure}.tsv", sep="\t"))
+
+
+def test_every_model_has_metrics_on_every_test_set(results):
+    table = pd.read_csv(results / "metrics.tsv", sep="\t")
+    keys = set(map(tuple, table[["model", "medium", "test_set", "metric"]].to_numpy()))
+    sets = {
+        ("complex", "native"),
+        ("complex", "random"),
+        ("defined", "native"),
+        ("defined", "random"),
+    }
+    measures = {"pearson_r", "squared_r", "r2", "spearman_rho", "rmse"}
+    assert keys == {("crmnet", *s, m) for s in sets for m in measures}
+    assert (table["low"] <= table["high"]).all()
+    assert set(table.loc[table["test_set"] == "random", "n"]) == {100}
+
+
+def test_no_test_sequence_is_trained_on(results):
+    for medium in ("complex", "defined"):
+        manifest = json.loads((results / "data" / medium / "manifest.json").read_text())
+        assert manifest["rows"] == 1507
+        assert manifest["leaked"]["rows"] == 7
+        kept = manifest["train"] + manifest["validation"] + manifest["elsewhere"]
+        assert kept == 1500
+
+
+def test_predictions_are_of_the_measured_sequences_in_their_order(results):
+    predicted = pd.read_csv(results / "predictions" / "crmnet" / "defined.tsv", sep="\t")
+    for name in ("native", "random"):
+        measured = pd.read_csv(results / "simulated" / "defined" / f"{name}.csv")
+        mine = predicted[predicted["test_set"] == name]
+        assert list(mine["sequence"]) == list(measured["sequence"])
+        assert mine["measured"].to_numpy() == pytest.approx(measured["Measured Expression"])
+
+
+def test_checkpoints_are_gone_after_success(results):
+    assert not list((results / "checkpoints").rglob("*.npz"))
+
+
+def test_nothing_is_made_twice(tiny_run):
+    assert "Nothing to be done" in again(tiny_run, "-n").stdout
+
+
+def test_restyling_a_figure_retrains_nothing(tiny_run):
+    plotting = ROOT / "workflow" / "scripts" / "crmnet" / "plotting.py"
+    done = again(tiny_run, "-n", "--forcerun", "figure2")
+    assert plotting.exists() and "rule figure2" in done.stdout
+    assert "rule train" not in done.stdout and "rule predict" not in done.stdout
+
+
+def test_another_learning_rate_trains_again_but_keeps_the_data(tiny_run, tmp_path):
+    changed = tiny_config()
+    changed["training"]["stages"]["finetune"]["peak_rate"] = 0.002
+    (tmp_path / "changed.yaml").write_text(yaml.safe_dump(changed))
+    folder, _ = tiny_run
+    arguments = ("--cores", 2, "--configfile", tmp_path / "changed.yaml", "-n")
+    done = run_snakemake(folder, *arguments).stdout
+    assert "rule train" in done and "stage=complex" in done
+    assert "stage=pretrained" not in done and "rule shards" not in done
+
+
+def test_a_bad_row_stops_the_run_with_its_line(tiny_run, tmp_path):
+    folder, _ = tiny_run
+    source = folder / "results" / "demo" / "simulated" / "complex" / "random.csv"
+    lines = source.read_text().splitlines()
+    lines[3] = lines[3].replace("TGCA", "TGRA", 1)
+    bad = tmp_path / "bad.csv"
+    bad.write_text("\n".join(lines) + "\n")
+    config = tiny_config()
+    config["outdir"] = "other"
+    config["media"]["complex"]["test"]["random"]["file"] = str(bad)
+    # The simulated files of the run that is there already.
+    for medium in config["media"].values():
+        for table in [*medium["train"], *filter(None, medium["test"].values())]:
+            if table["file"].startswith("results/demo"):
+                table["file"] = str(folder / table["file"])
+    (tmp_path / "bad.yaml").write_text(yaml.safe_dump(config))
+    done = run_snakemake(
+        folder,
+        "--cores",
+        2,
+        "--configfile",
+        tmp_path / "bad.yaml",
+        "other/data/complex/manifest.json",
+    )
+    assert done.returncode != 0
+    assert f"{bad}: 1 bad row(s), the first in line 4" in done.stdout
+    assert "letter 'R'" in done.stdout
+    assert "Traceback" not in done.stdout
