@@ -12,46 +12,46 @@ SIMULATED = configuration.simulated(config)
 rule download:
     output:
         f"{config['resources']}/{{file}}",
-    params:
-        url=lambda wildcards, output: DOWNLOADS[output[0]]["file"],
-        checksum=lambda wildcards, output: DOWNLOADS[output[0]]["checksum"],
     log:
         f"{LOGS}/download/{{file}}.log",
     wildcard_constraints:
         file="|".join(re.escape(Path(path).name) for path in DOWNLOADS) or "$^",
+    conda:
+        "../envs/analysis.yaml"
     resources:
         downloads=1,
         mem_mb=500,
         runtime=600,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        url=lambda wildcards, output: DOWNLOADS[output[0]]["file"],
+        checksum=lambda wildcards, output: DOWNLOADS[output[0]]["checksum"],
     script:
         "../workflow/scripts/download.py"
 
 
 rule simulate:
     input:
-        lib=lib("sequences", "simulate"),
+        lib=lib("logs", "sequences", "simulate"),
     output:
         train=expand(f"{SIMULATED}/{{medium}}/train.tsv.gz", medium=MEDIA),
         native=expand(f"{SIMULATED}/{{medium}}/native.csv", medium=MEDIA),
         random=expand(f"{SIMULATED}/{{medium}}/random.csv", medium=MEDIA),
         sites=f"{SIMULATED}/sites.tsv",
         factors=f"{SIMULATED}/factors.tsv",
+    log:
+        f"{LOGS}/simulate.log",
+    benchmark:
+        f"{BENCHMARKS}/simulate.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         media=MEDIA,
         simulation=config["simulation"],
         construct=config["construct"],
         seed=config["seed"],
-    log:
-        f"{LOGS}/simulate.log",
-    benchmark:
-        f"{BENCHMARKS}/simulate.tsv"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../workflow/scripts/simulate.py"
 
@@ -62,27 +62,27 @@ rule shards:
     input:
         train=lambda wildcards: paths(train_tables(wildcards.medium)),
         test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
-        lib=lib("sequences", "delimited", "tables", "shards"),
+        lib=lib("logs", "sequences", "delimited", "tables", "shards"),
     output:
         manifest=f"{OUT}/data/{{medium}}/manifest.json",
         rejected=f"{OUT}/data/{{medium}}/rejected.tsv",
         shards=directory(f"{OUT}/data/{{medium}}/shards"),
+    log:
+        f"{LOGS}/shards/{{medium}}.log",
+    benchmark:
+        f"{BENCHMARKS}/shards/{{medium}}.tsv"
+    conda:
+        "../envs/train-cpu.yaml"
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        tmpdir=OUT,
     params:
         train=lambda wildcards: train_tables(wildcards.medium),
         test={medium: test_tables(medium) for medium in MEDIA},
         construct=config["construct"],
         data=config["data"],
         seed=config["seed"],
-    log:
-        f"{LOGS}/shards/{{medium}}.log",
-    benchmark:
-        f"{BENCHMARKS}/shards/{{medium}}.tsv"
-    threads: 4
-    resources:
-        mem_mb=4000,
-        runtime=120,
-        tmpdir=OUT,
-    conda:
-        "../envs/train-cpu.yaml"
     script:
         "../workflow/scripts/shards.py"

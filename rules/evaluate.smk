@@ -6,25 +6,35 @@ rule predict:
         model=f"{OUT}/models/{{model}}/{{medium}}.keras",
         test=lambda wildcards: paths(test_tables(wildcards.medium).values()),
         lib=lib(
-            "sequences", "delimited", "tables", "devices", "layers", "model", "evaluation", "training"
+            "logs",
+            "sequences",
+            "delimited",
+            "tables",
+            "devices",
+            "layers",
+            "model",
+            "evaluation",
+            "training",
         ),
     output:
         f"{OUT}/predictions/{{model}}/{{medium}}.tsv",
-    params:
-        test=lambda wildcards: test_tables(wildcards.medium),
-        training=config["training"],
-        length=config["construct"]["length"],
     log:
         f"{LOGS}/predict/{{model}}/{{medium}}.log",
     benchmark:
         f"{BENCHMARKS}/predict/{{model}}/{{medium}}.tsv"
+    conda:
+        "../envs/train-cpu.yaml"
+        if config["training"]["device"] == "cpu"
+        else "../envs/train-gpu.yaml"
     threads: config["training"]["threads"]
     resources:
         gpu=0 if config["training"]["device"] == "cpu" else 1,
         mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
         runtime=lambda wildcards, attempt: attempt * 60,
-    conda:
-        "../envs/train-cpu.yaml" if config["training"]["device"] == "cpu" else "../envs/train-gpu.yaml"
+    params:
+        test=lambda wildcards: test_tables(wildcards.medium),
+        training=config["training"],
+        length=config["construct"]["length"],
     script:
         "../workflow/scripts/predict.py"
 
@@ -32,19 +42,19 @@ rule predict:
 rule evaluate:
     input:
         predictions=rules.predict.output[0],
-        lib=lib("evaluation"),
+        lib=lib("logs", "evaluation"),
     output:
         f"{OUT}/metrics/{{model}}/{{medium}}.tsv",
-    params:
-        replicates=config["evaluation"]["replicates"],
-        seed=config["seed"],
     log:
         f"{LOGS}/evaluate/{{model}}/{{medium}}.log",
+    conda:
+        "../envs/analysis.yaml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        replicates=config["evaluation"]["replicates"],
+        seed=config["seed"],
     script:
         "../workflow/scripts/evaluate.py"
 
@@ -52,15 +62,16 @@ rule evaluate:
 # One table of all.
 rule metrics:
     input:
-        expand(rules.evaluate.output[0], model=MODELS, medium=MEDIA),
+        tables=expand(rules.evaluate.output[0], model=MODELS, medium=MEDIA),
+        lib=lib("logs"),
     output:
         f"{OUT}/metrics.tsv",
     log:
         f"{LOGS}/metrics.log",
+    conda:
+        "../envs/analysis.yaml"
     resources:
         mem_mb=500,
         runtime=10,
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../workflow/scripts/metrics.py"

@@ -19,7 +19,7 @@ rule figures:
 # The architecture, drawn from the model object itself.
 rule figure1:
     input:
-        lib=lib("sequences", "devices", "layers", "model", "architecture", "plotting"),
+        lib=lib("logs", "sequences", "devices", "layers", "model", "architecture", "plotting"),
     output:
         pdf=report(
             f"{OUT}/figure1.pdf",
@@ -27,17 +27,17 @@ rule figure1:
             category="Model",
         ),
         tsv=f"{OUT}/figure1.tsv",
+    log:
+        f"{LOGS}/figure1.log",
+    conda:
+        "../envs/train-cpu.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=15,
     params:
         model=config["model"],
         length=config["construct"]["length"],
         backend=config["training"]["backend"],
-    log:
-        f"{LOGS}/figure1.log",
-    resources:
-        mem_mb=2000,
-        runtime=15,
-    conda:
-        "../envs/train-cpu.yaml"
     script:
         "../workflow/scripts/figure1.py"
 
@@ -47,7 +47,7 @@ rule figure2:
     input:
         predictions=lambda wildcards: scatter_input(rules.predict, "figure2"),
         metrics=lambda wildcards: scatter_input(rules.evaluate, "figure2"),
-        lib=lib("plotting"),
+        lib=lib("logs", "plotting"),
     output:
         pdf=report(
             f"{OUT}/figure2.pdf",
@@ -55,16 +55,16 @@ rule figure2:
             category="Performance",
         ),
         tsv=f"{OUT}/figure2.tsv",
-    params:
-        panels=lambda wildcards: config["figures"]["figure2"]["panels"],
-        title=lambda wildcards: medium_label("figure2"),
     log:
         f"{LOGS}/figure2.log",
+    conda:
+        "../envs/analysis.yaml"
     resources:
         mem_mb=2000,
         runtime=15,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        panels=lambda wildcards: config["figures"]["figure2"]["panels"],
+        title=lambda wildcards: medium_label("figure2"),
     script:
         "../workflow/scripts/figure2.py"
 
@@ -73,7 +73,7 @@ use rule figure2 as figureS1 with:
     input:
         predictions=lambda wildcards: scatter_input(rules.predict, "figureS1"),
         metrics=lambda wildcards: scatter_input(rules.evaluate, "figureS1"),
-        lib=lib("plotting"),
+        lib=lib("logs", "plotting"),
     output:
         pdf=report(
             f"{OUT}/figureS1.pdf",
@@ -81,11 +81,11 @@ use rule figure2 as figureS1 with:
             category="Performance",
         ),
         tsv=f"{OUT}/figureS1.tsv",
+    log:
+        f"{LOGS}/figureS1.log",
     params:
         panels=lambda wildcards: config["figures"]["figureS1"]["panels"],
         title=lambda wildcards: medium_label("figureS1"),
-    log:
-        f"{LOGS}/figureS1.log",
 
 
 def scatter_input(rule, figure):
@@ -102,7 +102,7 @@ def medium_label(figure):
 rule training_curves:
     input:
         histories=[f"{OUT}/models/{training}.history.tsv" for training in TRAININGS],
-        lib=lib("plotting"),
+        lib=lib("logs", "plotting"),
     output:
         pdf=report(
             f"{OUT}/training_curves.pdf",
@@ -110,15 +110,15 @@ rule training_curves:
             category="Model",
         ),
         tsv=f"{OUT}/training_curves.tsv",
-    params:
-        names=TRAININGS,
     log:
         f"{LOGS}/training_curves.log",
+    conda:
+        "../envs/analysis.yaml"
     resources:
         mem_mb=1000,
         runtime=15,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        names=TRAININGS,
     script:
         "../workflow/scripts/training_curves.py"
 
@@ -129,7 +129,7 @@ rule tableS1:
         manifests=expand(rules.shards.output.manifest, medium=MEDIA),
         test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
         paper=workflow.source_path("../config/paper.yaml"),
-        lib=lib("sequences", "delimited", "tables"),
+        lib=lib("logs", "sequences", "delimited", "tables"),
     output:
         tsv=f"{OUT}/tableS1.tsv",
         md=report(
@@ -137,15 +137,15 @@ rule tableS1:
             caption="../workflow/report/tableS1.rst",
             category="Data",
         ),
-    params:
-        test={medium: test_tables(medium) for medium in MEDIA},
-        length=config["construct"]["length"],
     log:
         f"{LOGS}/tableS1.log",
+    conda:
+        "../envs/analysis.yaml"
     resources:
         mem_mb=2000,
         runtime=15,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        test={medium: test_tables(medium) for medium in MEDIA},
+        length=config["construct"]["length"],
     script:
         "../workflow/scripts/tableS1.py"

@@ -27,14 +27,13 @@ def start_from(wildcards):
 # or from new ones where the model has `pretrain: false`.
 rule train:
     input:
-        shards=lambda wildcards: expand(
-            rules.shards.output.shards, medium=train_media(wildcards)
-        ),
+        shards=lambda wildcards: expand(rules.shards.output.shards, medium=train_media(wildcards)),
         manifests=lambda wildcards: expand(
             rules.shards.output.manifest, medium=train_media(wildcards)
         ),
         start=start_from,
         lib=lib(
+            "logs",
             "sequences",
             "delimited",
             "tables",
@@ -48,6 +47,19 @@ rule train:
     output:
         model=f"{OUT}/models/{{model}}/{{stage}}.keras",
         history=f"{OUT}/models/{{model}}/{{stage}}.history.tsv",
+    log:
+        f"{LOGS}/train/{{model}}/{{stage}}.log",
+    benchmark:
+        f"{BENCHMARKS}/train/{{model}}/{{stage}}.tsv"
+    conda:
+        "../envs/train-cpu.yaml"
+        if config["training"]["device"] == "cpu"
+        else "../envs/train-gpu.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        gpu=0 if config["training"]["device"] == "cpu" else 1,
+        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
+        runtime=lambda wildcards, attempt: attempt * 24 * 60,
     params:
         architecture=lambda wildcards: configuration.architecture(config, wildcards.model),
         training=lambda wildcards: configuration.recipe(config, stage_kind(wildcards)),
@@ -55,16 +67,5 @@ rule train:
         seed=config["seed"],
         # Outside `output`, which Snakemake wipes when a job fails.
         checkpoint=f"{OUT}/checkpoints/{{model}}/{{stage}}.npz",
-    log:
-        f"{LOGS}/train/{{model}}/{{stage}}.log",
-    benchmark:
-        f"{BENCHMARKS}/train/{{model}}/{{stage}}.tsv"
-    threads: config["training"]["threads"]
-    resources:
-        gpu=0 if config["training"]["device"] == "cpu" else 1,
-        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
-        runtime=lambda wildcards, attempt: attempt * 24 * 60,
-    conda:
-        "../envs/train-cpu.yaml" if config["training"]["device"] == "cpu" else "../envs/train-gpu.yaml"
     script:
         "../workflow/scripts/train.py"

@@ -96,7 +96,7 @@ def test_a_plan_needs_no_framework():
 
 def test_one_figure_needs_only_what_it_is_made_from(snakemake):
     demo = ROOT / "config" / "demo.yaml"
-    done = snakemake("-n", "--cores", 2, "--configfile", demo, "results/demo/figureS1.pdf")
+    done = snakemake("results/demo/figureS1.pdf", "-n", "--cores", 2, "--configfile", demo)
     assert done.returncode == 0, done.stdout
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
     assert jobs["train"] == "2" and jobs["predict"] == "1"

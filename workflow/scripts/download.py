@@ -1,15 +1,10 @@
 """Downloads one file of the config, or takes it from the mirror."""
 
-import sys
-
-from crmnet.downloads import DownloadError, fetch
+from crmnet.downloads import fetch
+from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821
 
-sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
-try:
-    fetch(job.params.url, job.output[0], job.params.checksum, job.params.mirror)
-except DownloadError as error:
-    for stream in (sys.stderr, sys.__stderr__):
-        print(error, file=stream)
-    sys.exit(1)
+log_to(job.log[0])
+# The mirror is no parameter of the rule: a file from it is the same file.
+fetch(job.params.url, job.output[0], job.params.checksum, job.config["mirror"])

@@ -5,10 +5,11 @@ import sys
 import pandas as pd
 
 from crmnet.evaluation import metrics
+from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821
 
-sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+log_to(job.log[0])
 parts = []
 for name, rows in pd.read_csv(job.input.predictions, sep="\t").groupby("test_set", sort=False):
     found = metrics(

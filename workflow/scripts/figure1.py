@@ -4,10 +4,11 @@ import sys
 
 from crmnet import devices, plotting
 from crmnet.architecture import blocks
+from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821
 
-sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+log_to(job.log[0])
 devices.setup(backend=job.params.backend, device="cpu", precision="float32", threads=1, seed=1)
 
 # Only now, with the backend chosen.

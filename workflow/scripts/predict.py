@@ -3,10 +3,11 @@
 import sys
 
 from crmnet import devices
+from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821
 
-sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+log_to(job.log[0])
 options = job.params.training
 devices.setup(
     backend=options["backend"],

@@ -1,36 +1,34 @@
 """Writes a medium's training sequences as shards, without those of any test set."""
 
 import json
-import sys
 from pathlib import Path
 
-from crmnet import shards
+from crmnet.logs import log_to
 from crmnet.sequences import Construct
-from crmnet.tables import Rejects, TableError, table_of
+from crmnet.tables import Rejects, table_of
 
 job = snakemake  # noqa: F821
 
-sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
-try:
-    tests = {
-        medium: {f"{medium}/{name}": table_of(entry) for name, entry in entries.items()}
-        for medium, entries in job.params.test.items()
-    }
-    own = tests.pop(job.wildcards.medium)
-    with open(job.output.rejected, "w") as rejected:
-        rejected.write("file\tline\treason\trow\n")
-        manifest = shards.write(
-            [table_of(entry) for entry in job.params.train],
-            own,
-            Construct(**job.params.construct),
-            Path(job.output.shards),
-            seed=job.params.seed,
-            validation_fraction=job.params.data["validation_fraction"],
-            rejects=Rejects(rejected if job.params.data["on_bad_rows"] == "drop" else None),
-            held_elsewhere={name: t for entries in tests.values() for name, t in entries.items()},
-        )
-except TableError as error:
-    for stream in (sys.stderr, sys.__stderr__):
-        print(error, file=stream)
-    sys.exit(1)
+log_to(job.log[0])
+
+# TensorFlow talks when it is imported, so only now.
+from crmnet import shards  # noqa: E402
+
+tests = {
+    medium: {f"{medium}/{name}": table_of(entry) for name, entry in entries.items()}
+    for medium, entries in job.params.test.items()
+}
+own = tests.pop(job.wildcards.medium)
+with open(job.output.rejected, "w") as rejected:
+    rejected.write("file\tline\treason\trow\n")
+    manifest = shards.write(
+        [table_of(entry) for entry in job.params.train],
+        own,
+        Construct(**job.params.construct),
+        Path(job.output.shards),
+        seed=job.params.seed,
+        validation_fraction=job.params.data["validation_fraction"],
+        rejects=Rejects(rejected if job.params.data["on_bad_rows"] == "drop" else None),
+        held_elsewhere={name: t for entries in tests.values() for name, t in entries.items()},
+    )
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")

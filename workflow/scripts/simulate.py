@@ -3,11 +3,12 @@
 import sys
 
 from crmnet import simulate
+from crmnet.logs import log_to
 from crmnet.sequences import Construct
 
 job = snakemake  # noqa: F821
 
-sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+log_to(job.log[0])
 media = list(job.params.media)
 simulation = simulate.simulate(
     simulate.Parameters(**job.params.simulation),

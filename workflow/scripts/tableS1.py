@@ -1,17 +1,17 @@
 """Table S1: sizes of the training and test sets, with the paper's beside ours."""
 
 import json
-import sys
 from pathlib import Path
 
 import pandas as pd
 import yaml
 
+from crmnet.logs import log_to
 from crmnet.tables import read, table_of
 
 job = snakemake  # noqa: F821
 
-sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+log_to(job.log[0])
 paper = yaml.safe_load(Path(job.input.paper).read_text())["data_sizes"]
 rows = []
 for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), strict=True):

@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 from crmnet import devices
+from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821
 
-sys.stderr = open(job.log[0], "a", buffering=1)  # noqa: SIM115
+log_to(job.log[0], "a")
 options = job.params.training
 hardware = devices.setup(
     backend=options["backend"],

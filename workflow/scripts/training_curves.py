@@ -5,10 +5,11 @@ import sys
 import pandas as pd
 
 from crmnet import plotting
+from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821
 
-sys.stderr = open(job.log[0], "w", buffering=1)  # noqa: SIM115
+log_to(job.log[0])
 histories = {
     name: pd.read_csv(path, sep="\t")
     for name, path in zip(job.params.names, job.input.histories, strict=True)
