@@ -46,3 +46,44 @@ def test_tables(medium):
 
 def paths(tables):
     return [table["path"] for table in tables]
+
+
+def pretrains(model):
+    return config["models"][model]["pretrain"]
+
+
+def stage_kind(wildcards):
+    """Which changes of `training: stages` a training takes."""
+    if wildcards.stage == PRETRAINED:
+        return "pretrain"
+    return "finetune" if pretrains(wildcards.model) else "scratch"
+
+
+def train_media(wildcards):
+    return MEDIA if wildcards.stage == PRETRAINED else [wildcards.stage]
+
+
+def start_from(wildcards):
+    """The pre-trained model that fine-tuning goes on from."""
+    if stage_kind(wildcards) != "finetune":
+        return []
+    return f"{OUT}/models/{wildcards.model}/{PRETRAINED}.keras"
+
+
+# Every training of the config, as <model>/<stage>.
+TRAININGS = [
+    f"{model}/{stage}"
+    for model in MODELS
+    for stage in ([PRETRAINED] if pretrains(model) else []) + MEDIA
+]
+
+
+def scatter_input(kind, figure):
+    """The predictions or metrics that a scatter figure draws."""
+    drawn = config["figures"][figure]
+    return f"{OUT}/{kind}/{drawn['model']}/{drawn['medium']}.tsv"
+
+
+def scatter_title(figure):
+    medium = config["figures"][figure]["medium"]
+    return config["media"][medium].get("label", medium)

@@ -77,7 +77,6 @@ rule shards:
     resources:
         mem_mb=4000,
         runtime=120,
-        tmpdir=OUT,
     params:
         train=lambda wildcards: train_tables(wildcards.medium),
         test={medium: test_tables(medium) for medium in MEDIA},

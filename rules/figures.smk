@@ -1,12 +1,6 @@
 # Predictions, metrics and manifests -> figures and tables. Each reads tidy tables and draws; beside
 # each PDF lie the numbers in it.
 
-TRAININGS = [
-    f"{model}/{stage}"
-    for model in MODELS
-    for stage in ([PRETRAINED] if pretrains(model) else []) + MEDIA
-]
-
 
 rule figures:
     input:
@@ -45,8 +39,8 @@ rule figure1:
 # Measured against predicted expression on the test sets of one medium.
 rule figure2:
     input:
-        predictions=lambda wildcards: scatter_input(rules.predict, "figure2"),
-        metrics=lambda wildcards: scatter_input(rules.evaluate, "figure2"),
+        predictions=lambda wildcards: scatter_input("predictions", "figure2"),
+        metrics=lambda wildcards: scatter_input("metrics", "figure2"),
         lib=lib("logs", "plotting"),
     output:
         pdf=report(
@@ -64,15 +58,15 @@ rule figure2:
         runtime=15,
     params:
         panels=lambda wildcards: config["figures"]["figure2"]["panels"],
-        title=lambda wildcards: medium_label("figure2"),
+        title=lambda wildcards: scatter_title("figure2"),
     script:
         "../workflow/scripts/figure2.py"
 
 
 use rule figure2 as figureS1 with:
     input:
-        predictions=lambda wildcards: scatter_input(rules.predict, "figureS1"),
-        metrics=lambda wildcards: scatter_input(rules.evaluate, "figureS1"),
+        predictions=lambda wildcards: scatter_input("predictions", "figureS1"),
+        metrics=lambda wildcards: scatter_input("metrics", "figureS1"),
         lib=lib("logs", "plotting"),
     output:
         pdf=report(
@@ -85,17 +79,7 @@ use rule figure2 as figureS1 with:
         f"{LOGS}/figureS1.log",
     params:
         panels=lambda wildcards: config["figures"]["figureS1"]["panels"],
-        title=lambda wildcards: medium_label("figureS1"),
-
-
-def scatter_input(rule, figure):
-    drawn = config["figures"][figure]
-    return rule.output[0].format(model=drawn["model"], medium=drawn["medium"])
-
-
-def medium_label(figure):
-    medium = config["figures"][figure]["medium"]
-    return config["media"][medium].get("label", medium)
+        title=lambda wildcards: scatter_title("figureS1"),
 
 
 # Loss and validation R2 of every training, epoch by epoch.

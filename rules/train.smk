@@ -1,28 +1,6 @@
 # Shards -> models: one job, one training.
 
 
-def pretrains(model):
-    return config["models"][model]["pretrain"]
-
-
-def stage_kind(wildcards):
-    """Which changes of `training: stages` a training takes."""
-    if wildcards.stage == PRETRAINED:
-        return "pretrain"
-    return "finetune" if pretrains(wildcards.model) else "scratch"
-
-
-def train_media(wildcards):
-    return MEDIA if wildcards.stage == PRETRAINED else [wildcards.stage]
-
-
-def start_from(wildcards):
-    """The pre-trained model that fine-tuning goes on from."""
-    if stage_kind(wildcards) != "finetune":
-        return []
-    return rules.train.output.model.format(model=wildcards.model, stage=PRETRAINED)
-
-
 # `stage` is `pretrained` (all media, drawn evenly) or a medium: then from the pre-trained weights,
 # or from new ones where the model has `pretrain: false`.
 rule train:

@@ -19,7 +19,8 @@ from crmnet.training import Recipe, compile_model, predict, train
 
 recipe = Recipe(3, 4, 1, 1e-3, 1e-2, 1e-3, 5, 2, 1)
 with hardware.scope():
-    x = keras.layers.Conv1D(4, 3)(OneHot()(inputs := keras.Input((8,), dtype="uint8")))
+    inputs = keras.Input((8,), dtype="uint8")
+    x = keras.layers.Conv1D(8, 3, activation="relu")(OneHot()(inputs))
     x = keras.layers.Dropout(0.1)(keras.layers.BatchNormalization()(x))
     model = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.Flatten()(x)))
     compile_model(model, recipe, hardware.kind)

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from crmnet import downloads
 from crmnet.downloads import DownloadError, fetch, file_name
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from crmnet import sequences, simulate
 from crmnet.sequences import Construct
 from crmnet.simulate import FACTORS, Factor, Parameters

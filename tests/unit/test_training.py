@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import keras
@@ -405,7 +405,7 @@ def test_fingerprint_tells_configs_and_data_apart():
 
 
 def test_recipe_takes_its_keys_of_the_config_and_changes():
-    config = training.as_json(PAPER) | {"device": "auto", "seed": 5}
+    config = asdict(PAPER) | {"device": "auto", "seed": 5}
     assert training.recipe_of(config, seed=1) == PAPER
     assert training.recipe_of(config, epochs=3) == replace(PAPER, seed=5, epochs=3)
 

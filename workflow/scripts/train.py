@@ -1,5 +1,6 @@
 """Trains one model at one stage: on all media, or on one medium."""
 
+import dataclasses
 import hashlib
 import sys
 from pathlib import Path
@@ -56,7 +57,7 @@ history = training.train(
     checkpoint=checkpoint,
     belongs_to=training.fingerprint(
         dict(job.params.architecture),
-        training.as_json(recipe),
+        dataclasses.asdict(recipe),
         options["backend"],
         options["precision"],
         hardware.count,

@@ -6,8 +6,6 @@ import contextlib
 import os
 from dataclasses import dataclass
 
-PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
-
 
 @dataclass(frozen=True)
 class Devices:
@@ -32,7 +30,7 @@ def setup(*, backend: str, device: str, precision: str, threads: int, seed: int)
     Args:
         backend: "tensorflow" or "jax".
         device: "cpu", "gpu" (an error where there is none), or "auto" (a GPU where there is one).
-        precision: one of `PRECISIONS`.
+        precision: "float32", "mixed_float16" or "mixed_bfloat16".
         threads: of one operation on the CPU.
         seed: of initial weights.
 

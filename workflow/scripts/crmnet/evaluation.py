@@ -115,10 +115,10 @@ def _moments(
     counts: np.ndarray, measured: np.ndarray, predicted: np.ndarray
 ) -> dict[str, np.ndarray]:
     total = counts.sum(axis=1)
+    y, x = np.asarray(measured, float), np.asarray(predicted, float)
+    gap = y - x
     # Around the means, or the differences of large sums lose the digits.
-    y = np.asarray(measured, float) - np.mean(measured, dtype=float)
-    x = np.asarray(predicted, float) - np.mean(predicted, dtype=float)
-    gap = np.asarray(measured, float) - np.asarray(predicted, float)
+    y, x = y - y.mean(), x - x.mean()
     mean_y, mean_x = counts @ y / total, counts @ x / total
     square_y, square_x = counts @ (y * y) / total, counts @ (x * x) / total
     var_y, var_x = square_y - mean_y**2, square_x - mean_x**2

@@ -10,7 +10,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -30,13 +30,10 @@ class Recipe:
     Attributes:
         epochs: at most.
         batch_size: sequences a step and device.
-        steps_per_epoch: None: as many as the training rows fill.
         warmup_epochs: epochs over which the learning rate rises from `start_rate` to `peak_rate`;
             from there a cosine takes it to `final_rate` at the end of the last epoch.
         patience: epochs without a better validation R2 after which training stops.
         steps_per_execution: steps the device makes before it answers.
-        jit: compile with XLA: true, false, or "auto" (on a GPU, not on a CPU, where it slows
-            TensorFlow's convolutions).
         seed: of the order of the rows and of dropout.
     """
 
@@ -49,8 +46,6 @@ class Recipe:
     patience: int
     steps_per_execution: int
     seed: int
-    steps_per_epoch: int | None = None
-    jit: bool | str = "auto"
 
 
 def learning_rate(recipe: Recipe, epoch: int, devices: int) -> float:
@@ -102,14 +97,12 @@ def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> None:
     # Over replicas, TensorFlow sums gradients within Keras's own optimisers only, and Keras 3 fails
     # with more than one step an execution.
     mirrored = tensorflow and _replicas(model) > 1
-    jit = recipe.jit
-    if jit == "auto" and tensorflow:
-        jit = device_kind != "cpu"
     model.compile(
         optimizer=keras.optimizers.Adam() if mirrored else FlatAdam(),
         loss=keras.losses.Huber(),
         steps_per_execution=1 if mirrored else recipe.steps_per_execution,
-        jit_compile=jit,
+        # On CPUs, XLA makes TensorFlow's convolutions slower.
+        jit_compile=False if tensorflow and device_kind == "cpu" else "auto",
     )
     model.optimizer.build(model.trainable_variables)
 
@@ -332,8 +325,3 @@ def recipe_of(config: dict, **changes: object) -> Recipe:
     """A recipe from the config's section, with changes."""
     known = {name: config[name] for name in Recipe.__dataclass_fields__ if name in config}
     return Recipe(**{**known, **changes})
-
-
-def as_json(recipe: Recipe) -> dict:
-    """The recipe as plain values."""
-    return asdict(recipe)
