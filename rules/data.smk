@@ -56,8 +56,8 @@ rule simulate:
         "../workflow/scripts/simulate.py"
 
 
-# The training files of a medium, shuffled, without any sequence of any medium's test sets: the
-# pre-trained model sees all media.
+# The training files of a medium, shuffled, without the sequences of its test sets; those of other
+# media's test sets lie apart, for models of this medium alone.
 rule shards:
     input:
         train=lambda wildcards: paths(train_tables(wildcards.medium)),

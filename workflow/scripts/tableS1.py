@@ -24,6 +24,7 @@ for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), s
             "paper": paper.get(medium, {}).get("train"),
             "rejected": manifest["rejected"],
             "in a test set": manifest["leaked"]["rows"],
+            "in another medium's": manifest["elsewhere"],
             "trained on": manifest["train"],
             "validation": manifest["validation"],
         }
