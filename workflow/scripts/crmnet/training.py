@@ -76,7 +76,7 @@ class FlatAdam(keras.optimizers.Adam):
         self.velocity = self.add_variable((size,), name="velocity")
 
     def _backend_update_step(self, grads, trainable_variables, learning_rate):
-        gradient = ops.concatenate([ops.reshape(gradient, -1) for gradient in grads])
+        gradient = ops.concatenate([ops.reshape(gradient, (-1,)) for gradient in grads])
         step = ops.cast(self.iterations + 1, gradient.dtype)
         power_1 = ops.power(ops.cast(self.beta_1, gradient.dtype), step)
         power_2 = ops.power(ops.cast(self.beta_2, gradient.dtype), step)
