@@ -88,7 +88,7 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
         ({"media": {"bad name": PAPER["media"]["complex"]}}, ["bad name"]),
         ({"media": {"complex": {"train": []}}}, ["media.complex.train"]),
         ({"media": {"complex": None}}, ["figures.figure2.medium", "complex", "defined"]),
-        ({"media": {"complex": {"test": {"native_all": None}}}}, ["figure2.panels", "native_all"]),
+        ({"media": {"complex": {"test": {"all_native": None}}}}, ["figure2.panels", "all_native"]),
         ({"models": {"crmnet": None}}, ["figures.figure2.model", "crmnet"]),
         ({"figures": {"figure2": {"medium": "complx"}}}, ["figures.figure2.medium", "complx"]),
         ({"figures": {"figure9": {}}}, ["figures: unknown key 'figure9'"]),

@@ -70,7 +70,7 @@ def test_scatter_of_odd_points(x, y, tmp_path):
     assert len(density) == len(x)
     assert np.isfinite(density).all() and (density > 0).all()
     figure, (axis,) = plotting.squares(1)
-    plotting.density_scatter(axis, x, y, "N", colour_bar=True)
+    plotting.density_scatter(axis, x, y, colour_bar=True)
     plotting.save(figure, tmp_path / "scatter.pdf")
     assert axis.get_xlim() == axis.get_ylim()
     assert axis.get_xlim()[0] < axis.get_xlim()[1]
@@ -111,16 +111,15 @@ def metrics(p_value="< 5e-324"):
 )
 def test_statistics(given, shown):
     lines = plotting.statistics_text(metrics(given)).splitlines()
-    assert lines == ["N = 61,150", shown, "r² = 0.943", "R² = 0.940"]
+    assert lines == [f"N = 61,150, {shown}", "r² = 0.943, R² = 0.940"]
 
 
 def a_figure():
     x, y, _ = gaussian(300)
     figure, axes = plotting.squares(2)
     for letter, axis in zip(plotting.letters(2), axes, strict=True):
-        text = plotting.statistics_text(metrics())
-        plotting.density_scatter(axis, x, y, text, colour_bar=True)
-        plotting.panel(axis, letter, "native promoters")
+        plotting.density_scatter(axis, x, y, colour_bar=True)
+        plotting.panel(axis, letter, "native promoters", plotting.statistics_text(metrics()))
     return figure
 
 
@@ -239,8 +238,8 @@ def test_figure_2_and_its_numbers(tables, tmp_path):
 
 
 def test_figure_2_names_a_test_set_that_is_not_there(tables, tmp_path):
-    params = {"panels": ["native_all"], "title": "complex medium"}
-    with pytest.raises(SystemExit, match="native_all"):
+    params = {"panels": ["all_native"], "title": "complex medium"}
+    with pytest.raises(ValueError, match="all_native"):
         run_script("figure2", tmp_path, input=tables, params=params)
 
 

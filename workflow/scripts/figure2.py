@@ -21,7 +21,7 @@ for letter, axis, name in zip(plotting.letters(len(panels)), axes, panels, stric
     numbers = metrics[metrics["test_set"] == name]
     # One model's five numbers, of these very sequences.
     if numbers.empty or numbers["metric"].duplicated().any() or set(numbers["n"]) != {len(points)}:
-        sys.exit(
+        raise ValueError(
             f"test set {name}: {len(points)} predictions in {job.input.predictions}, but metrics "
             f"in {job.input.metrics} of n = {sorted(numbers['n'])}"
         )
@@ -29,10 +29,10 @@ for letter, axis, name in zip(plotting.letters(len(panels)), axes, panels, stric
         axis,
         points["predicted"],
         points["measured"],
-        plotting.statistics_text(numbers),
         colour_bar=True,
     )
-    plotting.panel(axis, letter, f"{name.replace('_', ' ')} promoters, {job.params.title}")
+    title = f"{name.replace('_', ' ')} promoters, {job.params.title}"
+    plotting.panel(axis, letter, title, plotting.statistics_text(numbers))
     rows.append(numbers.assign(panel=letter))
     print(f"panel {letter}: {name}, {len(points)} sequences", file=sys.stderr)
 

@@ -82,13 +82,25 @@ def save(figure: Figure, path: str | Path) -> None:
     figure.savefig(path, format="pdf", metadata={"CreationDate": None})
 
 
-def panel(axis: Axes, letter: str, title: str = "") -> None:
-    """Letter and title above the top left corner of a panel."""
-    axis.set_title(letter, loc="left", fontsize=9, fontweight="bold", pad=4)
+def panel(axis: Axes, letter: str, title: str = "", note: str = "") -> None:
+    """Letter and title above the top left corner of a panel, and a note between them and it."""
+    above = 4 + (note.count("\n") + 1) * 9 if note else 4
+    axis.set_title(letter, loc="left", fontsize=9, fontweight="bold", pad=above)
+    axis.annotate(
+        note,
+        (0, 1),
+        (0, 3),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=SMALL,
+        verticalalignment="bottom",
+        linespacing=1.3,
+        in_layout=False,
+    )
     axis.annotate(
         title,
         (0, 1),
-        (13, 4),
+        (13, above),
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize=STYLE["axes.titlesize"],
@@ -147,7 +159,6 @@ def density_scatter(
     axis: Axes,
     predicted: np.ndarray,
     measured: np.ndarray,
-    statistics: str = "",
     *,
     colour_bar: bool = False,
 ) -> PathCollection:
@@ -157,7 +168,6 @@ def density_scatter(
 
     Args:
         predicted, measured: expression (n,).
-        statistics: text in the panel; see `statistics_text`.
         colour_bar: draws the scale of the density beside the panel.
 
     Returns:
@@ -191,16 +201,6 @@ def density_scatter(
     )
     for side in (axis.xaxis, axis.yaxis):
         side.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axis.text(
-        0.035,
-        0.97,
-        statistics,
-        transform=axis.transAxes,
-        fontsize=SMALL,
-        verticalalignment="top",
-        linespacing=1.4,
-        zorder=3,
-    )
     if colour_bar:
         bar = axis.figure.colorbar(points, ax=axis, shrink=0.5, aspect=16, pad=0.02)
         bar.set_label("density of sequences", fontsize=SMALL)
@@ -211,7 +211,7 @@ def density_scatter(
 
 
 def statistics_text(metrics: pd.DataFrame) -> str:
-    """The text of a scatter panel: N, Pearson's r with its P, r squared, R squared.
+    """The note of a scatter panel: N, Pearson's r with its P; r squared, R squared.
 
     Args:
         metrics: the rows of one test set, as of `evaluation.metrics`.
@@ -223,7 +223,7 @@ def statistics_text(metrics: pd.DataFrame) -> str:
         p = str(r["p_value"])
         text[-1] += f", P {p}" if p.startswith("<") else f", P = {p}"
     text += [f"r² = {rows.loc['squared_r', 'value']:.3f}", f"R² = {rows.loc['r2', 'value']:.3f}"]
-    return "\n".join(text)
+    return f"{text[0]}, {text[1]}\n{text[2]}, {text[3]}"
 
 
 def training_curves(loss: Axes, validation: Axes, histories: dict[str, pd.DataFrame]) -> None:
