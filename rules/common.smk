@@ -1,4 +1,5 @@
 # What all rules share: the checked config, names, and how a rule says which modules it uses.
+import re
 import sys
 from pathlib import Path
 
