@@ -33,7 +33,7 @@ rule predict:
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
         test=lambda wildcards: test_tables(wildcards.medium),
-        training=config["training"],
+        hardware=configuration.hardware(config),
         length=config["construct"]["length"],
     script:
         "../workflow/scripts/predict.py"

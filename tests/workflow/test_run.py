@@ -101,11 +101,11 @@ def test_a_bad_row_stops_the_run_with_its_line(tiny_run, tmp_path):
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump(config))
     done = run_snakemake(
         folder,
+        "other/data/complex/manifest.json",
         "--cores",
         2,
         "--configfile",
         tmp_path / "bad.yaml",
-        "other/data/complex/manifest.json",
     )
     assert done.returncode != 0
     assert f"{bad}: 1 bad row(s), the first in line 4" in done.stdout

@@ -8,14 +8,7 @@ from crmnet.logs import log_to
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-options = job.params.training
-devices.setup(
-    backend=options["backend"],
-    device=options["device"],
-    precision=options["precision"],
-    threads=job.threads,
-    seed=0,
-)
+devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
 import keras  # noqa: E402

@@ -51,8 +51,15 @@ def simulated(config: dict) -> Path:
 
 
 def recipe(config: dict, stage: str) -> dict:
-    """The keys of `training` with those of one of its stages over them."""
-    return {**config["training"], **config["training"]["stages"].get(stage, {})}
+    """The keys of `training` with those of one of its stages over them; none that do not change
+    what is trained, or another stage's would have it trained again."""
+    merged = {**config["training"], **config["training"]["stages"].get(stage, {})}
+    return {k: v for k, v in merged.items() if k not in ("stages", "threads", "mem_mb")}
+
+
+def hardware(config: dict) -> dict:
+    """The keys of `training` that a prediction depends on."""
+    return {key: config["training"][key] for key in ("backend", "device", "precision")}
 
 
 def architecture(config: dict, model: str) -> dict:
