@@ -10,7 +10,7 @@ from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821
 
-log_to(job.log[0], "a")
+log_to(job.log[0])
 options = job.params.training
 hardware = devices.setup(
     backend=options["backend"],
