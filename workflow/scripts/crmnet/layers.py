@@ -159,3 +159,16 @@ class SelfAttention(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "heads": self.heads, "key_dim": self.key_dim}
+
+
+@register
+class ExpectedBin(layers.Layer):
+    """Logits (batch, bins) over the expressions 0, 1, ..., bins - 1 to the mean expression
+    (batch, 1), which lies between them."""
+
+    def call(self, logits):
+        bins = ops.arange(logits.shape[-1], dtype=logits.dtype)
+        return ops.sum(ops.softmax(logits, axis=-1) * bins, axis=-1, keepdims=True)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], 1)

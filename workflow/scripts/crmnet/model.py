@@ -5,7 +5,13 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from crmnet.layers import OneHot, PositionEncoding, SelfAttention, SqueezeExcitation
+from crmnet.layers import (
+    ExpectedBin,
+    OneHot,
+    PositionEncoding,
+    SelfAttention,
+    SqueezeExcitation,
+)
 from crmnet.sequences import ALPHABET
 
 # Where the paper's text and its released code disagree on the architecture.
@@ -13,6 +19,24 @@ FLAVOURS = {
     "paper": {"channels": ALPHABET, "pooling": "max", "position": "add"},
     "released": {"channels": "NACGT", "pooling": "average", "position": "multiply"},
 }
+
+
+BINS = "bins"
+
+
+def expression_head(x: keras.KerasTensor, bins: int = 0) -> keras.KerasTensor:
+    """Features (batch, n) to expression (batch, 1).
+
+    float32 whatever the precision policy: the loss of 51 million sequences is summed from it.
+
+    Args:
+        bins: 0 for a linear unit; otherwise the mean over the expressions 0..bins - 1, whose
+            logits the layer `BINS` gives (soft classification, Penzar et al. 2023).
+    """
+    if not bins:
+        return layers.Dense(1, dtype="float32", name="expression")(x)
+    logits = layers.Dense(bins, dtype="float32", name=BINS)(x)
+    return ExpectedBin(dtype="float32", name="expression")(logits)
 
 
 def crmnet(
@@ -26,6 +50,7 @@ def crmnet(
     dropout: float = 0.1,
     transformer: bool = True,
     squeeze_excitation: bool = True,
+    bins: int = 0,
 ) -> keras.Model:
     """CRMnet, from tokens (batch, length) of uint8 to expression (batch, 1) of float32.
 
@@ -42,6 +67,7 @@ def crmnet(
             layers; twice as much in the first two. The paper's is 0.1.
         transformer: False leaves the transformer out (ablation of Figure 4).
         squeeze_excitation: False leaves every squeeze-and-excitation out (ablation of Figure 4).
+        bins: of the head (`expression_head`); the paper's is 0.
 
     Raises:
         ValueError: a size that does not divide.
@@ -124,6 +150,4 @@ def crmnet(
         x = layers.Dense(units, name=f"mlp_{number}")(x)
         x = layers.LeakyReLU(negative_slope=0.1, name=f"mlp_{number}_relu")(x)
         x = layers.Dropout(dropout * (2 if number < 3 else 1), name=f"mlp_{number}_dropout")(x)
-    # float32 whatever the precision policy: the loss of 51 million sequences is summed from it.
-    expression = layers.Dense(1, dtype="float32", name="expression")(x)
-    return keras.Model(tokens, expression, name="crmnet")
+    return keras.Model(tokens, expression_head(x, bins), name="crmnet")
