@@ -6,7 +6,15 @@ import pytest
 from keras import layers, ops
 
 from crmnet import sequences
-from crmnet.layers import OneHot, PositionEncoding, SelfAttention, SqueezeExcitation, sinusoids
+from crmnet.layers import (
+    ExpectedBin,
+    OneHot,
+    PositionEncoding,
+    ReverseComplement,
+    SelfAttention,
+    SqueezeExcitation,
+    sinusoids,
+)
 
 
 def of(layer, x):
@@ -166,3 +174,14 @@ def test_layers_come_back_from_their_config(layer, tokens, activations):
     np.testing.assert_array_equal(of(again, x), of(layer, x))
     spec = again.compute_output_spec(keras.KerasTensor(x.shape, x.dtype))
     assert (spec.shape, spec.dtype) == (of(layer, x).shape, "float32")
+
+
+def test_the_expected_bin_is_the_mean_over_the_bins():
+    logits = np.log([[0.5, 0.25, 0.25], [1e-9, 1e-9, 1.0]]).astype(np.float32)
+    np.testing.assert_allclose(of(ExpectedBin(), logits), [[0.75], [2.0]], rtol=1e-5)
+
+
+def test_reverse_complement_is_that_of_the_sequences(tokens):
+    expected = sequences.reverse_complement(tokens)
+    assert np.array_equal(of(ReverseComplement(), tokens), expected)
+    assert np.array_equal(of(ReverseComplement(), expected), tokens)

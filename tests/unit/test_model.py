@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from crmnet.model import crmnet
+from crmnet.model import BINS, both_strands, crmnet
+from crmnet.sequences import reverse_complement
 
 SMALL = {"length": 16, "width": 8, "kernel_size": 3, "transformer_blocks": 3, "heads": 2}
 
@@ -223,6 +224,27 @@ def test_a_saved_model_predicts_the_same(small, tokens, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(predicted(loaded, tokens), predicted(small, tokens))
     assert np.ptp(predicted(small, tokens)) > 0
+
+
+def test_a_head_of_bins_predicts_the_mean_of_its_classes(tokens):
+    keras.utils.set_random_seed(4)
+    model = crmnet(**SMALL, bins=18)
+    logits = predicted(keras.Model(model.input, model.get_layer(BINS).output), tokens)
+    share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(predicted(model, tokens)[:, 0], share @ np.arange(18), rtol=1e-5)
+
+
+def test_both_strands_predict_their_mean_from_the_same_weights(small, tokens, tmp_path):
+    model = both_strands(small)
+    turned = reverse_complement(tokens)
+    mean = (predicted(small, tokens) + predicted(small, turned)) / 2
+    np.testing.assert_allclose(predicted(model, tokens), mean, rtol=1e-5)
+    np.testing.assert_allclose(predicted(model, turned), mean, rtol=1e-5)
+    weights = zip(model.get_weights(), small.get_weights(), strict=True)
+    assert all(np.array_equal(mine, its) for mine, its in weights)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(predicted(loaded, tokens), mean, rtol=1e-5)
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")

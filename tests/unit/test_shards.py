@@ -458,3 +458,21 @@ def test_a_folder_with_fewer_rows_than_its_share_is_an_error(media):
         shards.batches(media, 202, 1, seed=1, epoch=0)
     with pytest.raises(ValueError, match="100 training rows"):
         shards.batches(media[1:], 101, 1, seed=1, epoch=0)
+
+
+def test_either_strand_comes_up_at_random_with_the_same_expression(media):
+    def drawn_rows(epoch, **options):
+        dataset = shards.batches(media[:1], 100, 20, seed=1, epoch=epoch, **options)
+        return [np.concatenate(column) for column in zip(*dataset.as_numpy_iterator(), strict=True)]
+
+    tokens, expression = drawn_rows(0)
+    either, same = drawn_rows(0, reverse_complement=True)
+    assert either.dtype == np.uint8 and np.array_equal(expression, same)
+    turned = (either != tokens).any(axis=1)
+    assert 0.45 < turned.mean() < 0.55
+    other = sequences.reverse_complement(tokens)
+    assert np.array_equal(either, np.where(turned[:, None], other, tokens))
+    # Other rows of each batch, and of another epoch's.
+    assert len({tuple(row) for row in turned.reshape(20, 100)}) == 20
+    again = [drawn_rows(epoch, reverse_complement=True)[0] for epoch in (0, 1)]
+    assert np.array_equal(again[0], either) and not np.array_equal(again[1], either)

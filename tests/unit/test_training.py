@@ -14,11 +14,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import scipy.stats
 from keras import layers
 
 from crmnet import training
 from crmnet.layers import OneHot, SelfAttention
-from crmnet.training import Recipe, compile_model, learning_rate, predict, train
+from crmnet.model import both_strands, expression_head
+from crmnet.training import Recipe, compile_model, learning_rate, predict, soft_bins, train
 
 # A resumed training equals an undisturbed one bit for bit on a CPU, not on every GPU.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -61,21 +63,26 @@ def batches(epoch):
         yield sequences([1, epoch, step], RECIPE.batch_size)
 
 
-def compiled(seed):
+def built(seed, bins=0):
     keras.utils.set_random_seed(seed)
     tokens = keras.Input((LENGTH,), dtype="uint8")
     x = layers.Conv1D(8, 3, activation="relu")(OneHot()(tokens))
     x = layers.Dropout(0.3)(layers.BatchNormalization()(x))
     x = layers.Dropout(0.3)(SelfAttention(2, 4)(x))
-    model = keras.Model(tokens, layers.Dense(1)(layers.Flatten()(x)))
+    return keras.Model(tokens, expression_head(layers.Flatten()(x), bins))
+
+
+def compiled(seed):
+    model = built(seed)
     compile_model(model, RECIPE, "cpu")
     return model
 
 
 def run(model, checkpoint, recipe=RECIPE, epoch_batches=batches, belongs_to="this", **changes):
-    arguments = {"validation": VALIDATION, "devices": 1} | changes
+    arguments = {"fitted": model, "validation": VALIDATION, "devices": 1} | changes
     return train(
         model,
+        arguments.pop("fitted"),
         recipe,
         epoch_batches,
         STEPS,
@@ -203,6 +210,87 @@ def test_dropout_depends_on_seed_and_epoch_alone(model):
         if isinstance(layer, layers.Dropout)
     ]
     assert len(set(states)) == 2
+
+
+def test_one_cycle_rises_and_falls_along_cosines():
+    recipe = replace(PAPER, schedule="one_cycle", start_rate=0.1, peak_rate=1.1, final_rate=0.3)
+    rates = [learning_rate(recipe, epoch, 2) for epoch in (0, 5, 10, 30, 50)]
+    assert rates == pytest.approx([0.2, 1.2, 2.2, 1.4, 0.6])
+    quarter = 0.1 + (1 - np.cos(np.pi / 4)) / 2
+    assert learning_rate(replace(recipe, warmup_epochs=8), 2, 1) == pytest.approx(quarter)
+
+
+def test_soft_bins_is_the_divergence_of_two_distributions():
+    expression = np.array([0.2, 3.0, 4.9], np.float32)
+    logits = np.random.default_rng(4).normal(0, 2, (3, 6)).astype(np.float32)
+    edges = np.array([-np.inf, 0.5, 1.5, 2.5, 3.5, 4.5, np.inf])
+    wanted = np.diff(scipy.stats.norm.cdf(edges, expression[:, None], 0.5), axis=1)
+    got = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    for column in (expression, expression[:, None]):
+        found = keras.ops.convert_to_numpy(soft_bins(column, keras.ops.convert_to_tensor(logits)))
+        np.testing.assert_allclose(found, scipy.stats.entropy(wanted, got, axis=1), rtol=1e-4)
+    best = keras.ops.convert_to_tensor(np.log(wanted + 1e-7).astype(np.float32))
+    assert np.abs(keras.ops.convert_to_numpy(soft_bins(expression, best))).max() < 1e-5
+
+
+def test_weights_are_averaged_step_by_step():
+    model = built(seed=3)
+    optimizer = compile_model(model, replace(RECIPE, ema=0.8), "cpu").optimizer
+    random = np.random.default_rng(5)
+    for step in range(5):
+        gradients = [random.normal(size=v.shape) for v in model.trainable_variables]
+        optimizer.apply([gradient.astype(np.float32) for gradient in gradients])
+        weights = model.trainable_variables[0].numpy()
+        average = weights if step == 0 else 0.8 * average + 0.2 * weights
+    assert not np.allclose(weights, average, atol=1e-3)
+    optimizer.finalize_variable_values(model.trainable_variables)
+    np.testing.assert_allclose(model.trainable_variables[0].numpy(), average, atol=1e-6)
+
+
+def test_the_average_is_kept_but_training_goes_on_from_the_weights(checkpoint):
+    recipe = replace(RECIPE, ema=0.9, epochs=2, start_rate=1e-2)
+    model = built(seed=3)
+    fitted = compile_model(model, recipe, "cpu")
+    run(model, checkpoint, replace(recipe, epochs=1), fitted=fitted)
+    with np.load(checkpoint) as saved:
+        assert np.array_equal(saved["best/0"], model.get_weights()[0])
+        assert not np.allclose(saved["weights/0"], saved["best/0"], atol=1e-4)
+
+
+def test_weight_decay_is_decoupled_and_spares_biases():
+    recipe = replace(RECIPE, weight_decay=0.1)
+    model = built(seed=3)
+    fitted = compile_model(model, recipe, "cpu")
+    before = {v.path: v.numpy() for v in model.trainable_variables}
+    fitted.optimizer.learning_rate.assign(0.5)
+    fitted.optimizer.apply([np.zeros(v.shape, np.float32) for v in model.trainable_variables])
+    for variable in model.trainable_variables:
+        kept = 0.95 if variable.name == "kernel" else 1.0
+        np.testing.assert_allclose(variable.numpy(), kept * before[variable.path], rtol=1e-6)
+
+
+IMPROVED = replace(
+    RECIPE, ema=0.9, weight_decay=0.01, schedule="one_cycle", reverse_complement=True
+)
+
+
+def improved(seed):
+    """A model with all that a recipe can switch on, and what is fitted in its place."""
+    model = built(seed, bins=LENGTH + 1)
+    return both_strands(model), compile_model(model, IMPROVED, "cpu")
+
+
+def test_every_switch_together_learns_and_resumes(tmp_path):
+    model, fitted = improved(seed=1)
+    history = run(model, tmp_path / "a.npz", IMPROVED, fitted=fitted)
+    assert history["validation_r"].iloc[-1] > 0.5
+    with pytest.raises(Kill):
+        first, fitted = improved(seed=1)
+        run(first, tmp_path / "b.npz", IMPROVED, fitted=fitted, epoch_batches=stopping_at(2))
+    other, fitted = improved(seed=5)
+    resumed = run(other, tmp_path / "b.npz", IMPROVED, fitted=fitted)
+    assert equal(other.get_weights(), model.get_weights())
+    assert resumed.drop(columns=TIMINGS).equals(history.drop(columns=TIMINGS))
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
@@ -395,6 +483,16 @@ def test_a_validation_set_without_variance_is_refused(model, checkpoint, express
     tokens, _ = sequences(0, len(expression))
     with pytest.raises(ValueError, match="validation_fraction"):
         run(model, checkpoint, validation=(tokens, np.array(expression, np.float32)))
+
+
+@pytest.mark.parametrize("expression", [-1.0, 13.0])
+def test_expressions_outside_the_bins_are_refused(checkpoint, expression):
+    tokens, _ = VALIDATION
+    values = np.linspace(0, expression, len(tokens)).astype(np.float32)
+    model = built(seed=1, bins=13)
+    fitted = compile_model(model, RECIPE, "cpu")
+    with pytest.raises(ValueError, match="0 to 12; set `bins`"):
+        run(model, checkpoint, fitted=fitted, validation=(tokens, values))
 
 
 def test_fingerprint_tells_configs_and_data_apart():

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from crmnet.sequences import ALPHABET
+from crmnet.sequences import ALPHABET, COMPLEMENT
 
 register = keras.saving.register_keras_serializable("crmnet")
 
@@ -73,6 +73,18 @@ class SqueezeExcitation(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "ratio": self.ratio, "pooling": self.pooling}
+
+
+@register
+class ReverseComplement(layers.Layer):
+    """Tokens (batch, length) to those of the other strand, read from its own 5' end."""
+
+    def call(self, tokens):
+        complement = ops.convert_to_tensor(COMPLEMENT.astype("int32"))
+        return ops.flip(ops.take(complement, ops.cast(tokens, "int32"), axis=0), axis=-1)
+
+    def compute_output_spec(self, tokens):
+        return keras.KerasTensor(tokens.shape, "int32")
 
 
 def sinusoids(length: int, width: int) -> np.ndarray:

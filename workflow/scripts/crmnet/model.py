@@ -9,6 +9,7 @@ from crmnet.layers import (
     ExpectedBin,
     OneHot,
     PositionEncoding,
+    ReverseComplement,
     SelfAttention,
     SqueezeExcitation,
 )
@@ -151,3 +152,11 @@ def crmnet(
         x = layers.LeakyReLU(negative_slope=0.1, name=f"mlp_{number}_relu")(x)
         x = layers.Dropout(dropout * (2 if number < 3 else 1), name=f"mlp_{number}_dropout")(x)
     return keras.Model(tokens, expression_head(x, bins), name="crmnet")
+
+
+def both_strands(model: keras.Model) -> keras.Model:
+    """The mean of a model's predictions on a sequence and on its reverse complement: the same
+    weights, in the same order."""
+    tokens = keras.Input(model.input_shape[1:], dtype="uint8", name="tokens")
+    predictions = [model(tokens), model(ReverseComplement(name="other_strand")(tokens))]
+    return keras.Model(tokens, layers.Average(name="mean")(predictions), name=model.name)

@@ -16,7 +16,7 @@ for _token, _letter in enumerate(ALPHABET):
     TOKEN_OF_BYTE[[ord(_letter), ord(_letter.lower())]] = _token
 
 _BYTE_OF_TOKEN = np.frombuffer(ALPHABET.encode(), np.uint8)
-_COMPLEMENT = np.array([T, G, C, A, N], np.uint8)
+COMPLEMENT = np.array([T, G, C, A, N], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def one_hot(tokens: np.ndarray) -> np.ndarray:
 
 def reverse_complement(tokens: np.ndarray) -> np.ndarray:
     """Reverse complement along the last axis."""
-    return _COMPLEMENT[tokens][..., ::-1]
+    return COMPLEMENT[tokens][..., ::-1]
 
 
 def insert_span(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
-from crmnet.sequences import Construct, hashes, leak_keys, pad
+from crmnet.sequences import COMPLEMENT, Construct, hashes, leak_keys, pad
 from crmnet.tables import Rejects, Table, TableError, chunks
 
 VALIDATION = "validation.tfrecord"
@@ -212,10 +212,17 @@ def _training_shards(folder: Path, together: int) -> dict[str, int]:
 
 
 def batches(
-    folders: Sequence[Path], batch: int, steps: int, *, seed: int, epoch: int
+    folders: Sequence[Path],
+    batch: int,
+    steps: int,
+    *,
+    seed: int,
+    epoch: int,
+    reverse_complement: bool = False,
 ) -> tf.data.Dataset:
     """One epoch: `steps` batches of tokens (batch, length) uint8 and expression (batch,) float32,
-    drawn evenly from the folders of shards, whose rows come again where one has too few.
+    drawn evenly from the folders of shards, whose rows come again where one has too few. With
+    `reverse_complement`, each sequence as its one or its other strand, at random.
 
     The order depends on seed and epoch alone, so that training resumes where it stopped.
 
@@ -228,15 +235,32 @@ def batches(
         random = np.random.default_rng([seed, 2, epoch, number])
         parts.append(_stream(folder, _training_shards(folder, len(folders)), share, steps, random))
     if len(parts) == 1:
-        return _untuned(parts[0].prefetch(PREFETCH))
+        (together,) = parts
+    else:
+        together = _evenly(parts, shares)
+    if reverse_complement:
+        seeds = np.random.default_rng([seed, 3, epoch]).integers(0, 2**31, 2)
+        together = together.enumerate().map(
+            lambda number, rows: _either_strand(number, rows, seeds)
+        )
+    return _untuned(together.prefetch(PREFETCH))
+
+
+def _either_strand(number: tf.Tensor, rows: tuple, seeds: np.ndarray) -> tuple:
+    tokens, expression = rows
+    coins = tf.random.stateless_uniform([tf.shape(tokens)[0], 1], [seeds[0], seeds[1] + number])
+    other = tf.reverse(tf.gather(COMPLEMENT, tf.cast(tokens, tf.int32)), [1])
+    return tf.where(coins < 0.5, tokens, other), expression
+
+
+def _evenly(parts: list[tf.data.Dataset], shares: list[int]) -> tf.data.Dataset:
     # The folders take turns, so that each device's part of a batch is drawn evenly too.
     turns = np.argsort(np.concatenate([np.arange(n) / n for n in shares]), kind="stable")
-    together = tf.data.Dataset.zip(tuple(parts)).map(
+    return tf.data.Dataset.zip(tuple(parts)).map(
         lambda *pairs: tuple(
             tf.gather(tf.concat(columns, 0), turns) for columns in zip(*pairs, strict=True)
         )
     )
-    return _untuned(together.prefetch(PREFETCH))
 
 
 def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -19,6 +19,7 @@ import pandas as pd
 from keras import ops
 
 from crmnet.evaluation import pearson, r_squared, rmse
+from crmnet.model import BINS
 
 PROGRESS_SECONDS = 20.0
 
@@ -32,7 +33,14 @@ class Recipe:
         batch_size: sequences a step and device.
         warmup_epochs: epochs over which the learning rate rises from `start_rate` to `peak_rate`;
             from there a cosine takes it to `final_rate` at the end of the last epoch.
+        schedule: how it rises: in a line ("warmup_cosine", the paper's), or along a cosine too
+            ("one_cycle", Smith & Topin 2019).
         patience: epochs without a better validation R2 after which training stops.
+        weight_decay: share of each kernel that a step takes away, times the learning rate (AdamW,
+            Loshchilov & Hutter 2019); 0 is Adam.
+        ema: decay, a step, of the exponential moving average of the weights, which is what is
+            validated and kept; 0 keeps the weights themselves.
+        reverse_complement: trains on either strand, and predicts the mean of both.
         steps_per_execution: steps the device makes before it answers.
         seed: of the order of the rows and of dropout.
     """
@@ -46,13 +54,18 @@ class Recipe:
     patience: int
     steps_per_execution: int
     seed: int
+    schedule: str = "warmup_cosine"
+    weight_decay: float = 0.0
+    ema: float = 0.0
+    reverse_complement: bool = False
 
 
 def learning_rate(recipe: Recipe, epoch: int, devices: int) -> float:
-    """The learning rate of an epoch (from 0): linear warm-up, then a cosine (paper, section 4.4),
-    times the number of devices."""
+    """The learning rate of an epoch (from 0), times the number of devices."""
     if epoch < recipe.warmup_epochs:
         share = epoch / recipe.warmup_epochs
+        if recipe.schedule == "one_cycle":
+            share = (1 - math.cos(math.pi * share)) / 2
         return devices * (recipe.start_rate + (recipe.peak_rate - recipe.start_rate) * share)
     share = (epoch - recipe.warmup_epochs) / max(1, recipe.epochs - recipe.warmup_epochs)
     cosine = (1 + math.cos(math.pi * share)) / 2
@@ -91,20 +104,52 @@ class FlatAdam(keras.optimizers.Adam):
             self.assign_sub(variable, ops.reshape(part, variable.shape))
 
 
-def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> None:
-    """Adam on the Huber loss (paper, section 4.4), in the scope in which the model was built."""
+def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras.Model:
+    """What is to be fitted in place of the model, in the scope in which that was built: the model
+    itself, with Adam on the Huber loss (paper, section 4.4); or, where its head has bins, the part
+    up to their logits, on their divergence from the bins of the measurements.
+
+    Args:
+        device_kind: "cpu", "gpu" or "tpu".
+    """
     tensorflow = keras.backend.backend() == "tensorflow"
     # Over replicas, TensorFlow sums gradients within Keras's own optimisers only, and Keras 3 fails
     # with more than one step an execution.
     mirrored = tensorflow and _replicas(model) > 1
-    model.compile(
-        optimizer=keras.optimizers.Adam() if mirrored else FlatAdam(),
-        loss=keras.losses.Huber(),
+    optimizer = (keras.optimizers.Adam if mirrored else FlatAdam)(
+        weight_decay=recipe.weight_decay or None,
+        use_ema=bool(recipe.ema),
+        ema_momentum=recipe.ema or 0.99,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    bins = BINS in {layer.name for layer in model.layers}
+    fitted = keras.Model(model.input, model.get_layer(BINS).output) if bins else model
+    fitted.compile(
+        optimizer=optimizer,
+        loss=soft_bins if bins else keras.losses.Huber(),
         steps_per_execution=1 if mirrored else recipe.steps_per_execution,
         # On CPUs, XLA makes TensorFlow's convolutions slower.
         jit_compile=False if tensorflow and device_kind == "cpu" else "auto",
     )
-    model.optimizer.build(model.trainable_variables)
+    optimizer.build(fitted.trainable_variables)
+    return fitted
+
+
+def soft_bins(expression: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Kullback-Leibler divergence (batch,) of the predicted bins from the measured ones: those of a
+    normal distribution around the expression, standard deviation half a bin (Penzar et al. 2023).
+
+    Args:
+        expression: (batch,) or (batch, 1).
+        logits: (batch, bins), of the expressions 0, 1, ..., bins - 1.
+    """
+    bins = logits.shape[-1]
+    edges = ops.arange(bins - 1, dtype=logits.dtype) + 0.5
+    below = 0.5 * (1 + ops.erf((edges - ops.reshape(expression, (-1, 1))) / 0.5 / math.sqrt(2)))
+    padded = ops.pad(below, ((0, 0), (1, 0))), ops.pad(below, ((0, 0), (0, 1)), constant_values=1)
+    wanted = padded[1] - padded[0]
+    gap = ops.log(wanted + 1e-7) - ops.log_softmax(logits, axis=-1)
+    return ops.sum(wanted * gap, axis=-1)
 
 
 def _replicas(model: keras.Model) -> int:
@@ -135,6 +180,7 @@ def fingerprint(*parts: object) -> str:
 
 def train(
     model: keras.Model,
+    fitted: keras.Model,
     recipe: Recipe,
     epoch_batches: Callable[[int], object],
     steps: int,
@@ -144,12 +190,14 @@ def train(
     checkpoint: Path,
     belongs_to: str,
 ) -> pd.DataFrame:
-    """Trains a compiled model, and leaves it with the weights of its best epoch.
+    """Trains a model, and leaves it with the weights of its best epoch.
 
     After each epoch the whole state goes to `checkpoint`; a call that finds one of the same
     fingerprint goes on from there, to the same weights as an undisturbed run.
 
     Args:
+        model: what predicts.
+        fitted: what is fitted in its place, of the same weights (`compile_model`).
         epoch_batches: epoch -> its batches, `steps` of them.
         validation: tokens (n, length) and expression (n,), whose R2 decides on early stop.
         devices: how many train together.
@@ -161,7 +209,7 @@ def train(
 
     Raises:
         FloatingPointError: the loss or a prediction is not finite.
-        ValueError: too few validation rows for an R2.
+        ValueError: too few validation rows for an R2, or expressions outside the model's bins.
     """
     tokens, expression = validation
     if len(np.unique(expression)) < 2:
@@ -169,22 +217,33 @@ def train(
             f"the validation set has {len(expression)} sequences, with too few different values "
             "for an R2; raise `data: validation_fraction` or train on more sequences"
         )
-    state = _State(model, checkpoint, belongs_to)
+    bins = fitted.output_shape[-1]
+    if bins > 1 and not (-0.5 <= expression.min() and expression.max() <= bins - 0.5):
+        raise ValueError(
+            f"expressions from {expression.min():g} to {expression.max():g} do not lie in the "
+            f"model's bins, 0 to {bins - 1}; set `bins` of the recipe to 0, or to more bins"
+        )
+    state = _State(model, fitted, checkpoint, belongs_to)
     state.restore()
     while not state.stopped(recipe):
         epoch, started = len(state.history), time.time()
-        _seed_dropout(model, recipe.seed, epoch)
+        _seed_dropout(fitted, recipe.seed, epoch)
         rate = learning_rate(recipe, epoch, devices)
-        model.optimizer.learning_rate.assign(rate)
+        fitted.optimizer.learning_rate.assign(rate)
         progress = _Progress(epoch, recipe.epochs, steps, devices * recipe.batch_size)
-        fitted = model.fit(
+        # With `ema`, the end of `fit` puts the averages in their place.
+        unaveraged = []
+        keep = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_: unaveraged.extend(model.get_weights())
+        )
+        fit = fitted.fit(
             epoch_batches(epoch),
             steps_per_epoch=steps,
             shuffle=False,  # the batches come shuffled
             verbose=0,
-            callbacks=[progress],
+            callbacks=[progress, keep],
         )
-        loss = float(fitted.history["loss"][0])
+        loss = float(fit.history["loss"][0])
         trained = time.time()
         predicted = predict(model, tokens)
         if not (math.isfinite(loss) and np.isfinite(predicted).all()):
@@ -204,7 +263,7 @@ def train(
             ),
             "seconds": round(time.time() - started, 2),
         }
-        state.end_epoch(row)
+        state.end_epoch(row, unaveraged)
         left = (recipe.epochs - epoch - 1) * row["seconds"]
         print(
             f"epoch {epoch + 1}/{recipe.epochs}: loss {loss:.4f}, validation R2 "
@@ -219,8 +278,9 @@ def train(
 class _State:
     """All that training needs to go on: weights, optimiser, best weights and history."""
 
-    def __init__(self, model: keras.Model, path: Path, belongs_to: str):
+    def __init__(self, model: keras.Model, fitted: keras.Model, path: Path, belongs_to: str):
         self.model, self.path, self.belongs_to = model, path, belongs_to
+        self.optimizer = fitted.optimizer
         self.history: list[dict] = []
         self.best = -math.inf
         self.best_weights = model.get_weights()
@@ -231,10 +291,12 @@ class _State:
         best_epoch = scores.index(self.best) + 1 if scores else 0
         return len(scores) >= recipe.epochs or len(scores) - best_epoch >= recipe.patience
 
-    def end_epoch(self, row: dict) -> None:
+    def end_epoch(self, row: dict, weights: list[np.ndarray]) -> None:
+        """Keeps the validated weights where they are the best; goes on from `weights`."""
         self.history.append(row)
         if row["validation_r2"] > self.best:
             self.best, self.best_weights = row["validation_r2"], self.model.get_weights()
+        self.model.set_weights(weights)
         self._save()
 
     def finish(self) -> None:
@@ -244,7 +306,7 @@ class _State:
     def _groups(self) -> dict[str, list[np.ndarray]]:
         return {
             "weights": self.model.get_weights(),
-            "optimizer": [np.asarray(v) for v in self.model.optimizer.variables],
+            "optimizer": [np.asarray(v) for v in self.optimizer.variables],
             "best": self.best_weights,
         }
 
@@ -283,9 +345,7 @@ class _State:
             print(f"{self.path}: cannot be used ({error}); starting anew", file=sys.stderr)
             return
         self.model.set_weights(groups["weights"])
-        for variable, value in zip(
-            self.model.optimizer.variables, groups["optimizer"], strict=True
-        ):
+        for variable, value in zip(self.optimizer.variables, groups["optimizer"], strict=True):
             variable.assign(value)
         self.best_weights = groups["best"]
         self.best, self.history = about["best"], about["history"]
@@ -294,10 +354,10 @@ class _State:
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
     """Dropout's random numbers depend on seed and epoch alone, so that training can resume."""
-    for number, layer in enumerate(model.layers):
-        if isinstance(layer, keras.layers.Dropout) and layer.rate:
-            words = np.random.SeedSequence([seed, epoch, number]).generate_state(2)
-            layer.seed_generator.state.assign(words.astype(layer.seed_generator.state.dtype))
+    states = [v for v in model.variables if v.name == "seed_generator_state"]
+    for number, state in enumerate(states):
+        words = np.random.SeedSequence([seed, epoch, number]).generate_state(2)
+        state.assign(words.astype(state.dtype))
 
 
 class _Progress(keras.callbacks.Callback):
