@@ -30,7 +30,8 @@ expression = (tokens == 0).sum(axis=1).astype("float32")
 whole = predict(model, tokens)
 found["gaps"] = [float(abs(predict(model, tokens[:n]) - whole[:n]).max()) for n in (1, 2, 5)]
 history = train(
-    model, model, recipe, lambda epoch: ((tokens, expression) for _ in range(5)), 5, (tokens, expression),
+    model, model, recipe, lambda epoch: ((tokens, expression) for _ in range(5)), 5,
+    validation=(tokens, expression),
     devices=hardware.count, checkpoint=Path(sys.argv[1], "checkpoint"), belongs_to="",
 )
 found["losses"] = history["loss"].tolist()

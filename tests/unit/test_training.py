@@ -236,7 +236,7 @@ def test_soft_bins_is_the_divergence_of_two_distributions():
 def test_weights_are_averaged_step_by_step():
     model = built(seed=3)
     optimizer = compile_model(model, replace(RECIPE, ema=0.8), "cpu").optimizer
-    random = np.random.default_rng(5)
+    random, average = np.random.default_rng(5), None
     for step in range(5):
         gradients = [random.normal(size=v.shape) for v in model.trainable_variables]
         optimizer.apply([gradient.astype(np.float32) for gradient in gradients])

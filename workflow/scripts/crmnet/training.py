@@ -218,7 +218,7 @@ def train(
             "for an R2; raise `data: validation_fraction` or train on more sequences"
         )
     bins = fitted.output_shape[-1]
-    if bins > 1 and not (-0.5 <= expression.min() and expression.max() <= bins - 0.5):
+    if bins > 1 and (expression.min() < -0.5 or expression.max() > bins - 0.5):
         raise ValueError(
             f"expressions from {expression.min():g} to {expression.max():g} do not lie in the "
             f"model's bins, 0 to {bins - 1}; set `bins` of the recipe to 0, or to more bins"
@@ -231,17 +231,13 @@ def train(
         rate = learning_rate(recipe, epoch, devices)
         fitted.optimizer.learning_rate.assign(rate)
         progress = _Progress(epoch, recipe.epochs, steps, devices * recipe.batch_size)
-        # With `ema`, the end of `fit` puts the averages in their place.
-        unaveraged = []
-        keep = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda *_: unaveraged.extend(model.get_weights())
-        )
+        end = _End(model)
         fit = fitted.fit(
             epoch_batches(epoch),
             steps_per_epoch=steps,
             shuffle=False,  # the batches come shuffled
             verbose=0,
-            callbacks=[progress, keep],
+            callbacks=[progress, end],
         )
         loss = float(fit.history["loss"][0])
         trained = time.time()
@@ -263,7 +259,7 @@ def train(
             ),
             "seconds": round(time.time() - started, 2),
         }
-        state.end_epoch(row, unaveraged)
+        state.end_epoch(row, end.weights)
         left = (recipe.epochs - epoch - 1) * row["seconds"]
         print(
             f"epoch {epoch + 1}/{recipe.epochs}: loss {loss:.4f}, validation R2 "
@@ -358,6 +354,17 @@ def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
     for number, state in enumerate(states):
         words = np.random.SeedSequence([seed, epoch, number]).generate_state(2)
         state.assign(words.astype(state.dtype))
+
+
+class _End(keras.callbacks.Callback):
+    """The weights at the end of an epoch, before `fit` puts their average (`ema`) in their place."""
+
+    def __init__(self, predicts: keras.Model):
+        super().__init__()
+        self.predicts = predicts
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights = self.predicts.get_weights()
 
 
 class _Progress(keras.callbacks.Callback):
