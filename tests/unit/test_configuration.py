@@ -27,9 +27,13 @@ def message(**changes):
     return str(error.value)
 
 
+def overlaid(name):
+    return config(**yaml.safe_load((CONFIG / f"{name}.yaml").read_text()))
+
+
 @pytest.mark.parametrize("name", ["demo", "lite"])
 def test_the_other_configs_hold_over_the_papers(name):
-    done = checked(config(**yaml.safe_load((CONFIG / f"{name}.yaml").read_text())))
+    done = checked(overlaid(name))
     assert done["outdir"] == f"results/{name}"
     assert list(done["media"]["complex"]["test"]) == ["native", "random"]
 
@@ -92,6 +96,24 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
         ({"models": {"crmnet": None}}, ["figures.figure2.model", "crmnet"]),
         ({"figures": {"figure2": {"medium": "complx"}}}, ["figures.figure2.medium", "complx"]),
         ({"figures": {"figure9": {}}}, ["figures: unknown key 'figure9'"]),
+        ({"figures": {"figure3": {"against": ["crm"]}}}, ["figures.figure3.against", "'crm'"]),
+        ({"figures": {"figure4": {"media": ["acid"]}}}, ["figures.figure4.media", "'acid'"]),
+        ({"models": {"danq": None}}, ["test.native.published", "'danq'", "not declared"]),
+        ({"models": {"cnn": {"heads": 3}}}, ["models.cnn.heads", "cnn", "take it away"]),
+        ({"models": {"cnn": {"architecture": "cmm"}}}, ["models.cnn.architecture", "'cmm'"]),
+        (
+            {"models": {"crmnet": {"recipe": "best"}}},
+            ["models.crmnet.recipe", "'best'", "improved"],
+        ),
+        ({"recipe": "best"}, ["recipe", "'best'", "improved"]),
+        ({"recipes": {"paper": {"emma": 0.9}}}, ["recipes.paper: unknown key 'emma'", "'ema'"]),
+        ({"baselines": "all"}, ["baselines", "'all'", "both"]),
+        ({"weights": "theirs"}, ["weights", "'theirs'", "released"]),
+        (
+            {"weights": "released", "models": {"crmnet": {"width": 64}}},
+            ["weights", "no model takes"],
+        ),
+        ({"weights": "released", "released": {"acid": {"file": "x"}}}, ["released", "'acid'"]),
     ],
 )
 def test_what_is_wrong_is_said_with_its_key(changes, said):
@@ -139,7 +161,13 @@ def test_a_mirror_without_the_file(tmp_path):
 
 def test_two_downloads_of_one_name():
     text = message(**random_set(file="https://example.org/Native_complex.csv"))
-    assert "same file name, Native_complex.csv" in text
+    assert "same file name, Native_complex.csv" in text and "saved_as" in text
+
+
+def test_two_downloads_of_one_name_are_told_apart():
+    url = "https://example.org/Native_complex.csv"
+    done = checked(config(**random_set(file=url, saved_as="other.csv")))
+    assert done["media"]["complex"]["test"]["random"]["path"] == "resources/other.csv"
 
 
 def test_a_url_without_a_file_name():
@@ -165,10 +193,82 @@ def test_a_checksum_of_another_form():
 def test_a_model_takes_its_own_keys_over_those_of_all():
     done = checked(config(models={"narrow": {"pretrain": False, "width": 64}}))
     narrow = configuration.architecture(done, "narrow")
-    assert narrow == {**done["model"], "width": 64}
+    assert narrow == {**done["model"], "architecture": "crmnet", "width": 64, "bins": 0}
+
+
+def test_a_baseline_takes_the_width_alone():
+    done = checked(config(model={"width": 64}, models={"danq": {"width": 32}}))
+    assert configuration.architecture(done, "cnn") == {"architecture": "cnn", "width": 64}
+    assert configuration.architecture(done, "danq") == {"architecture": "danq", "width": 32}
 
 
 def test_a_stage_takes_its_own_keys_over_those_of_all():
     done = checked(config(training={"stages": {"finetune": {"epochs": 20}}}))
-    assert configuration.recipe(done, "finetune")["epochs"] == 20
-    assert configuration.recipe(done, "pretrain")["epochs"] == 50
+    assert configuration.recipe(done, "crmnet", "finetune")["epochs"] == 20
+    assert configuration.recipe(done, "crmnet", "pretrain")["epochs"] == 50
+
+
+def test_a_recipe_lies_over_training_and_its_stages_over_those():
+    done = checked(
+        config(
+            training={"stages": {"finetune": {"epochs": 20, "patience": 3}}},
+            recipes={"mine": {"epochs": 30, "bins": 18, "stages": {"finetune": {"epochs": 25}}}},
+            models={"crmnet": {"recipe": "mine"}},
+        )
+    )
+    assert configuration.recipe(done, "crmnet", "pretrain")["epochs"] == 30
+    finetune = configuration.recipe(done, "crmnet", "finetune")
+    assert (finetune["epochs"], finetune["patience"]) == (25, 3)
+    assert configuration.architecture(done, "crmnet")["bins"] == 18
+    ablated = configuration.recipe(done, "without_transformer", "finetune")
+    assert ablated["epochs"] == 20
+
+
+def test_the_recipe_of_all_is_that_of_models_that_name_none():
+    done = checked(config(recipe="improved", models={"crmnet": {"recipe": "paper"}}))
+    assert done["models"]["crmnet"]["recipe"] == "paper"
+    assert done["models"]["danq"]["recipe"] == "improved"
+
+
+def test_baselines_are_trained_only_where_nothing_is_published():
+    predictors = configuration.predictors(checked(config()))
+    assert "cnn" not in predictors and "transformer" not in predictors
+    assert predictors["cnn-published"] == ["complex", "defined"]
+    assert predictors["danq"] == ["defined"] and predictors["danq-published"] == ["complex"]
+    assert predictors["legnet"] == predictors["legnet-published"] == ["complex", "defined"]
+    assert predictors["without_transformer"] == ["complex", "defined"]
+
+
+def test_one_test_set_without_published_predictions_is_predicted_here():
+    done = checked(config())
+    assert list(configuration.predicted_sets(done, "legnet", "defined")) == ["random"]
+    assert list(configuration.published_sets(done, "legnet", "defined")) == ["native"]
+
+
+@pytest.mark.parametrize(("baselines", "published"), [("trained", False), ("both", True)])
+def test_baselines_can_be_trained_in_any_case(baselines, published):
+    done = checked(config(baselines=baselines))
+    predictors = configuration.predictors(done)
+    assert predictors["cnn"] == ["complex", "defined"]
+    assert ("cnn-published" in predictors) is published
+    assert list(configuration.predicted_sets(done, "cnn", "defined")) == ["native", "random"]
+
+
+def test_simulated_data_has_no_published_predictions():
+    predictors = configuration.predictors(checked(overlaid("demo")))
+    assert not [name for name in predictors if name.endswith("-published")]
+    assert predictors["legnet"] == ["complex", "defined"]
+
+
+def test_the_whole_model_takes_released_weights_and_their_flavour():
+    done = checked(config(weights="released"))
+    taking = [name for name in done["models"] if configuration.released(done, name)]
+    assert taking == ["crmnet"]
+    assert configuration.architecture(done, "crmnet")["flavour"] == "released"
+    assert configuration.architecture(done, "without_transformer")["flavour"] == "paper"
+    assert done["released"]["complex"]["path"] == "resources/crmnet_released.zip"
+
+
+def test_released_weights_can_be_a_folder(tmp_path):
+    done = checked(config(weights="released", released={"complex": {"file": str(tmp_path)}}))
+    assert done["released"]["complex"]["path"] == str(tmp_path)

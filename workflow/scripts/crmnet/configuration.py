@@ -13,8 +13,11 @@ from crmnet.delimited import TableError, column_number, first_row
 from crmnet.downloads import DownloadError, file_name
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-REMOVABLE = ("media", "models", "figures")
+REMOVABLE = ("media", "models", "recipes", "figures")
 PRETRAINED = "pretrained"
+CRMNET = "crmnet"
+# A predictor of this name is a model's published predictions, not one that is trained here.
+PUBLISHED = "{model}-published"
 
 
 class ConfigError(ValueError):
@@ -32,12 +35,19 @@ def checked(config: dict) -> dict:
     schema = yaml.safe_load(SCHEMA.read_text())
     errors = [_sentence(error) for error in _Validator(schema).iter_errors(config)]
     if not errors:
-        for _, table in _tables(config):
-            table["path"] = str(_path(table["file"], config))
+        for model in config["models"].values():
+            model.setdefault("recipe", config["recipe"])
+        for file in files(config):
+            file["path"] = str(_path(file, config))
         errors = list(_contradictions(config))
     if errors:
         raise ConfigError("the config cannot be run:\n" + "\n".join(f"  {e}" for e in errors))
     return config
+
+
+def files(config: dict) -> list[dict]:
+    """Every file that the config declares: tables, and archives of weights."""
+    return [entry for _, entry in (*_tables(config), *_archives(config))]
 
 
 def is_url(file: str) -> bool:
@@ -50,11 +60,14 @@ def simulated(config: dict) -> Path:
     return Path(config["outdir"], "simulated")
 
 
-def recipe(config: dict, stage: str) -> dict:
-    """The keys of `training` with those of one of its stages over them; none that do not change
-    what is trained, or another stage's would have it trained again."""
-    merged = {**config["training"], **config["training"]["stages"].get(stage, {})}
-    return {k: v for k, v in merged.items() if k not in ("stages", "threads", "mem_mb")}
+def recipe(config: dict, model: str, stage: str) -> dict:
+    """The keys of `training` with those of the model's recipe over them, and of both the stage's
+    over those; none that do not change what is trained, or another stage's would have it trained
+    again."""
+    base, over = config["training"], config["recipes"][config["models"][model]["recipe"]]
+    merged = base | over
+    merged |= base["stages"].get(stage, {}) | over.get("stages", {}).get(stage, {})
+    return {k: v for k, v in merged.items() if k not in ("bins", "stages", "threads", "mem_mb")}
 
 
 def hardware(config: dict) -> dict:
@@ -63,22 +76,73 @@ def hardware(config: dict) -> dict:
 
 
 def architecture(config: dict, model: str) -> dict:
-    """The keys of `model` with those of one of the models over them."""
-    merged = {**config["model"], **config["models"][model]}
-    merged.pop("pretrain")
-    return merged
+    """The name of a model's `architecture`, and what its builder takes: of CRMnet the keys of
+    `model` with the model's own over them and the bins of its recipe, of another the width."""
+    own = {**config["models"][model]}
+    name = own["architecture"]
+    if name != CRMNET:
+        return {"architecture": name, "width": own.get("width", config["model"]["width"])}
+    arguments = config["model"] | {k: v for k, v in own.items() if k in config["model"]}
+    bins = (config["training"] | config["recipes"][own["recipe"]])["bins"]
+    if released(config, model):
+        arguments["flavour"] = "released"
+    return {"architecture": name, **arguments, "bins": bins}
+
+
+def released(config: dict, model: str) -> bool:
+    """Whether a model takes the authors' weights where there are some: the whole CRMnet does, with
+    `weights: released`."""
+    own = config["models"][model]
+    return (
+        config["weights"] == "released"
+        and own["architecture"] == CRMNET
+        and own["pretrain"]
+        and not set(own) & set(config["model"])
+    )
+
+
+def predicted_sets(config: dict, model: str, medium: str) -> dict:
+    """The test sets of a medium, name -> table, on which a model that is trained here predicts: all
+    for CRMnet; for a baseline, with `baselines: published`, those for which none are published."""
+    tests = config["media"][medium]["test"]
+    if config["models"][model]["architecture"] == CRMNET or config["baselines"] != "published":
+        return tests
+    return {name: table for name, table in tests.items() if model not in table["published"]}
+
+
+def published_sets(config: dict, model: str, medium: str) -> dict:
+    """The test sets of a medium, name -> table, of which a model's published predictions are
+    shown."""
+    if config["baselines"] == "trained":
+        return {}
+    tests = config["media"][medium]["test"]
+    return {name: table for name, table in tests.items() if model in table["published"]}
+
+
+def predictors(config: dict) -> dict[str, list[str]]:
+    """What has predictions: model, or its name in `PUBLISHED` -> media."""
+    found = {}
+    for model in config["models"]:
+        for name, sets in (
+            (model, predicted_sets),
+            (PUBLISHED.format(model=model), published_sets),
+        ):
+            if media := [medium for medium in config["media"] if sets(config, model, medium)]:
+                found[name] = media
+    return found
 
 
 def _without_nulls(config: dict) -> dict:
     """A copy without the null entries where a config may take an entry away."""
 
-    def copy(value, keys):
+    def copy(value, removable):
+        if isinstance(value, list):
+            return [copy(v, removable) for v in value]
         if not isinstance(value, dict):
-            return [copy(v, (*keys, "")) for v in value] if isinstance(value, list) else value
-        here = keys and keys[0] in REMOVABLE and len(keys) in (1, 3)
-        return {k: copy(v, (*keys, k)) for k, v in value.items() if not (here and v is None)}
+            return value
+        return {k: copy(v, removable) for k, v in value.items() if not (removable and v is None)}
 
-    return copy(config, ())
+    return {key: copy(value, key in REMOVABLE) for key, value in config.items()}
 
 
 def _fill_defaults(validator, properties, instance, schema):
@@ -119,12 +183,21 @@ def _tables(config: dict) -> Iterator[tuple[str, dict]]:
             yield f"media.{medium}.train.{number}", table
         for name, table in entry["test"].items():
             yield f"media.{medium}.test.{name}", table
+            for model, predictions in table["published"].items():
+                yield f"media.{medium}.test.{name}.published.{model}", predictions
 
 
-def _path(file: str, config: dict) -> Path:
+def _archives(config: dict) -> Iterator[tuple[str, dict]]:
+    """The archives of released weights, with their keys."""
+    for medium, archive in config["released"].items():
+        yield f"released.{medium}", archive
+
+
+def _path(table: dict, config: dict) -> Path:
+    file = table["file"]
     if is_url(file):
         try:
-            return Path(config["resources"], file_name(file))
+            return Path(config["resources"], table["saved_as"] or file_name(file))
         except DownloadError:
             return Path(config["resources"])
     return Path(file)
@@ -138,14 +211,18 @@ def _contradictions(config: dict) -> Iterator[str]:
         yield f"media.{PRETRAINED}: a medium cannot have this name; choose another"
 
     urls: dict[str, str] = {}
-    for key, table in _tables(config):
+    archives = _archives(config) if config["weights"] == "released" else ()
+    for key, table in [*_tables(config), *archives]:
         path, file = Path(table["path"]), table["file"]
         if is_url(file):
             if path == Path(config["resources"]):
                 yield f"{key}.file: {file} names no file; mend the URL"
                 continue
             if urls.setdefault(table["path"], file) != file:
-                yield f"{key}.file: another URL has the same file name, {path.name}; rename one"
+                yield (
+                    f"{key}.file: another URL has the same file name, {path.name}; give one of "
+                    "them another, as `saved_as`"
+                )
             if mirror and mirror.is_dir():
                 path = mirror / path.name
                 if not path.is_file():
@@ -158,10 +235,10 @@ def _contradictions(config: dict) -> Iterator[str]:
             if not config["simulation"]:
                 yield f"{key}.file: {file} is to be simulated, but `simulation` is null"
             continue
-        elif not path.is_file():
+        elif not (path.is_file() or ("member" in table and path.is_dir())):
             yield f"{key}.file: there is no file {file}; mend the path"
             continue
-        if path.is_file():
+        if path.is_file() and "columns" in table:
             yield from _missing_columns(key, path, table)
 
     if simulation := config["simulation"]:
@@ -181,21 +258,47 @@ def _contradictions(config: dict) -> Iterator[str]:
             f"has {whole}; make it at least that, rounded up to a multiple of 8"
         )
 
-    for stage in ("pretrain", "finetune", "scratch"):
-        merged = recipe(config, stage)
-        if merged["warmup_epochs"] >= merged["epochs"]:
+    for name, model in config["models"].items():
+        yield from _model_contradictions(f"models.{name}", name, model, config)
+
+    for key, table in _tables(config):
+        yield from _unknown(f"{key}.published", list(table.get("published", ())), config["models"])
+    if config["weights"] == "released":
+        yield from _unknown("released", list(config["released"]), config["media"])
+        if not any(released(config, name) for name in config["models"]):
             yield (
-                f"training: stage {stage} has {merged['epochs']} epoch(s), all of them warm-up "
-                f"({merged['warmup_epochs']}); raise `epochs` or lower `warmup_epochs`"
+                "weights: no model takes the released ones; they are for one of architecture "
+                "crmnet, with `pretrain: true` and no changes of `model`"
             )
 
     for name, figure in config["figures"].items():
         yield from _unknown(f"figures.{name}.model", [figure["model"]], config["models"])
-        medium = figure["medium"]
-        yield from _unknown(f"figures.{name}.medium", [medium], config["media"])
-        if medium in config["media"]:
-            tests = config["media"][medium]["test"]
-            yield from _unknown(f"figures.{name}.panels", figure["panels"], tests)
+        if "medium" in figure:
+            medium = figure["medium"]
+            yield from _unknown(f"figures.{name}.medium", [medium], config["media"])
+            if medium in config["media"]:
+                tests = config["media"][medium]["test"]
+                yield from _unknown(f"figures.{name}.panels", figure["panels"], tests)
+        else:
+            yield from _unknown(f"figures.{name}.against", figure["against"], config["models"])
+            yield from _unknown(f"figures.{name}.media", figure["media"], config["media"])
+
+
+def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Iterator[str]:
+    if model["recipe"] not in config["recipes"]:
+        yield from _unknown(f"{key}.recipe", [model["recipe"]], config["recipes"])
+        return
+    stages = ("pretrain", "finetune") if model["pretrain"] else ("scratch",)
+    for stage in stages:
+        merged = recipe(config, name, stage)
+        if merged["warmup_epochs"] >= merged["epochs"]:
+            yield (
+                f"training: stage {stage} of model {name} has {merged['epochs']} epoch(s), all of "
+                f"them warm-up ({merged['warmup_epochs']}); raise `epochs` or lower `warmup_epochs`"
+            )
+    if model["architecture"] != CRMNET:
+        for unfit in sorted(set(model) & set(config["model"]) - {"width"}):
+            yield f"{key}.{unfit}: is CRMnet's, not of {model['architecture']}; take it away"
 
 
 def _unknown(key: str, names: list[str], declared: dict) -> Iterator[str]:

@@ -1,0 +1,635 @@
+"""Verdicts on the paper's claims, with tables whose verdicts are known."""
+
+import copy
+import re
+import runpy
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from crmnet import claims
+
+ROOT = Path(__file__).parents[2]
+PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+CLAIMS = {claim["id"]: claim for claim in claims.claims_of(PAPER)}
+NATIVE, RANDOM = "crmnet-r-complex-all_native", "crmnet-r-complex-random"
+# Of a trained CRMnet.
+TRAINED = [
+    name
+    for name, claim in CLAIMS.items()
+    if claim.get("model") == "main" or claim["kind"] in ("ordering", "contrast")
+]
+COMPARED = [name for name, claim in CLAIMS.items() if claim["kind"] in claims.KINDS]
+
+
+def full_run(**changes):
+    """The paper's run."""
+    run = {
+        "simulated": False,
+        "main_model": "crmnet",
+        "model": {"flavour": "paper", **PAPER["model"]},
+        "pretrain": True,
+        "recipe": "paper",
+        "training": {"pretrain": PAPER["training"], "finetune": PAPER["training"]},
+        "weights": {"complex": "trained", "defined": "trained"},
+        "backend": "jax",
+    }
+    return run | changes
+
+
+def sizes():
+    """Table S1 of the paper's run, without the paper's own column."""
+    rows = []
+    for medium, sets in PAPER["data_sizes"].items():
+        for name, n in sets.items():
+            row = {"medium": medium, "set": name, "sequences": n}
+            if name == "train":
+                validation = round(0.01 * n)
+                row |= {
+                    "in a test set": 0,
+                    "in another medium's": 0,
+                    "trained on": n - validation,
+                    "validation": validation,
+                }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def full_tables():
+    """Tables that reproduce every claim, with intervals of no width where there is a number."""
+    metrics, comparisons = [], []
+    for claim in CLAIMS.values():
+        if claim["kind"] not in ("performance", "ordering"):
+            continue
+        medium, name = claim["medium"], claim["set"]
+        row = {"medium": medium, "test_set": name, "n": PAPER["data_sizes"][medium][name]}
+        if claim["kind"] == "ordering":
+            gain = 0.02 if name == "random" else 0.01
+            row |= {"model": "crmnet", "against": claim["against"], "metric": "pearson_r"}
+            row |= {"difference": gain, "low": gain - 0.001, "high": gain + 0.001}
+            comparisons.append(row)
+        elif claim["metric"] != "p_value":
+            root = claim["metric"] == "mse"
+            value = float(claim["value"]) ** (0.5 if root else 1)
+            row |= {"model": claim["model"].replace("main", "crmnet"), "p_value": "< 5e-324"}
+            row |= {"metric": "rmse" if root else claim["metric"]}
+            metrics.append(row | dict.fromkeys(("value", "low", "high"), value))
+    return {
+        "metrics": pd.DataFrame(metrics),
+        "comparisons": pd.DataFrame(comparisons),
+        "tableS1": sizes(),
+        "figure1": pd.DataFrame({"block": ["a", "b"], "parameters": [34_170_000, 289]}),
+    }
+
+
+def put(table, values, **where):
+    """Puts values into the rows of a table that agree with `where`."""
+    rows = pd.Series(True, table.index)
+    for column, value in where.items():
+        rows &= table[column] == value
+    assert rows.any()
+    for column, value in values.items():
+        table.loc[rows, column] = value
+
+
+def judged(run=None, tables=None):
+    tables = full_tables() if tables is None else tables
+    return claims.table(PAPER, run or full_run(), tables).set_index("id")
+
+
+def with_r(value, low=None, high=None, n=61150, name="all_native"):
+    """The finding on r of CRMnet in complex medium."""
+    tables = full_tables()
+    low, high = value if low is None else low, value if high is None else high
+    where = {"model": "crmnet", "test_set": name, "medium": "complex", "metric": "pearson_r"}
+    put(tables["metrics"], {"value": value, "low": low, "high": high, "n": n}, **where)
+    return judged(tables=tables).loc[f"crmnet-r-complex-{name}"]
+
+
+# --- the file
+
+
+def test_numbers_of_the_paper_are_there():
+    """Against numbers copied by hand from the paper."""
+    found = {name: claim["value"] for name, claim in CLAIMS.items()}
+    wanted = {
+        "crmnet-r-complex-all_native": "0.971",
+        "crmnet-r-complex-random": "0.987",
+        "crmnet-r-defined-native": "0.955",
+        "crmnet-r-defined-random": "0.973",
+        "crmnet-mse-complex-all_native": "3.200",
+        "crmnet-p-complex-all_native": "< 5e-324",
+        "crmnet-p-complex-random": "< 5e-324",
+        "transformer-r-complex-all_native": "0.963",
+        "transformer-r-complex-random": "0.978",
+        "transformer-r2-complex-all_native": "0.927",
+        "transformer-r2-complex-random": "0.95",
+        "transformer-p-complex-all_native": "< 5e-324",
+        "transformer-p-complex-random": "< 5e-324",
+        "size-complex-train": "30,722,376",
+        "size-defined-train": "20,616,659",
+        "size-train": "51,339,035",
+        "size-complex-all_native": "61,150",
+        "size-complex-random": "2,954",
+        "size-defined-native": "3,782",
+        "size-defined-random": "5,284",
+        "leaks": "0",
+        "parameters": "34,170,289",
+        "motifs": "NHP10, REB1, ABF1, AZF1, RAP1",
+        "speed-devices": "70 h to 4 h",
+    }
+    assert {name: found[name] for name in wanted} == wanted
+    above = {"transformer": 4, "cnn": 4, "danq": 1, "deepatt": 1, "deepsea": 1}
+    for model, count in above.items():
+        assert sum(name.startswith(f"above-{model}-") for name in found) == count
+    for part in ("pretraining", "transformer", "se"):
+        assert {f"ablation-{part}-complex-{name}" for name in ("all_native", "random")} <= set(
+            found
+        )
+
+
+def test_table_1_is_there():
+    """Row by row: step time, epoch time, total; none where the memory did not suffice."""
+    wanted = """
+        0.434 210.37 70.12 | 0.187 11.81 3.94 | 0.187 11.81 3.94 | 0.172 10.86 3.62
+        | 0.165 10.42 3.47 | 0.675 10.65 3.55 | 0.477 7.51 2.51 | 0.726 11.46 3.82
+        | 0.611 9.64 3.21 | 1.337 10.54 3.51 | 0.889 7.01 2.34 | | 1.353 10.67 3.56 | |
+        1.718 6.76 2.25 | |
+    """
+    rows = [re.findall(r"[\d.]+", row) for row in wanted.split("|")]
+    found = [CLAIMS[f"table1-{number}"]["value"] for number in range(1, 18)]
+    assert [re.findall(r"\d+\.\d+", value) for value in found] == rows
+    assert found.count("out of memory") == 4
+    for (batch, _, count, _, *times), value in zip(PAPER["training_times"], found, strict=True):
+        if times:
+            step, epoch, total = map(float, times)
+            assert total == pytest.approx(20 * epoch / 60, abs=0.01), value
+            assert step * 30722376 / batch / count / 60 == pytest.approx(epoch, rel=0.05), value
+
+
+def test_claims_are_whole_and_named_once():
+    rows = claims.claims_of(PAPER)
+    assert len(CLAIMS) == len(rows)
+    for claim in rows:
+        assert claim["kind"] in {*claims.KINDS, *claims.NOT_YET}
+        assert all(
+            isinstance(claim[key], str) and claim[key] for key in ("claim", "where", "value")
+        )
+    for claim in rows:
+        if claim["kind"] == "size" and "column" not in claim:
+            counted = sum(PAPER["data_sizes"][medium][claim["set"]] for medium in claim["media"])
+            assert claim["value"] == f"{counted:,}"
+
+
+# --- verdicts
+
+
+def test_the_papers_run_reproduces_all_that_is_compared():
+    found = judged()
+    assert set(found.loc[COMPARED, "verdict"]) == {"reproduced"}
+    assert set(found["verdict"].drop(COMPARED)) == {"not run"}
+    assert list(found.reset_index().columns) == list(claims.COLUMNS)
+    assert list(found.index) == list(CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.9705, 0.9705, "reproduced"),  # 0.9705 + 0.0005 is 0.971
+        (0.97049, 0.97049, "lower"),
+        (0.9715, 0.9715, "reproduced"),
+        (0.97151, 0.97151, "higher"),
+        (0.95, 0.98, "reproduced"),
+        (0.95, 0.97, "lower"),
+        (0.972, 0.98, "higher"),
+    ],
+)
+def test_an_interval_is_widened_by_the_papers_rounding(low, high, verdict):
+    assert with_r((low + high) / 2, low, high)["verdict"] == verdict
+
+
+def test_more_printed_digits_bind_closer():
+    assert claims._number("3.200", 3.2004, 3.2004) == "reproduced"
+    assert claims._number("3.200", 3.2006, 3.2006) == "higher"
+    assert claims._number("3.2", 3.2006, 3.2006) == "reproduced"
+    assert claims._number("0.95", 0.9557, 0.9557) == "higher"
+    assert claims._number("0.95", 0.9547, 0.9567) == "reproduced"
+
+
+@settings(deadline=None)
+@given(
+    value=st.integers(0, 1000),
+    low=st.integers(0, 10_000),
+    width=st.integers(0, 100),
+)
+def test_an_interval_against_a_printed_number_as_integers(value, low, width):
+    """In units of 0.0001: printed value * 10, so its rounding spans 5 on either side."""
+    high = low + width
+    overlap = low <= 10 * value + 5 and high >= 10 * value - 5
+    wanted = "reproduced" if overlap else "higher" if low > 10 * value else "lower"
+    printed = f"{value / 1000:.3f}"
+    assert claims._number(printed, low / 10_000, high / 10_000) == wanted
+
+
+def test_mean_squared_error_is_the_square_of_its_root():
+    tables = full_tables()
+    values = {"value": 1.8, "low": 1.7, "high": 1.9}
+    put(tables["metrics"], values, model="crmnet", metric="rmse")
+    found = judged(tables=tables).loc["crmnet-mse-complex-all_native"]
+    assert [found["ours"], found["low"], found["high"]] == pytest.approx([3.24, 2.89, 3.61])
+    assert found["verdict"] == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("p", "verdict"), [("< 5e-324", "reproduced"), ("1e-300", "higher"), ("NA", "undecided")]
+)
+def test_p_is_compared_as_it_is_printed(p, verdict):
+    tables = full_tables()
+    put(tables["metrics"], {"p_value": p}, model="crmnet", test_set="random", medium="complex")
+    found = judged(tables=tables).loc["crmnet-p-complex-random"]
+    assert found["verdict"] == verdict
+    assert found["ours"] == (None if p == "NA" else p)
+
+
+def test_without_a_value_there_is_no_verdict():
+    found = with_r(float("nan"))
+    assert found["verdict"] == "undecided" and found["why"]
+    assert found["ours"] is None and found["low"] is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.001, 0.003, "reproduced"),
+        (-0.003, -0.001, "lower"),
+        (-0.001, 0.003, "undecided"),
+        (0.0, 0.003, "undecided"),
+        (float("nan"), float("nan"), "undecided"),
+    ],
+)
+def test_an_order_is_decided_by_its_interval(low, high, verdict):
+    tables = full_tables()
+    values = {"difference": (low + high) / 2, "low": low, "high": high}
+    put(tables["comparisons"], values, against="cnn-published", medium="defined", test_set="random")
+    found = judged(tables=tables)
+    assert found.loc["above-cnn-defined-random", "verdict"] == verdict
+    assert found.loc["above-cnn-defined-native", "verdict"] == "reproduced"
+    assert bool(found.loc["above-cnn-defined-random", "why"]) == (verdict == "undecided")
+
+
+def test_a_contrast_adds_the_half_widths_of_both_in_squares():
+    tables = full_tables()
+    where = {"against": "without_transformer", "medium": "complex"}
+    on = {"difference": 0.05, "low": 0.05 - 0.003, "high": 0.05 + 0.006}
+    than = {"difference": 0.02, "low": 0.02 - 0.008, "high": 0.02 + 0.004}
+    put(tables["comparisons"], on, test_set="random", **where)
+    put(tables["comparisons"], than, test_set="all_native", **where)
+    found = judged(tables=tables).loc["contrast-transformer"]
+    # 3, 4, 5 and 6, 8, 10.
+    wanted = [0.03, 0.03 - 0.005, 0.03 + 0.010]
+    assert [found["ours"], found["low"], found["high"]] == pytest.approx(wanted)
+    assert found["verdict"] == "reproduced"
+    put(tables["comparisons"], on, test_set="all_native", **where)
+    assert judged(tables=tables).loc["contrast-transformer", "verdict"] == "undecided"
+
+
+def test_counts_must_be_equal():
+    tables = full_tables()
+    put(tables["tableS1"], {"sequences": 5289}, set="random", medium="defined")
+    put(tables["tableS1"], {"in a test set": 3}, set="train", medium="complex")
+    tables["figure1"]["parameters"] -= 1
+    found = judged(tables=tables)
+    wanted = {
+        "size-defined-random": (5289, "higher", "5 more than in the paper"),
+        "leaks": (3, "higher", "3 more than in the paper"),
+        "parameters": (34_170_287, "lower", "2 fewer than in the paper"),
+        "size-complex-random": (2954, "reproduced", ""),
+    }
+    for name, row in wanted.items():
+        assert tuple(found.loc[name, ["ours", "verdict", "why"]]) == row
+
+
+# --- conditions
+
+
+def test_a_test_set_of_another_size_is_another_one():
+    found = with_r(0.971, n=3733)
+    assert found["verdict"] == "not run"
+    assert found["why"] == "this run has 3,733 of the 61,150 sequences"
+    assert found["ours"] == 0.971 and found["n"] == 3733
+    assert "5,000 sequences instead of 2,954" in with_r(0.987, n=5000, name="random")["why"]
+
+
+def test_a_few_rows_more_are_the_same_test_set_and_said():
+    found = with_r(0.971, n=61160)
+    assert found["verdict"] == "reproduced"
+    assert found["why"] == "61,160 sequences here, 61,150 in the paper"
+
+
+def test_a_stand_in_is_shown_but_not_compared():
+    tables = full_tables()
+    for name in ("metrics", "comparisons"):
+        put(tables[name], {"n": 3733}, test_set="all_native")
+        tables[name] = tables[name].replace({"test_set": {"all_native": "native"}})
+    put(tables["tableS1"], {"set": "native", "sequences": 3733}, set="all_native")
+    found = judged(tables=tables)
+    named = ("transformer-r-complex-all_native", "above-danq-complex-all_native", NATIVE)
+    for name in (*named, "contrast-se", "size-complex-all_native"):
+        assert found.loc[name, "verdict"] == "not run"
+        assert found.loc[name, "why"] == "this run has 3,733 of the 61,150 sequences"
+        assert found.loc[name, "ours"] is not None
+
+
+def test_a_smaller_model_on_less_data_names_what_is_missing():
+    tables = full_tables()
+    where = {"set": "train", "medium": "complex"}
+    put(tables["tableS1"], {"trained on": 12_886, "in another medium's": 3_754}, **where)
+    run = full_run(training={"scratch": PAPER["training"] | {"epochs": 14}}, pretrain=False)
+    run["model"] = run["model"] | {"width": 32}
+    found = judged(run, tables)
+    assert set(found.loc[TRAINED, "verdict"]) == {"not run"}
+    assert set(found.loc[TRAINED, "why"]) == {
+        "width 32 instead of 128; epochs 14 instead of 50; not pre-trained; "
+        "trained on 16,640 of 30,722,376 sequences, complex medium"
+    }
+    assert found.loc[RANDOM, "ours"] == 0.987
+    assert found.loc["parameters", "why"] == "width 32 instead of 128"
+    assert found.loc["transformer-r-complex-random", "verdict"] == "reproduced"
+
+
+def test_fine_tuning_in_one_medium_needs_the_other_medium_too():
+    tables = full_tables()
+    put(tables["tableS1"], {"trained on": 1000}, set="train", medium="defined")
+    found = judged(tables=tables).loc[RANDOM]
+    assert found["why"] == "trained on 1,000 of 20,616,659 sequences, defined medium"
+
+
+def test_half_of_the_data_is_not_the_full_data_whatever_it_is_validated_on():
+    tables = full_tables()
+    half = 30722376 // 2
+    values = {"trained on": half, "validation": half}
+    put(tables["tableS1"], values, set="train", medium="complex")
+    assert judged(tables=tables).loc[RANDOM, "verdict"] == "not run"
+
+
+def test_released_weights_need_no_training():
+    run = full_run(weights={"complex": "released", "defined": "trained"}, training={})
+    run["pretrain"] = False
+    tables = full_tables()
+    del tables["tableS1"]
+    found = judged(run, tables)
+    assert found.loc[RANDOM, "verdict"] == "reproduced"
+    assert found.loc["above-cnn-complex-random", "verdict"] == "reproduced"
+    assert found.loc["crmnet-r-defined-random", "verdict"] == "not run"
+    assert "size of the training set unknown" in found.loc["crmnet-r-defined-random", "why"]
+    ablation = found.loc["ablation-se-complex-random"]
+    assert ablation["verdict"] == "not run" and "trained here" in ablation["why"]
+
+
+def test_another_main_model_stands_for_crmnet():
+    tables = full_tables()
+    for name in ("metrics", "comparisons"):
+        tables[name] = tables[name].replace({"model": {"crmnet": "mine"}})
+    found = judged(full_run(main_model="mine"), tables)
+    assert set(found.loc[COMPARED, "verdict"]) == {"reproduced"}
+    assert "no predictions of crmnet" in judged(tables=tables).loc[RANDOM, "why"]
+
+
+def test_an_unknown_architecture_is_not_the_papers():
+    found = judged(full_run(model={"width": 128}))
+    assert "kernel size unknown instead of 11" in found.loc[RANDOM, "why"]
+
+
+def test_simulated_data_are_no_test_of_anything_measured():
+    found = judged(full_run(simulated=True))
+    assert set(found.loc[found["verdict"] == "reproduced"].index) == {"parameters"}
+    named = found.loc[[name for name in COMPARED if name != "parameters"]]
+    assert set(named["why"]) == {"simulated data"}
+    assert named["ours"].notna().all()
+
+
+MET = {
+    "simulated": False,
+    "width": 128,
+    "bins": 0,
+    "ema": 0,
+    "pretrain": True,
+    "weights": {"complex": "trained", "defined": "trained"},
+    "shares": {"complex": 1.0, "defined": 1.0},
+    "n_share": 1.0,
+    "absent": set(),
+}
+
+
+@settings(max_examples=40, deadline=None)
+@example(**MET)
+@example(**MET | {"simulated": True})
+@example(**MET | {"width": 32})
+@example(**MET | {"bins": 18})
+@example(**MET | {"ema": 0.99})
+@example(**MET | {"pretrain": False})
+@example(**MET | {"shares": {"complex": 1.0, "defined": 0.96}})
+@example(**MET | {"n_share": 0.9})
+@given(
+    simulated=st.booleans(),
+    width=st.sampled_from([32, 128]),
+    bins=st.sampled_from([0, 18]),
+    ema=st.sampled_from([0, 0.99]),
+    pretrain=st.booleans(),
+    weights=st.fixed_dictionaries(
+        {medium: st.sampled_from(["trained", "released"]) for medium in ("complex", "defined")}
+    ),
+    shares=st.fixed_dictionaries(
+        {medium: st.sampled_from([0.001, 0.5, 0.96, 1.0, 3.0]) for medium in ("complex", "defined")}
+    ),
+    n_share=st.sampled_from([0.06, 0.9, 1.0, 1.2]),
+    absent=st.sets(st.sampled_from(sorted(claims.MISSING)), max_size=1),
+)
+def test_nothing_is_reproduced_where_a_condition_is_unmet(
+    simulated, width, bins, ema, pretrain, weights, shares, n_share, absent
+):
+    run = full_run(simulated=simulated, pretrain=pretrain, weights=weights)
+    run["training"] = {"pretrain": PAPER["training"], "finetune": PAPER["training"] | {"ema": ema}}
+    run["model"] = run["model"] | {"width": width, "bins": bins}
+    tables = full_tables()
+    for name in ("metrics", "comparisons"):
+        tables[name]["n"] = (tables[name]["n"] * n_share).round().astype(int)
+    for medium, share in shares.items():
+        rows = tables["tableS1"]["medium"] == medium
+        tables["tableS1"].loc[rows, "trained on"] *= share
+    for name in absent:
+        del tables[name]
+
+    same_set = not simulated and n_share == 1.0
+    architecture = width == 128 and bins == 0
+    training = ema == 0 and pretrain and set(shares.values()) == {1.0}
+    training = training and "tableS1" not in absent
+    for name, finding in judged(run, tables).iterrows():
+        claim = CLAIMS[name]
+        met = claim["kind"] in claims.KINDS and claims.KINDS[claim["kind"]][0] not in absent
+        if claim["kind"] == "parameters":
+            met = met and architecture
+        elif claim["kind"] == "size":
+            met = met and not simulated
+        else:
+            met = met and same_set
+        if name in TRAINED:
+            released = weights[claim["medium"]] == "released"
+            met = met and architecture and (released or training)
+            if not claim.get("against", "-published").endswith("-published"):
+                met = met and not released
+        assert finding["verdict"] == ("reproduced" if met else "not run"), name
+        assert met or finding["why"], name
+
+
+@pytest.mark.parametrize("missing", claims.MISSING)
+def test_a_claim_without_its_table_is_not_run(missing):
+    tables = full_tables()
+    del tables[missing]
+    found = judged(tables=tables)
+    for name in COMPARED:
+        if claims.KINDS[CLAIMS[name]["kind"]][0] == missing:
+            assert tuple(found.loc[name, ["verdict", "why"]]) == (
+                "not run",
+                claims.MISSING[missing],
+            )
+
+
+def test_what_was_not_run_says_why():
+    found = judged()
+    assert found.loc["motifs", "why"] == "motif analysis is not part of this workflow yet"
+    assert found.loc["table1-17", "why"] == "the benchmark was not run"
+    tables = full_tables()
+    tables["comparisons"] = tables["comparisons"].query("against != 'without_transformer'")
+    found = judged(tables=tables)
+    for name in ("ablation-transformer-complex-random", "contrast-transformer"):
+        assert (
+            found.loc[name, "why"] == "this run has no comparison with without_transformer for it"
+        )
+
+
+def test_unknown_kinds_and_tables_are_refused():
+    with pytest.raises(ValueError, match="'motifs'; those known are metrics, "):
+        judged(tables={"motifs": pd.DataFrame()})
+    paper = copy.deepcopy(PAPER)
+    paper["claims"][0]["kind"] = "guess"
+    with pytest.raises(ValueError, match="crmnet-r-complex-all_native: kind 'guess' is not one of"):
+        claims.table(paper, full_run(), {})
+
+
+# --- what is written
+
+
+def cells(line):
+    """The cells of a row of a Markdown table; a backslash takes what follows as it is."""
+    found = [""]
+    for character in re.findall(r"\\.|.", line):
+        if character == "|":
+            found.append("")
+        else:
+            found[-1] += character[-1]
+    assert found[0] == found[-1] == ""
+    return [cell.strip() for cell in found[1:-1]]
+
+
+def test_markdown_has_every_claim_as_a_reader_wants_it():
+    tables = full_tables()
+    put(
+        tables["metrics"],
+        {"value": 0.70701, "low": 0.689, "high": 0.7239},
+        model="crmnet",
+        test_set="random",
+        medium="complex",
+        metric="pearson_r",
+    )
+    found = claims.table(PAPER, full_run(), tables)
+    text = claims.markdown(found, full_run(), tables)
+    head, rows = text.split("\n\n")
+    lines = [cells(line) for line in rows.splitlines()]
+    assert len(lines) == len(found) + 2
+    assert {len(line) for line in lines} == {7} and lines[1] == ["---"] * 7
+    by_claim = {line[0]: line for line in lines[2:]}
+    shown = {claim["id"]: by_claim[claim["claim"]] for claim in CLAIMS.values()}
+    assert shown[RANDOM][2:6] == ["0.987", "0.707 (0.689 to 0.724)", "2,954", "lower"]
+    assert shown["size-complex-train"][2:4] == ["30,722,376", "30,722,376"]
+    assert shown["above-cnn-defined-native"][3] == "0.0100 (0.0090 to 0.0110)"
+    assert shown["crmnet-p-complex-random"][3] == "< 5e-324"
+    assert "measured data; training sequences: complex medium 30,415,152" in head
+    assert "34,170,289 parameters" in head and "pre-trained on all media" in head
+    assert f"Of {len(found)} claims" in head
+    assert f"{len(COMPARED) - 1} reproduced, 0 higher, 1 lower, 0 undecided, 25 not run" in head
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(st.sampled_from("a|\\ <"), min_size=1).map(str.strip).filter(bool))
+def test_no_text_breaks_the_markdown_table(text):
+    found = claims.table(PAPER, full_run(), {})
+    found["claim"] = text
+    rows = claims.markdown(found, full_run(), {}).split("\n\n")[1].splitlines()[2:]
+    assert len(rows) == len(found)
+    for row in rows:
+        assert cells(row)[0] == text and len(cells(row)) == 7
+
+
+def test_a_run_that_made_nothing_says_so():
+    found = claims.table(PAPER, full_run(simulated=True), {})
+    assert set(found["verdict"]) == {"not run"} and found["ours"].isna().all()
+    text = claims.markdown(found, full_run(simulated=True), {})
+    assert "simulated data; training sequences: not counted" in text
+    assert "nan" not in text.lower() and "None" not in text
+
+
+def run_script(tmp_path, tables, run):
+    """Runs the script as Snakemake would, on tables of these names."""
+    inputs = {"paper": str(ROOT / "config" / "paper.yaml"), "lib": ["a.py", "b.py"]}
+    for name, content in tables.items():
+        inputs[name] = str(tmp_path / f"{name}.tsv")
+        content.to_csv(inputs[name], sep="\t", index=False)
+    # As Snakemake's own: names as attributes, and as items.
+    job = {"input": inputs, "output": {e: str(tmp_path / f"claims.{e}") for e in ("tsv", "md")}}
+    job |= {"params": run}
+    job = {
+        key: type("Named", (SimpleNamespace,), {"items": lambda self: vars(self).items()})(**values)
+        for key, values in job.items()
+    }
+    stderr = sys.stderr
+    try:
+        runpy.run_path(
+            str(ROOT / "workflow" / "scripts" / "claims.py"),
+            init_globals={"snakemake": SimpleNamespace(**job, log=[str(tmp_path / "log")])},
+        )
+    finally:
+        sys.stderr = stderr
+    return job["output"]
+
+
+def test_script_writes_what_a_plain_reader_gets_back(tmp_path):
+    output = run_script(tmp_path, full_tables(), full_run())
+    expected = claims.table(PAPER, full_run(), full_tables())
+    assert Path(output.md).read_text() == claims.markdown(expected, full_run(), full_tables())
+    plain = pd.read_csv(output.tsv, sep="\t")
+    assert tuple(plain.columns) == claims.COLUMNS
+    for column in ("id", "claim", "where", "paper", "verdict"):
+        assert list(plain[column]) == list(expected[column])
+    assert list(plain["why"].fillna("")) == list(expected["why"])
+    ours = plain.set_index("id")["ours"]
+    assert float(ours[NATIVE]) == 0.971
+    assert ours["crmnet-p-complex-random"] == "< 5e-324"
+    assert int(ours["size-train"]) == 51_339_035
+    assert pd.isna(ours["motifs"])
+    assert plain.set_index("id")["paper"]["crmnet-mse-complex-all_native"] == "3.200"
+
+
+def test_tables_are_read_with_their_text(tmp_path):
+    path = tmp_path / "metrics.tsv"
+    path.write_text("model\ttest_set\tvalue\tlow\tp_value\n1\tNA\t0.5\t\tNA\nnull\t2\t1\t1\t\n")
+    table = claims.read(path)
+    assert list(table["model"]) == ["1", "null"] and list(table["test_set"]) == ["NA", "2"]
+    assert table["p_value"][0] == "NA" and pd.isna(table["p_value"][1])
+    assert pd.isna(table["low"][0]) and table["value"].sum() == 1.5

@@ -1,0 +1,27 @@
+"""The paper's claims, each with this run's own number and a verdict."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from crmnet import claims
+from crmnet.logs import log_to
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+paper = yaml.safe_load(Path(job.input.paper).read_text())
+run = dict(job.params.items())
+# Of the inputs, all but these are tables, or the parts of one.
+parts = {name: paths for name, paths in job.input.items() if name not in ("paper", "lib") and paths}
+tables = {
+    name: pd.concat(map(claims.read, [paths] if isinstance(paths, str) else paths))
+    for name, paths in parts.items()
+}
+
+found = claims.table(paper, run, tables)
+found.to_csv(job.output.tsv, sep="\t", index=False)
+Path(job.output.md).write_text(claims.markdown(found, run, tables))
+print(found["verdict"].value_counts().to_string(), file=sys.stderr)

@@ -1,0 +1,412 @@
+"""The paper's claims beside what a run found, with a verdict on each. Pandas only."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from math import hypot, isfinite
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+VERDICTS = ("reproduced", "higher", "lower", "undecided", "not run")
+COLUMNS = ("id", "claim", "where", "paper", "ours", "low", "high", "n", "verdict", "why")
+# A set whose size is so near to the paper's is the paper's: the public files differ by a few rows.
+TOLERANCE = 0.01
+PUBLISHED = "-published"
+# Columns that stay text whatever they look like.
+_TEXT = ("model", "medium", "test_set", "against", "set", "p_value")
+
+
+class _Evidence(NamedTuple):
+    """What `table` is given."""
+
+    paper: dict
+    run: dict
+    tables: dict[str, pd.DataFrame]
+
+
+@dataclass
+class _Finding:
+    """The columns `ours` to `why` of the table of claims; the verdict as if all conditions were
+    met."""
+
+    ours: float | int | str | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    verdict: str = "not run"
+    why: str = ""
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """One of the tables that claims are compared with: an empty cell is missing, "NA" is text."""
+    types = dict.fromkeys(_TEXT, str)
+    return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=[""])
+
+
+def claims_of(paper: dict) -> list[dict]:
+    """The claims of config/paper.yaml, one by one, each with `id`, `claim`, `where`, `kind`,
+    `value` and what its kind needs."""
+    claims = []
+    for entry in paper["claims"]:
+        if "value" in entry:
+            claims.append(entry)
+        for medium, values in entry.get("values", {}).items():
+            for name, value in values.items():
+                one = {
+                    "id": f"{entry['id']}-{medium}-{name}",
+                    "claim": f"{entry['claim']}: {paper['set_names'][name]}, {medium} medium",
+                    "medium": medium,
+                    "media": [medium],
+                    "set": name,
+                    "value": value,
+                }
+                claims.append(entry | one)
+    for number, (batch, device, count, precision, *times) in enumerate(paper["training_times"], 1):
+        setting = f"{count} x {device}, {batch:,} sequences on each, {precision}"
+        value = "{} s a step, {} min an epoch, {} h".format(*times) if times else "out of memory"
+        claims.append(
+            {
+                "id": f"table1-{number}",
+                "claim": f"Training time: {setting}",
+                "where": f"Table 1, row {number}",
+                "kind": "speed",
+                "value": value,
+            }
+        )
+    return claims
+
+
+def table(paper: dict, run: dict, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Each claim with the run's own number and a verdict.
+
+    A claim is compared only where the run meets its conditions: measured data, the claim's test set
+    (by its size), and, unless it is on published predictions, the paper's architecture with either
+    the authors' weights or the paper's recipe on all of its training data. Otherwise it is
+    `not run`: `why` has every condition that is not met, and our number is shown all the same.
+    A number is `reproduced` if the paper's lies within our 95 % interval, widened by half a unit of
+    the last digit printed, else `higher` or `lower` (ours than the paper's); a count if they are
+    equal. An order is `reproduced` or `lower` if the interval of the difference is above or below
+    0, else `undecided`.
+
+    Args:
+        paper: of config/paper.yaml.
+        run: what was run: `simulated` (whether the data are), `main_model` (the one that stands for
+            CRMnet), its `model` (as of `configuration.architecture`), `pretrain`, `recipe` (a
+            name) and `training` (stage -> as of `configuration.recipe`), `weights` (medium ->
+            "trained" or "released", of the main model), `backend`.
+        tables: which the run made of `metrics`, `comparisons`, `tableS1` and `figure1`.
+
+    Returns:
+        `COLUMNS`, a row a claim, as objects: `paper` as printed; `ours` a float, an int where it
+        counts, or a text; None where there is nothing.
+
+    Raises:
+        ValueError: a claim of an unknown kind, or an unknown table.
+    """
+    for name in tables:
+        if name not in MISSING:
+            known = ", ".join(MISSING)
+            raise ValueError(f"no claim is compared with a table {name!r}; those known are {known}")
+    evidence = _Evidence(paper, run, tables)
+    rows = []
+    for claim in claims_of(paper):
+        stated = {"id": claim["id"], "claim": claim["claim"], "where": claim["where"]}
+        rows.append(stated | {"paper": claim["value"]} | vars(_finding(claim, evidence)))
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+
+
+def _finding(claim: dict, evidence: _Evidence) -> _Finding:
+    kind = claim["kind"]
+    if kind in NOT_YET:
+        return _Finding(why=NOT_YET[kind])
+    if kind not in KINDS:
+        known = ", ".join([*KINDS, *NOT_YET])
+        raise ValueError(f"config/paper.yaml: {claim['id']}: kind {kind!r} is not one of {known}")
+    needed, judge = KINDS[kind]
+    if needed not in evidence.tables:
+        return _Finding(why=MISSING[needed])
+    return judge(claim, evidence)
+
+
+def _performance(claim: dict, evidence: _Evidence) -> _Finding:
+    metric, main = claim["metric"], claim["model"] == "main"
+    keys = {
+        "medium": claim["medium"],
+        "model": evidence.run["main_model"] if main else claim["model"],
+        "metric": {"mse": "rmse", "p_value": "pearson_r"}.get(metric, metric),
+    }
+    row = _row(evidence, "metrics", claim["set"], keys)
+    if row is None:
+        return _Finding(why=f"this run has no predictions of {keys['model']} for it")
+    unmet, notes = _set(int(row["n"]), claim["medium"], claim["set"], evidence)
+    if main:
+        unmet += _model(claim["medium"], evidence)
+    if metric == "p_value":
+        p = None if row["p_value"] == "NA" else row["p_value"]
+        verdict = "reproduced" if p == claim["value"] else "higher" if p else "undecided"
+        return _judged(_Finding(p, n=int(row["n"]), verdict=verdict), unmet, notes)
+    # Squares of positive numbers are in their order: so are the ends of the interval.
+    power = 2 if metric == "mse" else 1
+    ours, low, high = (float(row[column]) ** power for column in ("value", "low", "high"))
+    verdict = _number(claim["value"], low, high)
+    return _judged(_Finding(ours, low, high, int(row["n"]), verdict), unmet, notes)
+
+
+def _ordering(claim: dict, evidence: _Evidence) -> _Finding:
+    row = _difference(claim, claim["set"], evidence)
+    if row is None:
+        return _Finding(why=f"this run has no comparison with {claim['against']} for it")
+    unmet, notes = _set(int(row["n"]), claim["medium"], claim["set"], evidence)
+    unmet += _pair(claim, evidence)
+    ours, low, high = (float(row[column]) for column in ("difference", "low", "high"))
+    return _judged(_Finding(ours, low, high, int(row["n"]), _order(low, high)), unmet, notes)
+
+
+def _contrast(claim: dict, evidence: _Evidence) -> _Finding:
+    """The difference of two differences, on sets of sequences that are independent of each other:
+    the half-widths of its interval are those of both, added in squares (Zou and Donner 2008)."""
+    unmet, notes, ends = [], [], []
+    for name in (claim["on"], claim["than"]):
+        row = _difference(claim, name, evidence)
+        if row is None:
+            return _Finding(why=f"this run has no comparison with {claim['against']} for it")
+        of_set = _set(int(row["n"]), claim["medium"], name, evidence)
+        unmet, notes = unmet + of_set[0], notes + of_set[1]
+        ends.append([float(row[column]) for column in ("difference", "low", "high")])
+    unmet += _pair(claim, evidence)
+    (on, on_low, on_high), (than, than_low, than_high) = ends
+    low = on - than - hypot(on - on_low, than_high - than)
+    high = on - than + hypot(on_high - on, than - than_low)
+    finding = _Finding(on - than, low, high, verdict=_order(low, high))
+    return _judged(finding, list(dict.fromkeys(unmet)), notes)
+
+
+def _size(claim: dict, evidence: _Evidence) -> _Finding:
+    name, sizes = claim["set"], evidence.paper["data_sizes"]
+    rows = [_row(evidence, "tableS1", name, {"medium": m}, "set") for m in claim["media"]]
+    if any(row is None for row in rows):
+        return _Finding(why="this run has no such set")
+    here = sum(int(row["sequences"]) for row in rows)
+    unmet, _ = _near(here, sum(sizes[medium][name] for medium in claim["media"]))
+    ours = sum(int(row[claim.get("column", "sequences")]) for row in rows)
+    return _count(ours, claim["value"], SIMULATED if evidence.run["simulated"] else unmet)
+
+
+def _parameters(claim: dict, evidence: _Evidence) -> _Finding:
+    ours = int(evidence.tables["figure1"]["parameters"].sum())
+    return _count(ours, claim["value"], _architecture(evidence))
+
+
+# Kind of claim -> the table that it is compared with, and how.
+KINDS = {
+    "performance": ("metrics", _performance),
+    "ordering": ("comparisons", _ordering),
+    "contrast": ("comparisons", _contrast),
+    "size": ("tableS1", _size),
+    "parameters": ("figure1", _parameters),
+}
+# Why a claim is not run when its table is missing.
+MISSING = {
+    "metrics": "no metrics were made",
+    "comparisons": "no models were compared",
+    "tableS1": "the data sets were not counted",
+    "figure1": "the model was not drawn",
+}
+# Why a kind is not run that no table is made for; with a table it moves to `KINDS`.
+NOT_YET = {
+    "motif": "motif analysis is not part of this workflow yet",
+    "speed": "the benchmark was not run",
+}
+SIMULATED = ["simulated data"]
+
+
+def _row(
+    evidence: _Evidence, table: str, name: str, keys: dict[str, str], column: str = "test_set"
+) -> pd.Series | None:
+    """The row of a set, or of its first stand-in that has one."""
+    for candidate in (name, *evidence.paper["stand_ins"].get(name, ())):
+        rows = evidence.tables[table]
+        for key, value in {**keys, column: candidate}.items():
+            rows = rows[rows[key] == value]
+        if len(rows):
+            return rows.iloc[0]
+    return None
+
+
+def _difference(claim: dict, name: str, evidence: _Evidence) -> pd.Series | None:
+    models = {"model": evidence.run["main_model"], "against": claim["against"]}
+    keys = {"medium": claim["medium"], "metric": "pearson_r", **models}
+    return _row(evidence, "comparisons", name, keys)
+
+
+# What follows gives the conditions that are not met; `_set` and `_near` also what there is to say
+# where they are.
+
+
+def _set(n: int, medium: str, name: str, evidence: _Evidence) -> tuple[list[str], list[str]]:
+    if evidence.run["simulated"]:
+        return SIMULATED[:], []
+    return _near(n, evidence.paper["data_sizes"][medium][name])
+
+
+def _near(n: int, wanted: int) -> tuple[list[str], list[str]]:
+    if abs(n - wanted) > TOLERANCE * wanted:
+        than = f"of the {wanted:,} sequences" if n < wanted else f"sequences instead of {wanted:,}"
+        return [f"this run has {n:,} {than}"], []
+    return [], [f"{n:,} sequences here, {wanted:,} in the paper"] if n != wanted else []
+
+
+def _architecture(evidence: _Evidence) -> list[str]:
+    return _differences(evidence.run["model"], evidence.paper["model"])
+
+
+def _differences(ours: dict, wanted: dict) -> list[str]:
+    return [
+        f"{key.replace('_', ' ')} {ours.get(key, 'unknown')} instead of {value}"
+        for key, value in wanted.items()
+        if ours.get(key, "unknown") != value
+    ]
+
+
+def _model(medium: str, evidence: _Evidence) -> list[str]:
+    """Of the main model, to be the paper's CRMnet."""
+    paper, run, tables = evidence
+    unmet = _architecture(evidence)
+    if run["weights"][medium] == "released":
+        return unmet
+    for stage in run["training"].values():
+        unmet += [
+            reason for reason in _differences(stage, paper["training"]) if reason not in unmet
+        ]
+    if not run["pretrain"]:
+        unmet.append("not pre-trained")
+    if not run["simulated"]:
+        # Of every medium, for pre-training draws on all.
+        for name, sizes in paper["data_sizes"].items():
+            unmet += _training(name, sizes["train"], paper["validation_fraction"], tables)
+    return unmet
+
+
+def _training(
+    medium: str, wanted: int, validation: float, tables: dict[str, pd.DataFrame]
+) -> list[str]:
+    ours = trained_on(tables, medium)
+    if ours is None:
+        return [f"size of the training set unknown, {medium} medium"]
+    if abs(ours - (1 - validation) * wanted) <= TOLERANCE * wanted:
+        return []
+    than = f"of {wanted:,} sequences" if ours < wanted else f"sequences instead of {wanted:,}"
+    return [f"trained on {ours:,} {than}, {medium} medium"]
+
+
+def _pair(claim: dict, evidence: _Evidence) -> list[str]:
+    """Of the main model and the one that it is compared with."""
+    medium, against = claim["medium"], claim["against"]
+    unmet = _model(medium, evidence)
+    if evidence.run["weights"][medium] == "released" and not against.endswith(PUBLISHED):
+        unmet.append(f"released weights against {against} trained here")
+    return unmet
+
+
+def trained_on(tables: dict[str, pd.DataFrame], medium: str) -> int | None:
+    """Sequences that a model of one medium is trained on; None where that is not known."""
+    if "tableS1" not in tables:
+        return None
+    sizes = tables["tableS1"]
+    rows = sizes[(sizes["medium"] == medium) & (sizes["set"] == "train")]
+    # Sequences in another medium's test set are kept from pre-training alone.
+    return int(rows[["trained on", "in another medium's"]].sum().sum()) if len(rows) else None
+
+
+def _number(printed: str, low: float, high: float) -> str:
+    """Our interval against a number as printed, which stands for all that round to it."""
+    if not (isfinite(low) and isfinite(high)):
+        return "undecided"
+    value = Decimal(printed)
+    half = Decimal(1).scaleb(value.as_tuple().exponent) / 2
+    # As decimals: in doubles, 0.9705 + 0.0005 need not be 0.971.
+    if Decimal(repr(low)) - half > value:
+        return "higher"
+    return "lower" if Decimal(repr(high)) + half < value else "reproduced"
+
+
+def _order(low: float, high: float) -> str:
+    """The interval of a difference against 0."""
+    return "reproduced" if low > 0 else "lower" if high < 0 else "undecided"
+
+
+def _count(ours: int, printed: str, unmet: list[str]) -> _Finding:
+    more = ours - int(printed.replace(",", ""))
+    verdict = "higher" if more > 0 else "lower" if more < 0 else "reproduced"
+    notes = [f"{abs(more):,} {'more' if more > 0 else 'fewer'} than in the paper"] if more else []
+    return _judged(_Finding(ours, verdict=verdict), unmet, notes)
+
+
+def _judged(finding: _Finding, unmet: list[str], notes: list[str]) -> _Finding:
+    """A finding with its reasons, and a verdict only where no condition is unmet."""
+    for name in ("ours", "low", "high"):
+        value = getattr(finding, name)
+        if isinstance(value, float) and not isfinite(value):
+            setattr(finding, name, None)
+    if unmet:
+        finding.verdict, notes = "not run", unmet
+    elif finding.verdict == "undecided":
+        known = finding.low is not None and finding.high is not None
+        reason = "the interval holds 0" if known else "no value, or no interval of it"
+        notes = [reason, *notes]
+    finding.why = "; ".join(notes)
+    return finding
+
+
+def markdown(found: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> str:
+    """The table of claims for a reader, below what was run and how many have which verdict.
+
+    Args:
+        found: what `table` gave for this `run` and these `tables`.
+    """
+    lines = [
+        ["claim", "where", "paper", "ours (95 % interval)", "n", "verdict", "why"],
+        ["---"] * 7,
+    ]
+    for row in found.itertuples():
+        n = "" if row.n is None else f"{row.n:,}"
+        cells = [row.claim, row.where, row.paper, _shown(row), n, row.verdict, row.why]
+        lines.append([re.sub(r"([\\|])", r"\\\1", cell) for cell in cells])
+    rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"{_head(found, run, tables)}\n\n{rows}"
+
+
+def _head(found: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> str:
+    media = list(run["weights"])
+    sizes = {medium: trained_on(tables, medium) for medium in media}
+    counted = ", ".join(f"{medium} medium {n:,}" for medium, n in sizes.items() if n is not None)
+    model = [f"{key} {run['model'].get(key, 'unknown')}" for key in ("width", "flavour")]
+    if "figure1" in tables:
+        model.append(f"{tables['figure1']['parameters'].sum():,} parameters")
+    model.append("pre-trained on all media" if run["pretrain"] else "not pre-trained")
+    weights = ", ".join(f"{medium} medium {run['weights'][medium]}" for medium in media)
+    counts = found["verdict"].value_counts()
+    verdicts = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
+    return (
+        f"This run: {'simulated' if run['simulated'] else 'measured'} data; training sequences: "
+        f"{counted or 'not counted'}. Model: {run['main_model']} ({', '.join(model)}). Weights: "
+        f"{weights}. Recipe: {run['recipe']}. Backend: {run['backend']}. Of {len(found)} claims of "
+        f"the paper: {verdicts}. A claim is compared only where this run meets its conditions; "
+        "elsewhere it is not run, and our number beside it is no test of it."
+    )
+
+
+def _shown(row) -> str:
+    """Our number in three digits, differences in four, and its interval."""
+    if row.ours is None or isinstance(row.ours, str):
+        return row.ours or ""
+    if isinstance(row.ours, int):
+        return f"{row.ours:,}"
+    form = "z.4f" if row.paper.startswith(">") else "z.3f"
+    if row.low is None or row.high is None:
+        return format(row.ours, form)
+    return f"{row.ours:{form}} ({row.low:{form}} to {row.high:{form}})"
