@@ -23,11 +23,14 @@ BENCHMARKS = f"{OUT}/benchmarks"
 MEDIA = list(config["media"])
 MODELS = list(config["models"])
 PRETRAINED = configuration.PRETRAINED
+# What has predictions (a model, or its name as a published one) -> media.
+PREDICTORS = configuration.predictors(config)
 
 
 wildcard_constraints:
     medium="|".join(MEDIA),
     model="|".join(MODELS),
+    predictor="|".join(PREDICTORS),
     stage="|".join([PRETRAINED, *MEDIA]),
 
 
@@ -71,12 +74,73 @@ def start_from(wildcards):
     return f"{OUT}/models/{wildcards.model}/{PRETRAINED}.keras"
 
 
-# Every training of the config, as <model>/<stage>.
-TRAININGS = [
-    f"{model}/{stage}"
-    for model in MODELS
-    for stage in ([PRETRAINED] if pretrains(model) else []) + MEDIA
-]
+def model_file(wildcards):
+    """The model that predicts: trained here, or the authors'."""
+    model, medium = wildcards.model, wildcards.medium
+    if configuration.released(config, model) and medium in config["released"]:
+        return f"{OUT}/models/released/{medium}.keras"
+    return f"{OUT}/models/{model}/{medium}.keras"
+
+
+def trainings():
+    """Every training that the predictions need, as <model>/<stage>."""
+    found = {}
+    for model in MODELS:
+        released = config["released"] if configuration.released(config, model) else ()
+        media = [medium for medium in PREDICTORS.get(model, ()) if medium not in released]
+        stages = [PRETRAINED, *media] if media and pretrains(model) else media
+        found |= dict.fromkeys(f"{model}/{stage}" for stage in stages)
+    return list(found)
+
+
+TRAININGS = trainings()
+TRAINING_ENV = (
+    "../envs/train-cpu.yaml"
+    if config["training"]["device"] == "cpu"
+    else "../envs/train-gpu.yaml"
+)
+
+
+# The figures that compare models.
+COMPARISONS = [name for name in ("figure3", "figure4") if name in config["figures"]]
+
+
+def shown(figure):
+    """The predictors in a figure: its model, then the others, each before what is published of
+    it."""
+    drawn = config["figures"][figure]
+    first, published = drawn["model"], configuration.PUBLISHED
+    others = [name for model in drawn["against"] for name in (model, published.format(model=model))]
+    return [first, *(name for name in others if name in PREDICTORS)]
+
+
+def pairs(figure):
+    """Each predictor in a figure with each medium in which it has predictions."""
+    media = config["figures"][figure]["media"]
+    return [[name, medium] for name in shown(figure) for medium in PREDICTORS[name] if medium in media]
+
+
+def of_figure(pattern, figure):
+    """The files of a figure's predictors."""
+    return [pattern.format(predictor=name, medium=medium) for name, medium in pairs(figure)]
+
+
+def label(predictor):
+    """A predictor's name in figures."""
+    for model, settings in config["models"].items():
+        name = settings.get("label", model.replace("_", " "))
+        if predictor == model:
+            return name
+        if predictor == configuration.PUBLISHED.format(model=model):
+            return f"{name} (published)"
+
+
+def medium_label(medium):
+    return config["media"][medium].get("label", medium)
+
+
+def set_label(medium, test_set):
+    return f"{test_set.replace('_', ' ')} promoters, {medium_label(medium)}"
 
 
 def scatter_input(kind, figure):
@@ -85,6 +149,30 @@ def scatter_input(kind, figure):
     return f"{OUT}/{kind}/{drawn['model']}/{drawn['medium']}.tsv"
 
 
-def scatter_title(figure):
-    medium = config["figures"][figure]["medium"]
-    return config["media"][medium].get("label", medium)
+def comparison_panels(figure):
+    """Medium, test set and title of each panel."""
+    return [
+        [medium, test_set, set_label(medium, test_set)]
+        for medium in config["figures"][figure]["media"]
+        for test_set in test_tables(medium)
+    ]
+
+
+def run_conditions():
+    """What decides whether this run can be compared with the paper's."""
+    main = next(iter(config["figures"].values()), {"model": MODELS[0]})["model"]
+    stages = ["pretrain", "finetune"] if pretrains(main) else ["scratch"]
+    takes = configuration.released(config, main)
+    return {
+        "simulated": bool(config["simulation"]),
+        "main_model": main,
+        "model": configuration.architecture(config, main),
+        "pretrain": pretrains(main),
+        "recipe": config["models"][main]["recipe"],
+        "training": {stage: configuration.recipe(config, main, stage) for stage in stages},
+        "weights": {
+            medium: "released" if takes and medium in config["released"] else "trained"
+            for medium in MEDIA
+        },
+        "backend": config["training"]["backend"],
+    }

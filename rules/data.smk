@@ -1,10 +1,7 @@
 # Downloads or simulation -> shards.
 
 DOWNLOADS = {
-    table["path"]: table
-    for medium in MEDIA
-    for table in [*train_tables(medium), *test_tables(medium).values()]
-    if configuration.is_url(table["file"])
+    file["path"]: file for file in configuration.files(config) if configuration.is_url(file["file"])
 }
 SIMULATED = configuration.simulated(config)
 

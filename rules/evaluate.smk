@@ -1,10 +1,18 @@
-# Models -> predictions -> metrics.
+# Models, and published predictions -> predictions -> metrics and comparisons.
+
+
+def predicted_sets(wildcards):
+    return configuration.predicted_sets(config, wildcards.model, wildcards.medium)
+
+
+def published_sets(wildcards):
+    return configuration.published_sets(config, wildcards.model, wildcards.medium)
 
 
 rule predict:
     input:
-        model=f"{OUT}/models/{{model}}/{{medium}}.keras",
-        test=lambda wildcards: paths(test_tables(wildcards.medium).values()),
+        model=model_file,
+        test=lambda wildcards: paths(predicted_sets(wildcards).values()),
         lib=lib(
             "logs",
             "sequences",
@@ -13,6 +21,7 @@ rule predict:
             "devices",
             "layers",
             "model",
+            "baselines",
             "evaluation",
             "training",
         ),
@@ -23,30 +32,53 @@ rule predict:
     benchmark:
         f"{BENCHMARKS}/predict/{{model}}/{{medium}}.tsv"
     conda:
-        "../envs/train-cpu.yaml"
-        if config["training"]["device"] == "cpu"
-        else "../envs/train-gpu.yaml"
+        TRAINING_ENV
     threads: config["training"]["threads"]
     resources:
         gpu=0 if config["training"]["device"] == "cpu" else 1,
         mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
-        test=lambda wildcards: test_tables(wildcards.medium),
+        test=predicted_sets,
         hardware=configuration.hardware(config),
         length=config["construct"]["length"],
     script:
         "../workflow/scripts/predict.py"
 
 
+# The predictions that others published, in the order of the measured sequences.
+rule published:
+    input:
+        test=lambda wildcards: paths(published_sets(wildcards).values()),
+        published=lambda wildcards: paths(
+            table["published"][wildcards.model] for table in published_sets(wildcards).values()
+        ),
+        lib=lib("logs", "sequences", "delimited", "tables", "published"),
+    output:
+        f"{OUT}/predictions/{configuration.PUBLISHED.format(model='{model}')}/{{medium}}.tsv",
+    log:
+        f"{LOGS}/published/{{model}}/{{medium}}.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        test=published_sets,
+        model=lambda wildcards: wildcards.model,
+        length=config["construct"]["length"],
+    script:
+        "../workflow/scripts/published.py"
+
+
 rule evaluate:
     input:
-        predictions=rules.predict.output[0],
+        predictions=f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv",
         lib=lib("logs", "evaluation"),
     output:
-        f"{OUT}/metrics/{{model}}/{{medium}}.tsv",
+        f"{OUT}/metrics/{{predictor}}/{{medium}}.tsv",
     log:
-        f"{LOGS}/evaluate/{{model}}/{{medium}}.log",
+        f"{LOGS}/evaluate/{{predictor}}/{{medium}}.log",
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -59,10 +91,44 @@ rule evaluate:
         "../workflow/scripts/evaluate.py"
 
 
+# The model of Figure 3 or 4 against each of the others, on the same sequences.
+rule compare:
+    input:
+        predictions=lambda wildcards: of_figure(
+            f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv", wildcards.figure
+        ),
+        lib=lib("logs", "evaluation"),
+    output:
+        f"{OUT}/comparisons/{{figure}}.tsv",
+    log:
+        f"{LOGS}/compare/{{figure}}.log",
+    benchmark:
+        f"{BENCHMARKS}/compare/{{figure}}.tsv"
+    wildcard_constraints:
+        figure="|".join(COMPARISONS),
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        model=lambda wildcards: config["figures"][wildcards.figure]["model"],
+        against=lambda wildcards: shown(wildcards.figure)[1:],
+        tables=lambda wildcards: pairs(wildcards.figure),
+        replicates=config["evaluation"]["replicates"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/compare.py"
+
+
 # One table of all.
 rule metrics:
     input:
-        tables=expand(rules.evaluate.output[0], model=MODELS, medium=MEDIA),
+        tables=[
+            rules.evaluate.output[0].format(predictor=predictor, medium=medium)
+            for predictor, media in PREDICTORS.items()
+            for medium in media
+        ],
         lib=lib("logs"),
     output:
         f"{OUT}/metrics.tsv",

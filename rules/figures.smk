@@ -7,6 +7,7 @@ rule figures:
         f"{OUT}/figure1.pdf",
         expand(f"{OUT}/{{figure}}.pdf", figure=config["figures"]),
         f"{OUT}/tableS1.md",
+        f"{OUT}/claims.md",
         f"{OUT}/training_curves.pdf",
 
 
@@ -58,7 +59,7 @@ rule figure2:
         runtime=15,
     params:
         panels=lambda wildcards: config["figures"]["figure2"]["panels"],
-        title=lambda wildcards: scatter_title("figure2"),
+        title=lambda wildcards: medium_label(config["figures"]["figure2"]["medium"]),
     script:
         "../workflow/scripts/figure2.py"
 
@@ -79,7 +80,58 @@ use rule figure2 as figureS1 with:
         f"{LOGS}/figureS1.log",
     params:
         panels=lambda wildcards: config["figures"]["figureS1"]["panels"],
-        title=lambda wildcards: scatter_title("figureS1"),
+        title=lambda wildcards: medium_label(config["figures"]["figureS1"]["medium"]),
+
+
+# CRMnet against other models, on every test set.
+rule figure3:
+    input:
+        metrics=lambda wildcards: of_figure(rules.evaluate.output[0], "figure3"),
+        comparisons=f"{OUT}/comparisons/figure3.tsv",
+        lib=lib("logs", "evaluation", "plotting"),
+    output:
+        pdf=report(
+            f"{OUT}/figure3.pdf",
+            caption="../workflow/report/figure3.rst",
+            category="Performance",
+        ),
+        tsv=f"{OUT}/figure3.tsv",
+    log:
+        f"{LOGS}/figure3.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        model=lambda wildcards: config["figures"]["figure3"]["model"],
+        models=lambda wildcards: shown("figure3"),
+        labels={predictor: label(predictor) for predictor in PREDICTORS},
+        panels=lambda wildcards: comparison_panels("figure3"),
+    script:
+        "../workflow/scripts/figure3.py"
+
+
+# CRMnet against itself without one of its parts.
+use rule figure3 as figure4 with:
+    input:
+        metrics=lambda wildcards: of_figure(rules.evaluate.output[0], "figure4"),
+        comparisons=f"{OUT}/comparisons/figure4.tsv",
+        lib=lib("logs", "evaluation", "plotting"),
+    output:
+        pdf=report(
+            f"{OUT}/figure4.pdf",
+            caption="../workflow/report/figure4.rst",
+            category="Performance",
+        ),
+        tsv=f"{OUT}/figure4.tsv",
+    log:
+        f"{LOGS}/figure4.log",
+    params:
+        model=lambda wildcards: config["figures"]["figure4"]["model"],
+        models=lambda wildcards: shown("figure4"),
+        labels={predictor: label(predictor) for predictor in PREDICTORS},
+        panels=lambda wildcards: comparison_panels("figure4"),
 
 
 # Loss and validation R2 of every training, epoch by epoch.
@@ -133,3 +185,32 @@ rule tableS1:
         length=config["construct"]["length"],
     script:
         "../workflow/scripts/tableS1.py"
+
+
+# Every number of the paper, with ours beside it and a verdict.
+rule claims:
+    input:
+        paper=workflow.source_path("../config/paper.yaml"),
+        metrics=rules.metrics.output[0],
+        comparisons=[f"{OUT}/comparisons/{figure}.tsv" for figure in COMPARISONS],
+        tableS1=rules.tableS1.output.tsv,
+        figure1=rules.figure1.output.tsv,
+        lib=lib("logs", "claims"),
+    output:
+        tsv=f"{OUT}/claims.tsv",
+        md=report(
+            f"{OUT}/claims.md",
+            caption="../workflow/report/claims.rst",
+            category="Claims",
+        ),
+    log:
+        f"{LOGS}/claims.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        **run_conditions(),
+    script:
+        "../workflow/scripts/claims.py"

@@ -19,6 +19,7 @@ rule train:
             "devices",
             "layers",
             "model",
+            "baselines",
             "evaluation",
             "training",
         ),
@@ -30,9 +31,7 @@ rule train:
     benchmark:
         f"{BENCHMARKS}/train/{{model}}/{{stage}}.tsv"
     conda:
-        "../envs/train-cpu.yaml"
-        if config["training"]["device"] == "cpu"
-        else "../envs/train-gpu.yaml"
+        TRAINING_ENV
     threads: config["training"]["threads"]
     resources:
         gpu=0 if config["training"]["device"] == "cpu" else 1,
@@ -40,10 +39,34 @@ rule train:
         runtime=lambda wildcards, attempt: attempt * 24 * 60,
     params:
         architecture=lambda wildcards: configuration.architecture(config, wildcards.model),
-        training=lambda wildcards: configuration.recipe(config, stage_kind(wildcards)),
+        training=lambda wildcards: configuration.recipe(
+            config, wildcards.model, stage_kind(wildcards)
+        ),
         length=config["construct"]["length"],
         seed=config["seed"],
         # Outside `output`, which Snakemake wipes when a job fails.
         checkpoint=f"{OUT}/checkpoints/{{model}}/{{stage}}.npz",
     script:
         "../workflow/scripts/train.py"
+
+
+# The authors' weights in our model (`weights: released`).
+rule released:
+    input:
+        archive=lambda wildcards: config["released"][wildcards.medium]["path"],
+        lib=lib("logs", "sequences", "devices", "layers", "model", "released"),
+    output:
+        model=f"{OUT}/models/released/{{medium}}.keras",
+    log:
+        f"{LOGS}/released/{{medium}}.log",
+    conda:
+        "../envs/train-cpu.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        member=lambda wildcards: config["released"][wildcards.medium]["member"],
+        architecture=config["model"] | {"flavour": "released"},
+        length=config["construct"]["length"],
+    script:
+        "../workflow/scripts/released.py"

@@ -1,6 +1,9 @@
 """Metrics and their intervals against numbers worked out by hand, scipy and simulation."""
 
 import math
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +13,18 @@ import scipy.special
 import scipy.stats
 
 from crmnet import evaluation
-from crmnet.evaluation import METRICS, metrics, p_value, pearson, r_squared, rmse
+from crmnet.evaluation import (
+    METRICS,
+    holm,
+    metrics,
+    p_value,
+    paired_difference,
+    pearson,
+    r_squared,
+    rmse,
+)
+
+COMPARE = Path(__file__).parents[2] / "workflow" / "scripts" / "compare.py"
 
 
 @pytest.fixture(scope="module")
@@ -213,3 +227,224 @@ def test_table_has_p_beside_pearson_alone(pairs):
 def test_unusable_expressions_are_refused(measured, predicted, reason):
     with pytest.raises(ValueError, match=reason):
         metrics(measured, predicted)
+
+
+# Two predictions of the same sequences
+
+
+@pytest.fixture(scope="module")
+def third(pairs):
+    """Other predictions of the sequences of `pairs`, whose errors share some of the first ones'."""
+    measured, predicted = pairs
+    return (measured + predicted) / 2 + np.random.default_rng(8).normal(0, 1, len(measured))
+
+
+def test_equal_predictions_do_not_differ(pairs):
+    measured, predicted = pairs
+    table = paired_difference(measured, predicted, predicted.copy(), replicates=50)
+    assert (table[["difference", "low", "high"]] == 0).all(axis=None)
+    assert (table["p_value"] == 1).all()
+
+
+def test_a_difference_without_spread_has_the_smallest_p():
+    # Errors of 1 and of 3 everywhere: the difference of their roots of mean squares is 2 in any
+    # replicate. None of 99 is beyond 0; the data are one more.
+    measured, sign = np.arange(8.0), np.tile([1, -1], 4)
+    table = paired_difference(measured, measured + 3 * sign, measured - sign, replicates=99)
+    found = table.set_index("metric").loc["rmse"]
+    assert (found[["difference", "low", "high"]] == 2).all()
+    assert found["p_value"] == 2 / 100
+    assert found["n"] == 8
+
+
+def test_p_counts_the_replicates_on_the_smaller_side(pairs, third, monkeypatch):
+    drawn = iter([0.5, 0.1, 0.2, -0.1, 0.3, 0.0, 0.4])
+    monkeypatch.setattr(evaluation, "REPLICATES_AT_ONCE", 1)
+    monkeypatch.setattr(
+        evaluation, "_differences", lambda *_: dict.fromkeys(METRICS, np.array([next(drawn)]))
+    )
+    table = paired_difference(*pairs, third, replicates=6)
+    # The first is of the data; of six replicates two are at most 0, five at least.
+    assert (table["difference"] == 0.5).all()
+    assert (table["p_value"] == 2 * (2 + 1) / (6 + 1)).all()
+
+
+def test_difference_is_that_of_the_metrics(pairs, third):
+    table = paired_difference(*pairs, third, replicates=0).set_index("metric")
+    first, second = values(*pairs), values(pairs[0], third)
+    assert list(table.index) == list(METRICS)
+    assert table["difference"].to_dict() == pytest.approx(
+        {name: first[name] - second[name] for name in METRICS}
+    )
+
+
+def test_difference_is_symmetric(pairs, third):
+    measured, predicted = pairs
+    table = paired_difference(measured, predicted, third, replicates=200)
+    swapped = paired_difference(measured, third, predicted, replicates=200)
+    for name, other in (("difference", "difference"), ("low", "high"), ("high", "low")):
+        np.testing.assert_allclose(table[name], -swapped[other], rtol=1e-12)
+    assert (table["p_value"] == swapped["p_value"]).all()
+
+
+def test_intervals_of_differences_are_scipys(pairs, third):
+    def difference(measured, first, second, axis):
+        return [
+            rows(measured, first, axis) - rows(measured, second, axis)
+            for rows in (correlations, errors)
+        ]
+
+    def correlations(measured, predicted, axis):
+        return scipy.stats.pearsonr(measured, predicted, axis=axis).statistic
+
+    def errors(measured, predicted, axis):
+        return np.sqrt(np.mean((measured - predicted) ** 2, axis=axis))
+
+    expected = scipy.stats.bootstrap(
+        (*pairs, third),
+        difference,
+        paired=True,
+        vectorized=True,
+        method="percentile",
+        n_resamples=4000,
+        rng=np.random.default_rng(9),
+    ).confidence_interval
+    found = paired_difference(*pairs, third, replicates=4000).set_index("metric")
+    found = found.loc[["pearson_r", "rmse"]]
+    # A percentile of 4,000 replicates is known to a hundredth of the interval's width.
+    width = expected.high - expected.low
+    assert (abs(found["low"] - expected.low) < 0.05 * width).all()
+    assert (abs(found["high"] - expected.high) < 0.05 * width).all()
+    # What the pairing is for: drawn apart, the intervals would be wider.
+    alone = [metrics(pairs[0], one).set_index("metric") for one in (pairs[1], third)]
+    apart = np.hypot(*((one["high"] - one["low"])[found.index] for one in alone))
+    assert (found["high"] - found["low"] < 0.8 * apart).all()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(0.8, 0.7), (0.8, 0.8)], ids=["different", "equally good"]
+)
+def test_differences_cover_the_truth_as_often_as_they_say(first, second):
+    n, runs = 100, 100
+    truth = {
+        "pearson_r": first - second,
+        "squared_r": first**2 - second**2,
+        "spearman_rho": 6 / math.pi * (math.asin(first / 2) - math.asin(second / 2)),
+        "r2": 2 * (first - second),
+        "rmse": math.sqrt(2 - 2 * first) - math.sqrt(2 - 2 * second),
+    }
+    random = np.random.default_rng(10)
+    covered = dict.fromkeys(METRICS, 0)
+    for run in range(runs):
+        measured, *noise = random.normal(size=(3, n))
+        predicted = [
+            rho * measured + math.sqrt(1 - rho**2) * one
+            for rho, one in zip((first, second), noise, strict=True)
+        ]
+        for row in paired_difference(measured, *predicted, replicates=200, seed=run).itertuples():
+            covered[row.metric] += row.low <= truth[row.metric] <= row.high
+            # The interval leaves out 0 where P is small, but for the correction of P.
+            assert row.p_value > 0.03 if row.low <= 0 <= row.high else row.p_value < 0.07
+    for name, count in covered.items():
+        assert 0.88 <= count / runs <= 0.99, name
+
+
+def test_a_constant_prediction_has_no_difference_of_correlations(pairs):
+    measured, predicted = pairs
+    table = paired_difference(measured, np.full(60, 7.7), predicted, replicates=20)
+    table = table.set_index("metric").drop(columns="n")
+    assert table.loc["pearson_r"].isna().all()
+    assert table.loc[["r2", "rmse"]].notna().all(axis=None)
+
+
+def test_predictions_that_do_not_pair_have_no_difference():
+    with pytest.raises(ValueError, match="do not pair"):
+        paired_difference([1, 2, 3], [1, 2, 3], [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("given", "adjusted"),
+    [
+        # 4 x 0.005; 3 x 0.01; 2 x 0.03; 1 x 0.04, but no less than the one before.
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.01, np.nan, 0.04], [0.02, np.nan, 0.04]),
+        ([0.9, 0.8], [1, 1]),
+        ([0.02, 0.02], [0.04, 0.04]),
+        ([], []),
+    ],
+)
+def test_holm_by_hand(given, adjusted):
+    np.testing.assert_allclose(holm(np.array(given)), adjusted, rtol=1e-12)
+
+
+def compare(tmp_path, predictions, against):
+    """Runs the script on predictions {(model, medium): table}; returns the table that it wrote."""
+    files = []
+    for (model, medium), table in predictions.items():
+        files.append(str(tmp_path / f"{model}_{medium}.tsv"))
+        table.to_csv(files[-1], sep="\t", index=False)
+    params = SimpleNamespace(
+        model="crmnet",
+        against=against,
+        tables=[list(key) for key in predictions],
+        replicates=50,
+        seed=1,
+    )
+    out = tmp_path / "comparisons.tsv"
+    job = SimpleNamespace(
+        input=SimpleNamespace(predictions=files), output=[str(out)], log=[""], params=params
+    )
+    runpy.run_path(str(COMPARE), init_globals={"snakemake": job})
+    return pd.read_csv(out, sep="\t")
+
+
+@pytest.fixture
+def predictions(pairs, third):
+    """Of two models on two test sets in two media, but none of `cnn` on random ones in defined."""
+    tables = {}
+    for model, predicted in (("crmnet", pairs[1]), ("cnn", third)):
+        table = pd.DataFrame({"measured": pairs[0], "predicted": predicted})
+        table["sequence"] = [f"A{number}" for number in range(60)]
+        sets = [table[:40].assign(test_set="random"), table[30:].assign(test_set="native")]
+        tables[model, "complex"] = pd.concat(sets)
+        tables[model, "defined"] = pd.concat(sets[model == "cnn" :])
+    return tables
+
+
+def test_script_compares_wherever_there_are_predictions(tmp_path, predictions, pairs, third):
+    table = compare(tmp_path, predictions, ["danq", "cnn"])
+    keys, numbers = ["medium", "test_set", "model", "against"], ["difference", "low", "high"]
+    assert list(table) == [*keys, "metric", *numbers, "n", "p_value"]
+    found = table.groupby(["medium", "test_set"], sort=False)
+    assert list(found.groups) == [
+        ("complex", "random"),
+        ("complex", "native"),
+        ("defined", "native"),
+    ]
+    assert set(table["model"]) == {"crmnet"} and set(table["against"]) == {"cnn"}
+    expected = paired_difference(
+        *(one[30:] for one in (*pairs, third)), replicates=50, seed=1
+    ).reset_index(drop=True)
+    native = found.get_group(("defined", "native"))[list(expected)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(native, expected)
+
+
+@pytest.mark.parametrize("change", ["order", "sequence", "measurement", "test set"])
+def test_script_refuses_other_sequences(tmp_path, predictions, change):
+    table = predictions["cnn", "defined"].reset_index(drop=True)
+    if change == "order":
+        table = table[::-1]
+    elif change == "sequence":
+        table.loc[3, "sequence"] = "C"
+    elif change == "measurement":
+        table.loc[3, "measured"] += 1
+    else:
+        table["test_set"] = "other"
+    predictions["cnn", "defined"] = table
+    with pytest.raises(ValueError, match="crmnet_defined.tsv and .*cnn_defined.tsv do not hold"):
+        compare(tmp_path, predictions, ["cnn"])
+
+
+def test_script_refuses_to_compare_with_nothing(tmp_path, predictions):
+    with pytest.raises(ValueError, match="no predictions of danq"):
+        compare(tmp_path, predictions, ["danq"])

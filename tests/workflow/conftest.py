@@ -43,7 +43,17 @@ def tiny_config():
     config["data"]["validation_fraction"] = 0.1
     config["model"] |= {"width": 8, "transformer_blocks": 1, "heads": 1}
     config["training"] |= {"epochs": 2, "stages": {"finetune": {"epochs": 1}}}
-    config["models"] = {"without_pretraining": None}
+    others = ("without_transformer", "without_squeeze_excitation", "transformer", "deepsea")
+    config["models"] = dict.fromkeys([*others, "deepatt", "legnet"])
+    config["figures"] |= {
+        "figure3": {"against": ["cnn", "danq"]},
+        "figure4": {"against": ["without_pretraining"]},
+    }
+    # Published predictions that are always right.
+    for medium in config["media"].values():
+        for table in filter(None, medium["test"].values()):
+            columns = {"sequence": "sequence", "prediction": "Measured Expression"}
+            table["published"] = {"danq": {"file": table["file"], "columns": columns}}
     config["evaluation"] = {"replicates": 50}
     return config
 

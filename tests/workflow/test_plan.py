@@ -103,6 +103,21 @@ def test_one_figure_needs_only_what_it_is_made_from(snakemake):
     assert "figure2" not in jobs and "figure1" not in jobs
 
 
+def test_released_weights_need_no_training(snakemake):
+    done = snakemake("figure2", "-n", "--cores", 2, "--config", "weights=released")
+    assert done.returncode == 0, done.stdout
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
+    assert jobs["released"] == "1" and jobs["predict"] == "1"
+    assert "train" not in jobs and "shards" not in jobs
+
+
+def test_baselines_with_published_predictions_are_not_trained(snakemake):
+    done = snakemake("figure3", "-n", "--cores", 2)
+    assert done.returncode == 0, done.stdout
+    trained = set(re.findall(r"models/(\w+)/\w+\.keras", done.stdout))
+    assert trained == {"crmnet", "danq", "deepsea", "deepatt", "legnet"}
+
+
 def test_a_wrong_config_ends_in_a_sentence(snakemake, tmp_path):
     (tmp_path / "wrong.yaml").write_text("sed: 2\n")
     done = snakemake("-n", "--cores", 1, "--configfile", tmp_path / "wrong.yaml")
@@ -165,4 +180,5 @@ def test_every_key_of_the_config_is_explained():
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     inside = ("construct", "data", "model", "training", "evaluation")
     keys = [*config, *(key for section in inside for key in config[section])]
+    keys += [key for model in config["models"].values() for key in model]
     assert not [key for key in keys if f"`{key}`" not in text and f"{key}`" not in text]

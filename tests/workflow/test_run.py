@@ -18,7 +18,7 @@ def again(tiny_run, *arguments):
     return run_snakemake(folder, "--cores", 2, "--configfile", folder / "tiny.yaml", *arguments)
 
 
-@pytest.mark.parametrize("figure", ["figure1", "figure2", "figureS1", "training_curves"])
+@pytest.mark.parametrize("figure", ["figure1", "figure2", "figureS1", "figure3", "figure4", "training_curves"])
 def test_every_figure_is_there_with_its_numbers(results, figure):
     assert (results / f"{figure}.pdf").read_bytes().startswith(b"%PDF")
     assert len(pd.read_csv(results / f"{figure}.tsv", sep="\t"))
@@ -34,7 +34,8 @@ def test_every_model_has_metrics_on_every_test_set(results):
         ("defined", "random"),
     }
     measures = {"pearson_r", "squared_r", "r2", "spearman_rho", "rmse"}
-    assert keys == {("crmnet", *s, m) for s in sets for m in measures}
+    models = {"crmnet", "without_pretraining", "cnn", "danq-published"}
+    assert keys == {(model, *s, m) for model in models for s in sets for m in measures}
     assert (table["low"] <= table["high"]).all()
     assert set(table.loc[table["test_set"] == "random", "n"]) == {100}
 
@@ -55,6 +56,25 @@ def test_predictions_are_of_the_measured_sequences_in_their_order(results):
         mine = predicted[predicted["test_set"] == name]
         assert list(mine["sequence"]) == list(measured["sequence"])
         assert mine["measured"].to_numpy() == pytest.approx(measured["Measured Expression"])
+
+
+def test_published_predictions_are_judged_like_our_own(results):
+    table = pd.read_csv(results / "metrics.tsv", sep="\t")
+    r = table[(table["model"] == "danq-published") & (table["metric"] == "pearson_r")]
+    assert len(r) == 4 and r["value"].to_numpy() == pytest.approx(1)
+    drawn = pd.read_csv(results / "figure3.tsv", sep="\t")
+    assert list(drawn["model"].unique()) == ["crmnet", "cnn", "danq-published"]
+    against = drawn[(drawn["model"] == "danq-published") & (drawn["metric"] == "pearson_r")]
+    assert (against["difference"] < 0).all() and (against["p_holm"] < 0.1).all()
+
+
+def test_simulated_data_reproduces_no_claim(results):
+    claims = pd.read_csv(results / "claims.tsv", sep="\t")
+    trained = claims[claims["id"].str.startswith("crmnet-r-")]
+    assert len(trained) == 4 and trained["ours"].notna().all()
+    assert set(claims["verdict"]) == {"not run"}
+    assert trained["why"].str.contains("simulated data").all()
+    assert "This run: simulated data" in (results / "claims.md").read_text()
 
 
 def test_checkpoints_are_gone_after_success(results):

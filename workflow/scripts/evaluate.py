@@ -20,6 +20,6 @@ for name, rows in pd.read_csv(job.input.predictions, sep="\t").groupby("test_set
     )
     print(f"{name}: {found.to_string(index=False)}", file=sys.stderr)
     parts.append(found.assign(test_set=name))
-table = pd.concat(parts).assign(model=job.wildcards.model, medium=job.wildcards.medium)
+table = pd.concat(parts).assign(model=job.wildcards.predictor, medium=job.wildcards.medium)
 columns = ["model", "medium", "test_set", "metric", "value", "low", "high", "n", "p_value"]
 table[columns].to_csv(job.output[0], sep="\t", index=False)

@@ -14,7 +14,7 @@ devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 import keras  # noqa: E402
 import pandas as pd  # noqa: E402
 
-import crmnet.model  # noqa: E402, F401  (registers its layers)
+import crmnet.baselines  # noqa: E402, F401  (registers all layers)
 from crmnet.sequences import letters  # noqa: E402
 from crmnet.tables import read, table_of  # noqa: E402
 from crmnet.training import predict  # noqa: E402

@@ -25,7 +25,16 @@ import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from crmnet import shards, training  # noqa: E402
-from crmnet.model import crmnet  # noqa: E402
+from crmnet.baselines import ARCHITECTURES  # noqa: E402
+from crmnet.model import both_strands  # noqa: E402
+
+
+def build():
+    """A new model, as it predicts and as it is built."""
+    arguments = dict(job.params.architecture)
+    model = ARCHITECTURES[arguments.pop("architecture")](job.params.length, **arguments)
+    return (both_strands(model) if recipe.reverse_complement else model), model
+
 
 recipe = training.recipe_of(options, seed=job.params.seed)
 folders = [Path(folder) for folder in job.input.shards]
@@ -40,17 +49,25 @@ print(
 )
 
 with hardware.scope():
-    model = crmnet(job.params.length, **job.params.architecture)
+    model, built = build()
     if job.input.start:
         start = keras.models.load_model(job.input.start, compile=False)
         model.set_weights(start.get_weights())
-    training.compile_model(model, recipe, hardware.kind)
+    fitted = training.compile_model(built, recipe, hardware.kind)
 
 checkpoint = Path(job.params.checkpoint)
 history = training.train(
     model,
+    fitted,
     recipe,
-    lambda epoch: shards.batches(folders, batch, steps, seed=recipe.seed, epoch=epoch),
+    lambda epoch: shards.batches(
+        folders,
+        batch,
+        steps,
+        seed=recipe.seed,
+        epoch=epoch,
+        reverse_complement=recipe.reverse_complement,
+    ),
     steps,
     validation,
     devices=hardware.count,
@@ -68,7 +85,7 @@ history = training.train(
 )
 history.to_csv(job.output.history, sep="\t", index=False)
 # Without the optimiser's state, twice the size of the model.
-final = crmnet(job.params.length, **job.params.architecture)
+final, _ = build()
 final.set_weights(model.get_weights())
 final.save(job.output.model)
 checkpoint.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import numpy as np
@@ -69,30 +70,111 @@ def metrics(
         ValueError: fewer than three sequences, not one prediction for each, or a value that is not
             finite.
     """
-    measured, predicted = np.asarray(measured, float), np.asarray(predicted, float)
+    measured, predicted = _paired(measured, predicted)
     n = len(measured)
-    if measured.shape != (n,) or predicted.shape != (n,):
-        raise ValueError(f"measured {measured.shape} and predicted {predicted.shape} do not pair")
-    if n < 3:
-        raise ValueError(f"metrics need three sequences or more, not {n}")
-    if not (np.isfinite(measured).all() and np.isfinite(predicted).all()):
-        raise ValueError("a measured or predicted expression is not finite")
     rows = _all_metrics(np.ones((1, n)), measured, predicted)
-    random = np.random.default_rng(seed)
-    draws = []
-    for start in range(0, replicates, REPLICATES_AT_ONCE):
-        size = min(REPLICATES_AT_ONCE, replicates - start)
-        picked = random.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
-        counts = np.bincount(picked.ravel(), minlength=size * n).reshape(size, n)
-        draws.append(_all_metrics(counts.astype(float), measured, predicted))
+    draws = [
+        _all_metrics(counts, measured, predicted) for counts in _replicates(n, replicates, seed)
+    ]
     table = []
     for name, value in rows.items():
-        spread = np.concatenate([draw[name] for draw in draws]) if draws else np.full(1, np.nan)
-        known = spread[np.isfinite(spread)]
-        low, high = np.percentile(known, [2.5, 97.5]) if known.size else (np.nan, np.nan)
+        low, high = _interval(_known(draws, name))
         p = p_value(value[0], n) if name == "pearson_r" else ""
         table.append((name, value[0], low, high, n, p))
     return pd.DataFrame(table, columns=["metric", "value", "low", "high", "n", "p_value"])
+
+
+def paired_difference(
+    measured: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    replicates: int = 1000,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """`METRICS` of the first predictions minus those of the second, each with a 95 % interval.
+
+    A paired bootstrap: each replicate draws the sequences once, with both of their predictions
+    (Efron and Tibshirani 1993). P, two-sided, is that of the widest percentile interval that
+    leaves out 0: twice the smaller share of the replicates on either side of it, where 0 itself is
+    on both, and the data count as one replicate more on either side, so that P is never 0.
+
+    Args:
+        measured, first, second: expression (n,).
+
+    Returns:
+        Columns metric, difference, low, high, n, p_value (NaN where the metric has no value).
+
+    Raises:
+        ValueError: see `metrics`.
+    """
+    measured, first, second = _paired(measured, first, second)
+    n = len(measured)
+    value = _differences(np.ones((1, n)), measured, first, second)
+    draws = [
+        _differences(counts, measured, first, second) for counts in _replicates(n, replicates, seed)
+    ]
+    table = []
+    for name in METRICS:
+        difference, spread = value[name][0], _known(draws, name)
+        low, high = _interval(spread)
+        p = np.nan
+        if np.isfinite(difference):
+            fewer = min(np.sum(spread <= 0), np.sum(spread >= 0))
+            p = min(1.0, 2 * (fewer + 1) / (len(spread) + 1))
+        table.append((name, difference, low, high, n, p))
+    return pd.DataFrame(table, columns=["metric", "difference", "low", "high", "n", "p_value"])
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """P-values (n,) adjusted for their number, step down (Holm 1979); NaN, not counted, stays."""
+    p_values = np.asarray(p_values, float)
+    order = np.argsort(p_values)  # NaN last
+    left = np.isfinite(p_values).sum() - np.arange(len(p_values))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(left * p_values[order]))
+    return adjusted
+
+
+def _paired(measured: np.ndarray, *predicted: np.ndarray) -> list[np.ndarray]:
+    """All as arrays (n,), checked."""
+    arrays = [np.asarray(values, float) for values in (measured, *predicted)]
+    n = len(arrays[0])
+    for values in arrays:
+        if values.shape != (n,):
+            raise ValueError(f"measured {arrays[0].shape} and predicted {values.shape} do not pair")
+    if n < 3:
+        raise ValueError(f"metrics need three sequences or more, not {n}")
+    if not np.isfinite(arrays).all():
+        raise ValueError("a measured or predicted expression is not finite")
+    return arrays
+
+
+def _replicates(n: int, replicates: int, seed: int) -> Iterator[np.ndarray]:
+    """Counts (b, n), some replicates at a time: how often each sequence is in each of them."""
+    random = np.random.default_rng(seed)
+    for start in range(0, replicates, REPLICATES_AT_ONCE):
+        size = min(REPLICATES_AT_ONCE, replicates - start)
+        picked = random.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
+        yield np.bincount(picked.ravel(), minlength=size * n).reshape(size, n).astype(float)
+
+
+def _known(draws: list[dict[str, np.ndarray]], name: str) -> np.ndarray:
+    """A metric in all replicates where it has a value."""
+    spread = np.concatenate([draw[name] for draw in draws]) if draws else np.empty(0)
+    return spread[np.isfinite(spread)]
+
+
+def _interval(spread: np.ndarray) -> tuple[float, float]:
+    return tuple(np.percentile(spread, [2.5, 97.5])) if spread.size else (np.nan, np.nan)
+
+
+def _differences(
+    counts: np.ndarray, measured: np.ndarray, first: np.ndarray, second: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Each metric of the first predictions minus that of the second (b,), see `_all_metrics`."""
+    found, other = (_all_metrics(counts, measured, one) for one in (first, second))
+    return {name: found[name] - other[name] for name in METRICS}
 
 
 def _all_metrics(

@@ -12,6 +12,7 @@ import scipy.ndimage
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Polygon, Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -258,6 +259,114 @@ def training_curves(loss: Axes, validation: Axes, histories: dict[str, pd.DataFr
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     loss.figure.legend(
         *loss.get_legend_handles_labels(), loc="outside right upper", title="● best epoch"
+    )
+
+
+# Figures 3 and 4, mm: the line of a model; what is above and below a panel; the legend.
+_LINE, _AROUND, _LEGEND = 4.0, 17.0, 11.0
+LIGHT_GREY = "#E3E3E3"
+SIGNIFICANT = 0.05
+WORSE, BETTER = "▼", "▲"
+# Far below 0, a coefficient only says "worse than the mean", and would flatten the others.
+LOWEST = -0.05
+
+
+def pairs(count: int, lines: int) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of so many pairs of panels, two pairs side by side, each of so many lines of text.
+
+    All share their y axis, with its labels at the left of the page.
+    """
+    rows, columns = -(-count // 2), min(count, 2)
+    width = DOUBLE if columns == 2 else 0.6 * DOUBLE
+    page = figure(width, rows * (lines * _LINE + _AROUND) + _LEGEND)
+    axes = page.subplots(rows, 2 * columns, sharey=True, squeeze=False).reshape(-1, 2)
+    for axis in axes[count:].ravel():
+        axis.remove()
+    return page, axes[:count].tolist()
+
+
+def comparison(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> None:
+    """A coefficient of several models, one below the other: dots with their intervals, and numbers.
+
+    The others are compared with the first: behind the number of each that is significantly worse
+    or better stands a mark. A dot below the limits is an arrow at the edge.
+
+    Args:
+        table: a row a model, from the top: label, published (whether its predictions are; then the
+            dot is open), value, low, high, n (NaN: no predictions), difference (of the first model
+            minus this one), p_holm (of the difference, adjusted).
+        limits: of the x axis.
+    """
+    axis.set(xlim=limits, ylim=(len(table) - 0.5, -0.5))
+    axis.set_yticks(range(len(table)), table["label"])
+    for label in axis.get_yticklabels()[:1]:
+        label.set_fontweight("bold")
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    axis.grid(axis="y", color=LIGHT_GREY, linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axis.axvline(table["value"].iloc[0], color=GREY, linewidth=0.6, dashes=(4, 3), zorder=1)
+    text = {
+        "transform": axis.get_yaxis_transform(),
+        "verticalalignment": "center",
+        "fontsize": SMALL,
+    }
+    for y, row in enumerate(table.itertuples()):
+        if pd.isna(row.value):
+            axis.text(
+                0.5,
+                y,
+                "no predictions" if pd.isna(row.n) else "not defined",
+                **text,
+                color=GREY,
+                horizontalalignment="center",
+                bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
+            )
+            continue
+        colour, weight = (BLUE, "normal") if y else (VERMILLION, "bold")
+        axis.plot([row.low, row.high], [y, y], color=colour)
+        axis.plot(
+            max(row.value, limits[0]),
+            y,
+            "<" if row.value < limits[0] else "o",
+            color=colour,
+            markerfacecolor="white" if row.published else colour,
+            clip_on=False,
+        )
+        number = f"{row.value:.3f}".replace("-", "−")
+        if row.p_holm < SIGNIFICANT:
+            number += f" {WORSE if row.difference > 0 else BETTER}"
+        axis.text(1.03, y, number, **text, fontweight=weight)
+
+
+def comparison_limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Limits of an x axis for all values of a table with their intervals, from `LOWEST` on."""
+    ends = table[["value", "low", "high"]]
+    low, high = max(ends.min(axis=None), LOWEST), max(ends.max(axis=None), 0)
+    margin = 0.06 * (high - low) or 0.05
+    return low - margin, high + margin
+
+
+def comparison_legend(figure: Figure, table: pd.DataFrame) -> None:
+    """What the dots and marks of `comparison` say, below its panels.
+
+    Args:
+        table: as of `comparison`.
+    """
+    faces = {"trained here": BLUE}
+    if table["published"].any():
+        faces["published predictions"] = "white"
+    figure.legend(
+        handles=[
+            Line2D([], [], marker="o", color=BLUE, markerfacecolor=face, label=label)
+            for label, face in faces.items()
+        ],
+        title=f"dots with 95 % bootstrap intervals\n{WORSE} worse, {BETTER} better than "
+        f"{table['label'].iloc[0]} (P < {SIGNIFICANT}, paired bootstrap, Holm)",
+        loc="outside lower left",
+        alignment="left",
+        ncols=2,
     )
 
 

@@ -1,0 +1,78 @@
+"""Figures 3 and 4: models side by side on several test sets, each tested against the first."""
+
+import sys
+
+import pandas as pd
+
+from crmnet import plotting
+from crmnet.evaluation import holm
+from crmnet.logs import log_to
+
+job = snakemake  # noqa: F821
+DRAWN = {"pearson_r": "Pearson's r", "r2": "R²"}
+# What the paper prints as "R2" is in the table.
+METRICS = [*DRAWN, "squared_r"]
+KEY = ["medium", "test_set", "model", "metric"]
+
+log_to(job.log[0])
+first = job.params.model
+models = list(dict.fromkeys([first, *job.params.models]))
+metrics = pd.concat(pd.read_csv(path, sep="\t") for path in job.input.metrics)
+metrics = metrics.drop(columns="p_value")
+comparisons = pd.read_csv(job.input.comparisons, sep="\t")
+comparisons = comparisons[comparisons["model"] == first].drop(columns="model")
+comparisons = comparisons.rename(
+    columns={"against": "model", "low": "difference_low", "high": "difference_high", "n": "tested"}
+)
+rows = metrics[metrics["model"].isin(models) & metrics["metric"].isin(METRICS)]
+rows = rows.sort_values("model", key=lambda column: column.map(models.index), kind="stable")
+rows = rows.merge(comparisons, on=KEY, how="left", validate="one_to_one")
+
+parts = []
+for letter, (medium, test_set, _) in zip(
+    plotting.letters(len(job.params.panels)), job.params.panels, strict=True
+):
+    part = rows[(rows["medium"] == medium) & (rows["test_set"] == test_set)]
+    if first not in set(part["model"]):
+        raise ValueError(
+            f"test set {test_set} of {medium}: there are no metrics of {first} in "
+            + ", ".join(job.input.metrics)
+        )
+    # Each of the same sequences, and compared on these.
+    others = part["model"] != first
+    if part["n"].nunique() > 1 or (part["tested"] != part["n"])[others].any():
+        raise ValueError(
+            f"test set {test_set} of {medium}: the models' metrics are of n = "
+            f"{sorted(part['n'].unique())}, but those tested in {job.input.comparisons} of n = "
+            f"{sorted(part.loc[others, 'tested'].unique())}; make all anew"
+        )
+    adjusted = part.groupby("metric")["p_value"].transform(holm)
+    parts.append(part.assign(panel=letter, p_holm=adjusted))
+    print(
+        f"panel {letter}: {medium}, {test_set}, {len(set(part['model']))} models", file=sys.stderr
+    )
+table = pd.concat(parts)
+
+shown = pd.DataFrame(
+    {
+        "label": [job.params.labels.get(model, model) for model in models],
+        "published": [model.endswith("-published") for model in models],
+    },
+    index=pd.Index(models, name="model"),
+)
+figure, axes = plotting.pairs(len(parts), len(models))
+for column, (metric, name) in enumerate(DRAWN.items()):
+    limits = plotting.comparison_limits(table[table["metric"] == metric])
+    for part, pair in zip(parts, axes, strict=True):
+        found = part[part["metric"] == metric].set_index("model")
+        plotting.comparison(pair[column], shown.join(found), limits)
+        pair[column].set_xlabel(name)
+for part, (left, _), (_, _, title) in zip(parts, axes, job.params.panels, strict=True):
+    plotting.panel(left, part["panel"].iloc[0], f"{title} (N = {part['n'].iloc[0]:,})")
+plotting.comparison_legend(figure, shown)
+plotting.save(figure, job.output.pdf)
+
+table["comparison"] = (first + " - " + table["model"]).where(table["model"] != first)
+columns = ["panel", *KEY, "value", "low", "high", "n", "comparison"]
+columns += ["difference", "difference_low", "difference_high", "p_value", "p_holm"]
+table[columns].to_csv(job.output.tsv, sep="\t", index=False)
