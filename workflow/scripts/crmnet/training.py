@@ -357,7 +357,7 @@ def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
 
 
 class _End(keras.callbacks.Callback):
-    """The weights at the end of an epoch, before `fit` puts their average (`ema`) in their place."""
+    """The weights at the end of an epoch, before `fit` puts their average in their place."""
 
     def __init__(self, predicts: keras.Model):
         super().__init__()
