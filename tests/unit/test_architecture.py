@@ -87,7 +87,7 @@ def test_skips_join_blocks_of_one_resolution(tables, variant):
 
 
 @pytest.mark.parametrize(
-    ("variant", "residuals"),
+    ("variant", "pairs"),
     [
         ("full", {3: 2, 5: 4, 7: 6}),
         ("three blocks", {3: 2}),
@@ -95,10 +95,10 @@ def test_skips_join_blocks_of_one_resolution(tables, variant):
         ("without transformer", {}),
     ],
 )
-def test_long_residuals(tables, variant, residuals):
+def test_transformer_blocks_side_by_side(tables, variant, pairs):
     table = tables[variant].set_index("block")
-    found = table["residual"][table["residual"] != ""]
-    assert dict(found) == {f"transformer_{a}": f"transformer_{b}" for a, b in residuals.items()}
+    found = table["beside"][table["beside"] != ""]
+    assert dict(found) == {f"transformer_{a}": f"transformer_{b}" for a, b in pairs.items()}
 
 
 def test_without_transformer_there_is_none(tables):
@@ -150,4 +150,4 @@ def test_figure_1_has_no_text_over_text_or_over_the_edge(tables, variant, tmp_pa
         assert not box_a.overlaps(box_b), (a.get_text(), b.get_text())
     shown = " ".join(text.get_text() for text in texts)
     assert f"{tables[variant]['parameters'].sum():,} parameters" in shown
-    assert ("long residual" in shown) == (tables[variant]["residual"] != "").any()
+    assert ("outputs added" in shown) == (tables[variant]["beside"] != "").any()

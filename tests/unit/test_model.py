@@ -155,19 +155,27 @@ def test_decoders_take_the_encoders_output_before_its_down_sampling(full, decode
     assert sources(full.get_layer(f"encoder_{encoder}_down")) == [f"encoder_{encoder}_dropout"]
 
 
-def test_transformer_blocks_3_5_and_7_add_the_output_of_the_block_before(full):
-    residuals = {
-        layer.name: sources(layer) for layer in full.layers if layer.name.endswith("residual")
+def test_transformer_blocks_2_to_7_stand_in_pairs_whose_outputs_are_added(full):
+    sums = {layer.name: sources(layer) for layer in full.layers if layer.name.endswith("_sum")}
+    assert sums == {
+        "transformer_3_sum": ["transformer_2_norm_b", "transformer_3_norm_b"],
+        "transformer_5_sum": ["transformer_4_norm_b", "transformer_5_norm_b"],
+        "transformer_7_sum": ["transformer_6_norm_b", "transformer_7_norm_b"],
     }
-    assert residuals == {
-        "transformer_3_residual": ["transformer_3_norm_b", "transformer_2_norm_b"],
-        "transformer_5_residual": ["transformer_5_norm_b", "transformer_4_norm_b"],
-        "transformer_7_residual": ["transformer_7_norm_b", "transformer_6_norm_b"],
-    }
-    for block in range(2, 9):
-        before = "residual" if block in (4, 6, 8) else "norm_b"
-        attention = full.get_layer(f"transformer_{block}_attention")
-        assert sources(attention) == [f"transformer_{block - 1}_{before}"]
+    read = ["position", *["transformer_1_norm_b"] * 2]
+    read += [name for name in sums for _ in range(2)][:5]
+    for block, source in enumerate(read, start=1):
+        assert sources(full.get_layer(f"transformer_{block}_attention")) == [source]
+    assert sources(full.get_layer("decoder_1_up")) == ["transformer_8_norm_b"]
+
+
+@pytest.mark.parametrize(("blocks", "sums"), [(1, []), (2, []), (3, [3]), (4, [3])])
+def test_fewer_transformer_blocks(blocks, sums):
+    with keras.StatelessScope():
+        model = crmnet(**SMALL | {"transformer_blocks": blocks})
+    names = [layer.name for layer in model.layers]
+    assert [name for name in names if "_sum" in name] == [f"transformer_{n}_sum" for n in sums]
+    assert sum("attention" in name for name in names) == blocks
 
 
 def test_dropout_and_normalisation_are_those_of_the_paper(full):

@@ -10,7 +10,7 @@ import pandas as pd
 if TYPE_CHECKING:
     import keras
 
-COLUMNS = ("block", "kind", "positions", "channels", "parameters", "layers", "skip", "residual")
+COLUMNS = ("block", "kind", "positions", "channels", "parameters", "layers", "skip", "beside")
 
 _BLOCK = re.compile(r"(?:encoder|transformer|decoder)_\d+|position|se_block|mlp|expression")
 _MEMBERS = {"tokens": "input", "one_hot": "input", "flatten": "mlp"}
@@ -36,8 +36,9 @@ def blocks(model: keras.Model) -> pd.DataFrame:
         `COLUMNS`, a row a block. `positions` and `channels` are those of its output (1 position
         where that is a vector), for an encoder before its down-sampling: that is what its skip
         carries. `parameters` sum to the model's. `layers` is a text, repeats collapsed, without
-        activations and dropout. `skip` is the block that a decoder concatenates with, `residual`
-        the one whose output a transformer block adds to its own; both are empty elsewhere.
+        activations and dropout. `skip` is the block that a decoder concatenates with, `beside`
+        the transformer block that reads the same input as this one, their outputs being added;
+        both are empty elsewhere.
 
     Raises:
         ValueError: a layer that belongs to none of CRMnet's blocks.
@@ -63,13 +64,17 @@ def blocks(model: keras.Model) -> pd.DataFrame:
         return "".join(sources.get(f"{block}_{layer}", []))
 
     rows = []
-    for block, operations in members.items():
+    kinds = list(dict.fromkeys(map(_kind, members)))
+    # By number within a kind: blocks side by side come in no order.
+    ordered = sorted(members, key=lambda block: (kinds.index(_kind(block)), block.zfill(16)))
+    for block in ordered:
+        operations = members[block]
         features = [part for part in operations if not part.name.endswith("_down")][-1]
         shape = features.output.shape[1:]
         rows.append(
             {
                 "block": block,
-                "kind": _KINDS.get(block, re.sub(r"_\d+$", "", block)),
+                "kind": _kind(block),
                 "positions": shape[0] if len(shape) == 2 else 1,
                 "channels": shape[-1],
                 "parameters": sum(
@@ -77,10 +82,14 @@ def blocks(model: keras.Model) -> pd.DataFrame:
                 ),
                 "layers": _collapse([label for part in operations if (label := _label(part))]),
                 "skip": joined(block, "concatenate"),
-                "residual": joined(block, "residual"),
+                "beside": joined(block, "sum"),
             }
         )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _kind(block: str) -> str:
+    return _KINDS.get(block, re.sub(r"_\d+$", "", block))
 
 
 def _block(name: str) -> str | None:

@@ -125,13 +125,15 @@ def crmnet(
 
     if transformer:
         x = PositionEncoding(points["position"], span=float(length - 1), name="position")(x)
-        before = None
-        for number in range(1, transformer_blocks + 1):
-            out = transformer_block(x, f"transformer_{number}")
-            # Blocks 3, 5, 7 add the output of the block before them: a residual around the block.
-            if number % 2 and before is not None:
-                out = layers.Add(name=f"transformer_{number}_residual")([out, before])
-            before = x = out
+        x = transformer_block(x, "transformer_1")
+        # Then in pairs: both read the block before, and their outputs are added. So the released
+        # code has it; the paper's text is silent.
+        for number in range(2, transformer_blocks + 1, 2):
+            names = [
+                f"transformer_{n}" for n in range(number, min(number + 2, transformer_blocks + 1))
+            ]
+            pair = [transformer_block(x, name) for name in names]
+            x = layers.Add(name=f"{names[-1]}_sum")(pair) if len(pair) == 2 else pair[0]
 
     for number, skip in enumerate(reversed(skips), start=1):
         name = f"decoder_{number}"

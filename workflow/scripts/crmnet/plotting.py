@@ -401,7 +401,7 @@ def draw_architecture(axis: Axes, blocks: pd.DataFrame) -> None:
     axis.set(xlim=(0, width), ylim=(0, height))
     axis.axis("off")
     table = blocks.set_index("block")
-    for link in ("skip", "residual"):
+    for link in ("skip", "beside"):
         # Read from a table, an empty text is a missing number.
         table[link] = table[link].astype(object).fillna("")
     kinds = dict(iter(table.groupby("kind", sort=False)))
@@ -530,7 +530,7 @@ def _position_encoding(axis: Axes, block: pd.Series, x: float) -> None:
 def _transformers(
     axis: Axes, rows: pd.DataFrame, span: tuple[float, float], length: float, thickness: float
 ) -> None:
-    """The transformer blocks side by side, their long residuals in arcs over them."""
+    """The transformer blocks in a row, with a plus between those that stand side by side."""
     x = np.mean(span)
     pitch = min((span[1] - span[0]) / len(rows), 2 * length)
     length = min(length, 0.7 * pitch)
@@ -546,14 +546,9 @@ def _transformers(
             fontsize=SMALL,
             zorder=3,
         )
-        if row["residual"]:
-            gap = (pitch - length) / 4
-            start = middle[row["residual"]] + length / 2 + gap * 2.6
-            end = middle[name] + length / 2 + gap * 1.4
-            over = _LOWEST + thickness / 2 + 2
-            _arrow(
-                axis, (start, _LOWEST), (start, over), (end, over), (end, _LOWEST + 0.3), color=GREY
-            )
+        if row["beside"]:
+            between = (middle[name] + middle[row["beside"]]) / 2
+            axis.text(between, _LOWEST, "+", ha="center", va="center_baseline", fontsize=SMALL)
     y = _LOWEST - thickness / 2
     same = rows["parameters"].nunique() == 1
     total = (
@@ -571,11 +566,11 @@ def _transformers(
     axis.text(
         x, y - 4.4, f"{_shape(rows.iloc[0])} · {total}", ha="center", va="top", fontsize=SMALL
     )
-    if (rows["residual"] != "").any():
+    if (rows["beside"] != "").any():
         axis.text(
             x,
             _LOWEST + thickness / 2 + 2.8,
-            "long residual connections",
+            "+ of one input, outputs added",
             ha="center",
             fontsize=SMALL,
         )
