@@ -84,7 +84,8 @@ def fetch(
     Args:
         checksum: `md5:...` or `sha256:...`; without one, a file on Zenodo is compared with Zenodo's
             own md5. The size is compared wherever the server tells it.
-        mirror: a folder to take the file from, by its name, instead of the network.
+        mirror: a folder to take the file from, by the name of `destination`, instead of the
+            network.
         attempts: failures in a row, without a new byte between them, that end the download.
         timeout: seconds without an answer or a byte after which an attempt has failed.
         sleep: waits that many seconds between attempts.
@@ -94,7 +95,6 @@ def fetch(
     """
     destination = Path(destination)
     part = destination.with_name(destination.name + ".part")
-    name = file_name(url)
     if checksum and not _CHECKSUM.fullmatch(checksum):
         raise DownloadError(
             f"{url}: its checksum {checksum!r} is neither md5: and 32 hexadecimal digits nor "
@@ -103,7 +103,7 @@ def fetch(
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         if mirror:
-            source = Path(mirror) / name
+            source = Path(mirror) / destination.name
             _copy(source, part, url)
             origin = f"{source} (mirror of {url})"
             mend = "replace that file, or correct the checksum in the config"
@@ -125,7 +125,8 @@ def fetch(
             )
         if checksum:
             _verify(part, checksum, origin, mend)
-        _log(f"{name}: {_size(part):,} bytes, {checksum or 'no checksum known'}, from {origin}")
+        found = f"{_size(part):,} bytes, {checksum or 'no checksum known'}"
+        _log(f"{destination.name}: {found}, from {origin}")
         os.replace(part, destination)
         _state(part).unlink(missing_ok=True)
     except OSError as error:
