@@ -18,7 +18,9 @@ def again(tiny_run, *arguments):
     return run_snakemake(folder, "--cores", 2, "--configfile", folder / "tiny.yaml", *arguments)
 
 
-@pytest.mark.parametrize("figure", ["figure1", "figure2", "figureS1", "figure3", "figure4", "training_curves"])
+@pytest.mark.parametrize(
+    "figure", ["figure1", "figure2", "figureS1", "figure3", "figure4", "training_curves"]
+)
 def test_every_figure_is_there_with_its_numbers(results, figure):
     assert (results / f"{figure}.pdf").read_bytes().startswith(b"%PDF")
     assert len(pd.read_csv(results / f"{figure}.tsv", sep="\t"))
