@@ -98,7 +98,6 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
         ({"figures": {"figure9": {}}}, ["figures: unknown key 'figure9'"]),
         ({"figures": {"figure3": {"against": ["crm"]}}}, ["figures.figure3.against", "'crm'"]),
         ({"figures": {"figure4": {"media": ["acid"]}}}, ["figures.figure4.media", "'acid'"]),
-        ({"models": {"danq": None}}, ["test.native.published", "'danq'", "not declared"]),
         ({"models": {"cnn": {"heads": 3}}}, ["models.cnn.heads", "cnn", "take it away"]),
         ({"models": {"cnn": {"architecture": "cmm"}}}, ["models.cnn.architecture", "'cmm'"]),
         (
@@ -237,6 +236,18 @@ def test_baselines_are_trained_only_where_nothing_is_published():
     assert predictors["danq"] == ["defined"] and predictors["danq-published"] == ["complex"]
     assert predictors["legnet"] == predictors["legnet-published"] == ["complex", "defined"]
     assert predictors["without_transformer"] == ["complex", "defined"]
+
+
+def test_a_model_that_is_taken_away_is_gone_altogether():
+    done = checked(config(models={"danq": None}))
+    assert not [name for name in configuration.predictors(done) if "danq" in name]
+    assert "danq" not in done["figures"]["figure3"]["against"]
+
+
+def test_published_predictions_of_an_unknown_model():
+    table = {"file": "https://example.org/x.csv", "columns": {"sequence": 1, "prediction": 2}}
+    text = message(**random_set(published={"trasformer": table}))
+    assert "test.random.published: 'trasformer' is not declared" in text
 
 
 def test_one_test_set_without_published_predictions_is_predicted_here():

@@ -133,16 +133,25 @@ def predictors(config: dict) -> dict[str, list[str]]:
 
 
 def _without_nulls(config: dict) -> dict:
-    """A copy without the null entries where a config may take an entry away."""
+    """A copy without the null entries where a config may take an entry away. With a model go its
+    published predictions, and its place in the figures that compare it."""
+    models = config.get("models")
+    gone = {name for name, model in models.items() if model is None} if models else set()
 
-    def copy(value, removable):
+    def copy(value, key, removable):
         if isinstance(value, list):
-            return [copy(v, removable) for v in value]
+            kept = [v for v in value if not (key == "against" and v in gone)]
+            return [copy(v, "", removable) for v in kept]
         if not isinstance(value, dict):
             return value
-        return {k: copy(v, removable) for k, v in value.items() if not (removable and v is None)}
+        removed = gone if key == "published" else ()
+        return {
+            k: copy(v, k, removable)
+            for k, v in value.items()
+            if not (removable and (v is None or k in removed))
+        }
 
-    return {key: copy(value, key in REMOVABLE) for key, value in config.items()}
+    return {key: copy(value, key, key in REMOVABLE) for key, value in config.items()}
 
 
 def _fill_defaults(validator, properties, instance, schema):
