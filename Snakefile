@@ -48,4 +48,4 @@ rule data:
 # Every trained model.
 rule models:
     input:
-        expand(rules.train.output.model, model=MODELS, stage=MEDIA),
+        [f"{OUT}/models/{training}.keras" for training in TRAININGS],

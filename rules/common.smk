@@ -77,7 +77,7 @@ def start_from(wildcards):
 def model_file(wildcards):
     """The model that predicts: trained here, or the authors'."""
     model, medium = wildcards.model, wildcards.medium
-    if configuration.released(config, model) and medium in config["released"]:
+    if medium in configuration.released(config, model):
         return f"{OUT}/models/released/{medium}.keras"
     return f"{OUT}/models/{model}/{medium}.keras"
 
@@ -86,7 +86,7 @@ def trainings():
     """Every training that the predictions need, as <model>/<stage>."""
     found = {}
     for model in MODELS:
-        released = config["released"] if configuration.released(config, model) else ()
+        released = configuration.released(config, model)
         media = [medium for medium in PREDICTORS.get(model, ()) if medium not in released]
         stages = [PRETRAINED, *media] if media and pretrains(model) else media
         found |= dict.fromkeys(f"{model}/{stage}" for stage in stages)
@@ -95,10 +95,16 @@ def trainings():
 
 TRAININGS = trainings()
 TRAINING_ENV = (
-    "../envs/train-cpu.yaml"
-    if config["training"]["device"] == "cpu"
-    else "../envs/train-gpu.yaml"
+    "../envs/train-cpu.yaml" if config["training"]["device"] == "cpu" else "../envs/train-gpu.yaml"
 )
+
+
+def predicted_sets(wildcards):
+    return configuration.predicted_sets(config, wildcards.model, wildcards.medium)
+
+
+def published_sets(wildcards):
+    return configuration.published_sets(config, wildcards.model, wildcards.medium)
 
 
 # The figures that compare models.
@@ -117,7 +123,9 @@ def shown(figure):
 def pairs(figure):
     """Each predictor in a figure with each medium in which it has predictions."""
     media = config["figures"][figure]["media"]
-    return [[name, medium] for name in shown(figure) for medium in PREDICTORS[name] if medium in media]
+    return [
+        [name, medium] for name in shown(figure) for medium in PREDICTORS[name] if medium in media
+    ]
 
 
 def of_figure(pattern, figure):
@@ -162,7 +170,7 @@ def run_conditions():
     """What decides whether this run can be compared with the paper's."""
     main = next(iter(config["figures"].values()), {"model": MODELS[0]})["model"]
     stages = ["pretrain", "finetune"] if pretrains(main) else ["scratch"]
-    takes = configuration.released(config, main)
+    released = configuration.released(config, main)
     return {
         "simulated": bool(config["simulation"]),
         "main_model": main,
@@ -170,9 +178,6 @@ def run_conditions():
         "pretrain": pretrains(main),
         "recipe": config["models"][main]["recipe"],
         "training": {stage: configuration.recipe(config, main, stage) for stage in stages},
-        "weights": {
-            medium: "released" if takes and medium in config["released"] else "trained"
-            for medium in MEDIA
-        },
+        "weights": {medium: "released" if medium in released else "trained" for medium in MEDIA},
         "backend": config["training"]["backend"],
     }

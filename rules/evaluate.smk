@@ -1,14 +1,6 @@
 # Models, and published predictions -> predictions -> metrics and comparisons.
 
 
-def predicted_sets(wildcards):
-    return configuration.predicted_sets(config, wildcards.model, wildcards.medium)
-
-
-def published_sets(wildcards):
-    return configuration.published_sets(config, wildcards.model, wildcards.medium)
-
-
 rule predict:
     input:
         model=model_file,

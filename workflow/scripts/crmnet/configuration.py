@@ -89,16 +89,14 @@ def architecture(config: dict, model: str) -> dict:
     return {"architecture": name, **arguments, "bins": bins}
 
 
-def released(config: dict, model: str) -> bool:
-    """Whether a model takes the authors' weights where there are some: the whole CRMnet does, with
-    `weights: released`."""
+def released(config: dict, model: str) -> list[str]:
+    """The media in which a model takes the authors' weights: with `weights: released`, those that
+    have some, for the whole CRMnet."""
     own = config["models"][model]
-    return (
-        config["weights"] == "released"
-        and own["architecture"] == CRMNET
-        and own["pretrain"]
-        and not set(own) & set(config["model"])
+    whole = (
+        own["architecture"] == CRMNET and own["pretrain"] and not set(own) & set(config["model"])
     )
+    return list(config["released"]) if whole and config["weights"] == "released" else []
 
 
 def predicted_sets(config: dict, model: str, medium: str) -> dict:
