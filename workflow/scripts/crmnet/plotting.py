@@ -520,10 +520,14 @@ def _arrow(axis: Axes, *path: tuple[float, float], **style) -> None:
     )
 
 
-def _position_encoding(axis: Axes, block: pd.Series, x: float) -> None:
-    axis.add_patch(Circle((x, _LOWEST), 1.7, facecolor="white", edgecolor=BLACK, zorder=2))
-    sign = "+" if "add" in block["layers"] else "×"
+def _sign(axis: Axes, sign: str, x: float, radius: float) -> None:
+    """A sign in a circle on the lowest row."""
+    axis.add_patch(Circle((x, _LOWEST), radius, facecolor="white", edgecolor=BLACK, zorder=2))
     axis.text(x, _LOWEST - 0.1, sign, ha="center", va="center_baseline", zorder=3)
+
+
+def _position_encoding(axis: Axes, block: pd.Series, x: float) -> None:
+    _sign(axis, "+" if "add" in block["layers"] else "×", x, 1.7)
     axis.text(x, _LOWEST - 2.5, "position\nencoding", ha="center", va="top", fontsize=SMALL)
 
 
@@ -548,7 +552,7 @@ def _transformers(
         )
         if row["beside"]:
             between = (middle[name] + middle[row["beside"]]) / 2
-            axis.text(between, _LOWEST, "+", ha="center", va="center_baseline", fontsize=SMALL)
+            _sign(axis, "+", between, min(1.7, (pitch - length) / 2))
     y = _LOWEST - thickness / 2
     same = rows["parameters"].nunique() == 1
     total = (
@@ -570,7 +574,7 @@ def _transformers(
         axis.text(
             x,
             _LOWEST + thickness / 2 + 2.8,
-            "+ of one input, outputs added",
+            "+: of the same input, outputs added",
             ha="center",
             fontsize=SMALL,
         )
