@@ -155,6 +155,7 @@ rule training_curves:
         runtime=15,
     params:
         names=TRAININGS,
+        labels={model: label(model) for model in MODELS},
     script:
         "../workflow/scripts/training_curves.py"
 

@@ -355,7 +355,7 @@ def test_a_smaller_model_on_less_data_names_what_is_missing():
     found = judged(run, tables)
     assert set(found.loc[TRAINED, "verdict"]) == {"not run"}
     assert set(found.loc[TRAINED, "why"]) == {
-        "width 32 instead of 128; epochs 14 instead of 50; not pre-trained; "
+        "width 32 instead of 128; other training settings (epochs); not pre-trained; "
         "trained on 16,640 of 30,722,376 sequences, complex medium"
     }
     assert found.loc[RANDOM, "ours"] == 0.987

@@ -168,20 +168,27 @@ def history(scores):
     )
 
 
-def test_training_curves_mark_the_best_epoch():
+@pytest.mark.parametrize("others", [0, 1, 6])
+def test_training_curves_mark_the_best_epoch(others):
     histories = {
-        "crmnet/pretrained": history([-40.0, 0.5, 0.8, 0.7]),
-        "crmnet/complex": history([np.nan, 0.9, 0.85]),
-        "one epoch": history([0.2]),
+        "pretrained": history([-40.0, 0.5, 0.8, 0.7]),
+        "complex": history([np.nan, 0.9, 0.85]),
+        "defined": history([0.2]),
     }
-    figure = plotting.figure(plotting.DOUBLE, 65)
-    loss, validation = figure.subplots(1, 2)
-    plotting.training_curves(loss, validation, histories)
+    models = {"crmnet": histories} | {
+        str(n): {"complex": history([0.1, 0.2])} for n in range(others)
+    }
+    figure = plotting.training_curves(models)
+    figure.draw_without_rendering()
+    titles = [axis.get_title() for axis in figure.axes if axis.get_title()]
+    assert len(figure.axes) == 2 * len(models) and sorted(titles) == sorted(models)
+    loss = next(axis for axis in figure.axes if axis.get_title() == "crmnet")
+    validation = next(axis for axis in figure.axes if axis.get_ylabel() == "validation R²")
     for axis in (loss, validation):
         assert [line.get_label() for line in axis.lines] == list(histories)
         assert [line.get_markevery() for line in axis.lines] == [[2], [1], [0]]
     # An R2 of -40 in the first epoch must not flatten the rest.
-    assert validation.get_ylim()[0] == pytest.approx(-0.05)
+    assert validation.get_ylim() == pytest.approx((-0.05, 1))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(histories)
 
 
@@ -250,7 +257,10 @@ def test_training_curves_and_their_numbers(tmp_path):
     for path, scores in zip(paths, ([0.1, 0.5], [0.2, 0.6, 0.5]), strict=True):
         history(scores).to_csv(path, sep="\t", index=False)
     table = run_script(
-        "training_curves", tmp_path, input={"histories": paths}, params={"names": names}
+        "training_curves",
+        tmp_path,
+        input={"histories": paths},
+        params={"names": names, "labels": {"crmnet": "CRMnet"}},
     )
     assert list(table["training"]) == [names[0]] * 2 + [names[1]] * 3
     assert list(table["epoch"]) == [1, 2, 1, 2, 3]

@@ -14,13 +14,11 @@ histories = {
     name: pd.read_csv(path, sep="\t")
     for name, path in zip(job.params.names, job.input.histories, strict=True)
 }
-
-figure = plotting.figure(plotting.DOUBLE, 65)
-loss, validation = figure.subplots(1, 2)
-plotting.training_curves(loss, validation, histories)
-plotting.panel(loss, "A")
-plotting.panel(validation, "B")
-plotting.save(figure, job.output.pdf)
+models = {}
+for name, history in histories.items():
+    model, stage = name.split("/")
+    models.setdefault(job.params.labels[model], {})[stage] = history
+plotting.save(plotting.training_curves(models), job.output.pdf)
 
 table = pd.concat(histories, names=["training"]).reset_index("training")
 table.to_csv(job.output.tsv, sep="\t", index=False)

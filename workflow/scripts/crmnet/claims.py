@@ -278,10 +278,10 @@ def _model(medium: str, evidence: _Evidence) -> list[str]:
     unmet = _architecture(evidence)
     if run["weights"][medium] == "released":
         return unmet
-    for stage in run["training"].values():
-        unmet += [
-            reason for reason in _differences(stage, paper["training"]) if reason not in unmet
-        ]
+    wanted, stages = paper["training"], run["training"].values()
+    other = [key for key in wanted if any(stage.get(key) != wanted[key] for stage in stages)]
+    if other:
+        unmet.append(f"other training settings ({', '.join(other).replace('_', ' ')})")
     if not run["pretrain"]:
         unmet.append("not pre-trained")
     if not run["simulated"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import cycle, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -227,39 +227,61 @@ def statistics_text(metrics: pd.DataFrame) -> str:
     return f"{text[0]}, {text[1]}\n{text[2]}, {text[3]}"
 
 
-def training_curves(loss: Axes, validation: Axes, histories: dict[str, pd.DataFrame]) -> None:
-    """Loss and validation R2 over the epochs, a line a training, its best epoch marked.
+# Models side by side among the training curves; height of a panel, mm.
+_CURVES, _CURVE = 5, 32.0
+
+
+def training_curves(models: dict[str, dict[str, pd.DataFrame]]) -> Figure:
+    """Loss, and below it validation R2, over the epochs: a pair of panels a model, a line a stage,
+    its best epoch marked.
 
     Args:
-        loss, validation: the two panels.
-        histories: training -> columns epoch, loss, validation_r2.
+        models: model -> stage -> columns epoch, loss, validation_r2.
     """
-    styles = [(dashes, colour) for dashes in ("-", "--", ":") for colour in COLOURS]
-    for (name, history), (dashes, colour) in zip(histories.items(), cycle(styles), strict=False):
-        scores = history["validation_r2"]
-        best = [int(scores.argmax())] if scores.notna().any() else []
-        for axis, column in ((loss, "loss"), (validation, "validation_r2")):
-            axis.plot(
-                history["epoch"],
-                history[column],
-                linestyle=dashes,
-                color=colour,
-                marker="o",
-                markevery=best,
-                label=name,
-            )
-    loss.set_ylabel("training loss (Huber)")
-    validation.set_ylabel("validation R²")
-    # Far below 0, as first epochs can be, R2 only says "worse than the mean".
-    low, high = validation.get_ylim()
-    if high > 0:
-        validation.set_ylim(max(low, -0.05), high)
-    for axis in (loss, validation):
-        axis.set_xlabel("epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    loss.figure.legend(
-        *loss.get_legend_handles_labels(), loc="outside right upper", title="● best epoch"
+    stages = list(dict.fromkeys(stage for histories in models.values() for stage in histories))
+    columns = min(_CURVES, len(models))
+    rows = -(-len(models) // columns)
+    width = max(SINGLE, DOUBLE * columns / _CURVES)
+    page = figure(width, 2 * rows * _CURVE + _LEGEND)
+    axes = page.subplots(2 * rows, columns, squeeze=False)
+    for place in range(rows * columns):
+        row, column = divmod(place, columns)
+        pair = axes[2 * row : 2 * row + 2, column]
+        if place >= len(models):
+            for axis in pair:
+                axis.remove()
+            continue
+        name, histories = list(models.items())[place]
+        for stage, history in histories.items():
+            scores = history["validation_r2"]
+            best = [int(scores.argmax())] if scores.notna().any() else []
+            for axis, values in zip(pair, (history["loss"], scores), strict=True):
+                axis.plot(
+                    history["epoch"],
+                    values,
+                    color=COLOURS[stages.index(stage) % len(COLOURS)],
+                    marker="o",
+                    markevery=best,
+                    label=stage,
+                )
+        pair[0].set_title(name)
+        # Far below 0, as first epochs can be, R2 only says "worse than the mean".
+        pair[1].set_ylim(LOWEST, 1)
+        pair[1].set_xlabel("epoch")
+        for axis in pair:
+            axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        if not column:
+            pair[0].set_ylabel("training loss")
+            pair[1].set_ylabel("validation R²")
+    lines = {line.get_label(): line for axis in page.axes for line in axis.lines}
+    page.legend(
+        handles=[lines[stage] for stage in stages],
+        title="● best epoch",
+        loc="outside lower left",
+        ncols=len(stages),
+        alignment="left",
     )
+    return page
 
 
 # Figures 3 and 4, mm: the line of a model; what is above and below a panel; the legend.
