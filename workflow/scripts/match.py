@@ -1,0 +1,27 @@
+"""Matches motifs with those of JASPAR."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from crmnet.logs import log_to
+from crmnet.matching import match
+from crmnet.motifs import BUILTIN, jaspar, tool, version
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+targets = jaspar()
+program = tool("tomtom", job.params.engine)
+engine = version(program) if program else BUILTIN
+print(f"engine: {engine}", file=sys.stderr)
+parts = []
+for path in job.input.motifs:
+    found = match(path, targets, program)
+    methods = pd.read_csv(Path(path).with_suffix(".tsv"), sep="\t", dtype={"motif": str})
+    found.insert(1, "method", found["motif"].map(methods.set_index("motif")["method"]))
+    print(f"{path}: {found['motif'].nunique()} motifs", file=sys.stderr)
+    parts.append(found)
+table = pd.concat(parts).assign(engine=engine)
+table.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")

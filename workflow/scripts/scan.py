@@ -1,0 +1,30 @@
+"""Scans sequences with motifs."""
+
+import sys
+
+from crmnet import scanning
+from crmnet.logs import log_to
+from crmnet.motifs import BUILTIN, background, read_meme, tool, version
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+motifs = read_meme(job.input.motifs)
+names, tokens = scanning.read_fasta(job.input.sequences)
+frequencies = background(tokens)
+program = tool("fimo", job.params.engine)
+engine = version(program) if program else BUILTIN
+print(f"engine: {engine}", file=sys.stderr)
+# FIMO takes no file without a motif.
+if program and motifs:
+    hits = scanning.fimo(
+        program, job.input.motifs, job.input.sequences, frequencies, job.params.threshold
+    )
+else:
+    hits = scanning.scan(motifs, tokens, names, frequencies, job.params.threshold)
+print(f"{len(hits)} sites in {len(names)} sequences", file=sys.stderr)
+# Without a time stamp, so that the same hits are the same bytes.
+packed = {"method": "gzip", "mtime": 0}
+hits.assign(engine=engine).to_csv(
+    job.output[0], sep="\t", index=False, float_format="%.6g", compression=packed
+)
