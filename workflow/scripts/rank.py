@@ -1,0 +1,60 @@
+"""Ranks the inserts of a test set by measured expression, and finds families among them."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crmnet.families import families, medoids
+from crmnet.logs import log_to
+from crmnet.sequences import ALPHABET, Construct, N, insert_span, pad
+from crmnet.tables import read, table_of
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+entry, construct = job.params.entry, Construct(**job.params.construct)
+tokens, values = read(table_of(entry), job.params.length)
+start, end = insert_span(tokens, construct)
+offsets = np.arange(len(tokens)) * tokens.shape[1]
+inserts = pad(tokens.ravel(), offsets + start, offsets + end, tokens.shape[1])
+without = np.flatnonzero((inserts == N).all(axis=1))
+if len(without):
+    raise ValueError(
+        f"{entry['path']}: {len(without)} sequence(s) have no insert, the first in row "
+        f"{without[0]} (from 0): nothing, or only N, stands between the flanks; take them out, or "
+        "mend `construct: left_flank` and `right_flank`"
+    )
+
+# In the order of the table: were the best expressed first, ties would make them the medoids.
+family = families(inserts, job.params.distance)
+sizes = np.bincount(family)
+ranked = pd.DataFrame(
+    {
+        "row": np.arange(len(tokens)),
+        "expression": values["expression"],
+        "family": family,
+        "medoid": medoids(inserts, family),
+        "size": sizes[family],
+    }
+)
+if job.params.families == "representatives":
+    ranked = ranked[ranked["medoid"]]
+ranked = ranked.iloc[np.argsort(-ranked["expression"].to_numpy(), kind="stable")]
+ranked.insert(0, "sequence", "s" + ranked["row"].astype(str))
+ranked.insert(2, "rank", np.arange(len(ranked)))
+
+# Letter for letter, also N at an end, so that positions are those of the saliency maps.
+text = np.frombuffer(ALPHABET.encode(), np.uint8)[inserts]
+with Path(job.output.fasta).open("w") as fasta:
+    for name, row in zip(ranked["sequence"], ranked["row"], strict=True):
+        insert = text[row, : end[row] - start[row]].tobytes().decode()
+        fasta.write(f">{name}\n{insert}\n")
+ranked.to_csv(job.output.tsv, sep="\t", index=False)
+print(
+    f"{len(tokens):,} sequences in {len(sizes):,} families within a Hamming distance of "
+    f"{job.params.distance}: {(sizes == 1).sum():,} singletons, the largest of {sizes.max():,}; "
+    f"{len(ranked):,} sequences are left ({job.params.families})",
+    file=sys.stderr,
+)
