@@ -1,0 +1,31 @@
+"""Makes the saliency maps of a model over the inserts of a test set."""
+
+import sys
+
+from crmnet import devices
+from crmnet.logs import log_to
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+devices.setup(**job.params.hardware, threads=job.threads, seed=0)
+
+# Keras takes its backend when it is imported, so only now.
+import keras  # noqa: E402
+
+import crmnet.baselines  # noqa: E402, F401  (registers all layers)
+from crmnet.maps import save  # noqa: E402
+from crmnet.saliency import insert_saliency  # noqa: E402
+from crmnet.sequences import Construct  # noqa: E402
+from crmnet.tables import read, table_of  # noqa: E402
+
+((name, entry),) = job.params.test.items()
+model = keras.models.load_model(job.input.model, compile=False)
+tokens, values = read(table_of(entry), job.params.length)
+construct = Construct(**job.params.construct)
+try:
+    maps = insert_saliency(model, tokens, values["expression"], construct)
+except ValueError as error:
+    raise ValueError(f"{job.input.model} on {entry['path']}: {error}") from error
+print(f"{name}: {len(maps):,} inserts, of {maps.tokens.shape[1]} bases at most", file=sys.stderr)
+save(job.output[0], maps)

@@ -1,0 +1,37 @@
+"""Checks saliency maps against those of the same model with randomised weights."""
+
+import sys
+
+import numpy as np
+
+from crmnet import devices
+from crmnet.logs import log_to
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+devices.setup(**job.params.hardware, threads=job.threads, seed=0)
+
+# Keras takes its backend when it is imported, so only now.
+import keras  # noqa: E402
+
+import crmnet.baselines  # noqa: E402, F401  (registers all layers)
+from crmnet.maps import load, same_inserts  # noqa: E402
+from crmnet.saliency import cascade  # noqa: E402
+from crmnet.tables import read, table_of  # noqa: E402
+
+((name, entry),) = job.params.test.items()
+maps = load(job.input.saliency)
+tokens, _ = read(table_of(entry), job.params.length)
+if not same_inserts(maps, tokens):
+    raise ValueError(
+        f"{job.input.saliency} and {entry['path']} are not of the same sequences: delete the maps, "
+        "to have them made anew"
+    )
+count = min(job.params.sequences, len(maps))
+drawn = np.random.default_rng(job.params.seed).choice(len(maps), count, replace=False)
+maps = maps.of(maps.row[np.sort(drawn)])
+print(f"{name}: {count:,} of {len(tokens):,} sequences", file=sys.stderr)
+model = keras.models.load_model(job.input.model, compile=False)
+table = cascade(model, tokens[maps.row], maps, seed=job.params.seed)
+table.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")
