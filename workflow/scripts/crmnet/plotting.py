@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from itertools import pairwise
 from pathlib import Path
 
@@ -112,8 +113,10 @@ def panel(axis: Axes, letter: str, title: str = "", note: str = "") -> None:
 
 
 def letters(count: int) -> list[str]:
-    """Letters of so many panels: A, B, C, ..."""
-    return [chr(ord("A") + number) for number in range(count)]
+    """Letters of so many panels: A, B, ..., Z, A2, B2, ..."""
+    alphabet = string.ascii_uppercase
+    rounds = range(count // len(alphabet) + 1)
+    return [f"{letter}{turn + 1 if turn else ''}" for turn in rounds for letter in alphabet][:count]
 
 
 def local_density(x: np.ndarray, y: np.ndarray, bins: int = 256) -> np.ndarray:
@@ -407,6 +410,53 @@ _KINDS = {
     "se_block": ("SE block", PURPLE),
     "mlp": ("MLP", VERMILLION),
 }
+
+
+def effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
+    """What motifs do: a dot with its interval each, the control as a line with its band, and the
+    P of each above.
+
+    Args:
+        table: a row a motif: target_name, value, low, high, control, control_low, control_high,
+            p_holm; all of the same control.
+        name: of the value.
+    """
+    control = table.iloc[0]
+    axis.axhspan(control["control_low"], control["control_high"], color=GREY, alpha=0.3, lw=0)
+    axis.axhline(control["control"], color=GREY, linestyle="--", label="all")
+    x = np.arange(len(table))
+    gaps = np.abs(table[["low", "high"]].to_numpy() - table[["value"]].to_numpy()).T
+    axis.errorbar(x, table["value"], gaps, fmt="o", color=BLUE, capsize=2, linewidth=0.8)
+    axis.set(
+        xticks=x, xticklabels=table["target_name"], xlim=(-0.6, len(x) - 0.4), ylabel=name
+    )
+    axis.margins(y=0.25)
+    for place, p in zip(x, table["p_holm"], strict=True):
+        axis.annotate(
+            "not tested" if np.isnan(p) else f"P = {p:.2g}",
+            (place, 0.99),
+            xycoords=("data", "axes fraction"),
+            fontsize=SMALL - 0.5,
+            horizontalalignment="center",
+            verticalalignment="top",
+        )
+    axis.annotate(
+        "all",
+        (1, control["control"]),
+        (-2, 2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        color=GREY,
+        fontsize=SMALL,
+        horizontalalignment="right",
+    )
+
+
+def note_page(text: str) -> Figure:
+    """A figure that says why it shows nothing."""
+    page = figure(SINGLE, 20.0)
+    page.text(0.5, 0.5, text, horizontalalignment="center", verticalalignment="center", wrap=True)
+    return page
 
 
 def draw_architecture(axis: Axes, blocks: pd.DataFrame) -> None:

@@ -1,0 +1,46 @@
+"""Puts sites of the selected motifs into random inserts, and predicts what they do."""
+
+import sys
+
+from crmnet import devices
+from crmnet.logs import log_to
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+devices.setup(**job.params.hardware, threads=job.threads, seed=0)
+
+# Keras takes its backend when it is imported, so only now.
+import keras  # noqa: E402
+import pandas as pd  # noqa: E402
+
+import crmnet.baselines  # noqa: E402, F401  (registers all layers)
+from crmnet.insertion import insertion_effects  # noqa: E402
+from crmnet.motifs import MotifError, read_meme  # noqa: E402
+from crmnet.sequences import Construct  # noqa: E402
+from crmnet.training import predict  # noqa: E402
+
+table = pd.read_csv(job.input.selected, sep="\t", dtype=str)
+selected = table[table["selected"].notna()]
+targets = selected.iloc[selected["selected"].astype(int).argsort()]["target"]
+known = {motif.name: motif for motif in read_meme(job.input.motifs)}
+missing = sorted(set(targets) - set(known))
+if missing:
+    raise MotifError(
+        f"{job.input.motifs}: has no motif {', '.join(missing)}, which {job.input.selected} "
+        "selects; make both anew"
+    )
+motifs = [known[target] for target in dict.fromkeys(targets)]
+if not motifs:
+    print(f"{job.input.selected}: no motif is selected", file=sys.stderr)
+model = keras.models.load_model(job.input.model, compile=False)
+effects = insertion_effects(
+    motifs,
+    lambda tokens: predict(model, tokens),
+    Construct(**job.params.construct),
+    inserts=job.params.inserts,
+    positions=job.params.positions,
+    seed=job.params.seed,
+)
+print(effects[effects["position"].isna()].to_string(), file=sys.stderr)
+effects.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")
