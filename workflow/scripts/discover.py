@@ -1,0 +1,62 @@
+"""Finds motifs enriched at the top of a ranked list against its bottom."""
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from crmnet import enrichment
+from crmnet.logs import log_to
+from crmnet.motifs import BUILTIN, MotifError, background, tool, write_meme
+from crmnet.scanning import read_fasta
+from crmnet.sequences import letters
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+names, tokens = read_fasta(job.input.sequences)
+ranked = pd.read_csv(job.input.table, sep="\t", dtype={"sequence": str})
+if ranked["sequence"].tolist() != names:
+    raise MotifError(f"{job.input.table}: has other sequences than {job.input.sequences}")
+number = min(job.params.top, len(names) // 2)
+if number < job.params.top:
+    print(f"top: {number}, half of all sequences, not {job.params.top}", file=sys.stderr)
+chosen = np.r_[:number, len(names) - number : len(names)]
+top = np.arange(2 * number) < number
+tokens, families = tokens[chosen], ranked["family"].to_numpy()[chosen]
+known = {
+    "top": number,
+    "bottom": number,
+    "families_top": len(np.unique(families[top])),
+    "families_bottom": len(np.unique(families[~top])),
+}
+print(
+    f"{number} sequences of {known['families_top']} families at the top, {number} of "
+    f"{known['families_bottom']} at the bottom. E-values count each sequence as independent: "
+    "where families are large, they are far too low.",
+    file=sys.stderr,
+)
+program = tool("meme", job.params.engine)
+engine = enrichment.meme_version(program) if program else BUILTIN
+print(f"engine: {engine}", file=sys.stderr)
+sought = job.params.motifs, tuple(job.params.widths), job.params.seed
+if program:
+    with TemporaryDirectory() as folder:
+        files = [Path(folder, f"{end}.fa") for end in ("top", "bottom")]
+        for path, end in zip(files, (top, ~top), strict=True):
+            records = zip(np.array(names)[chosen][end], map(letters, tokens[end]), strict=True)
+            path.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in records))
+        found = enrichment.meme(program, *files, *sought)
+else:
+    found = enrichment.discover(tokens, top, families, *sought)
+if found and found[0].held_top and min(found[0].held_top, found[0].held_bottom) < enrichment.FEW:
+    print(
+        f"The hold-out has only {found[0].held_top} sequences of the top and "
+        f"{found[0].held_bottom} of the bottom: a real motif may well have a large E-value.",
+        file=sys.stderr,
+    )
+write_meme(job.output.motifs, [each.motif for each in found], background(tokens))
+table = enrichment.table(found, engine, **known)
+table.to_csv(job.output.table, sep="\t", index=False)
