@@ -1,0 +1,42 @@
+"""Finds motifs in the most highly expressed sequences by rGADEM, or the built-in stand-in for it.
+
+Neither sees expression, but in which sequences come first, and so which it is given."""
+
+import sys
+
+from crmnet import gadem
+from crmnet.logs import log_to
+from crmnet.motifs import background, write_meme
+from crmnet.scanning import read_fasta
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+names, tokens = read_fasta(job.input.sequences)
+tokens, names = tokens[: job.params.top], names[: job.params.top]
+program, engine = gadem.installed(job.params.engine)
+print(f"engine: {engine}; {len(names)} sequences, best first", file=sys.stderr)
+if program:
+    found = gadem.rgadem(
+        program,
+        job.input.program,
+        tokens,
+        seed=job.params.seed,
+        motifs=job.params.motifs,
+        generations=job.params.generations,
+        population=job.params.population,
+    )
+else:
+    found = gadem.search(tokens, job.params.motifs)
+motifs, sites = gadem.ranked(found, tokens, names, job.params.motifs)
+print(
+    f"{len(found)} motifs found, {len(motifs)} kept. E-values count each sequence as independent: "
+    "what related sequences share is a motif too.",
+    file=sys.stderr,
+)
+write_meme(job.output.motifs, motifs, background(tokens))
+table = gadem.table(motifs, sites, engine, len(names))
+table.to_csv(job.output.table, sep="\t", index=False)
+# Without a time stamp, so that the same sites are the same bytes.
+packed = {"method": "gzip", "mtime": 0}
+sites.to_csv(job.output.sites, sep="\t", index=False, float_format="%.6g", compression=packed)
