@@ -6,6 +6,8 @@
 # rules/data.smk       downloads or simulation -> shards
 # rules/train.smk      shards -> models
 # rules/evaluate.smk   models -> predictions and metrics
+# rules/interpret.smk  models -> saliency maps, and what they show
+# rules/motifs.smk     ranked sequences -> motifs
 # rules/figures.smk    -> figures and tables
 from pathlib import Path
 
@@ -21,6 +23,8 @@ include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/interpret.smk"
+include: "rules/motifs.smk"
 include: "rules/figures.smk"
 
 
@@ -29,6 +33,8 @@ localrules:
     figures,
     models,
     data,
+    motifs,
+    beyond,
 
 
 # Every figure and table.
@@ -49,3 +55,15 @@ rule data:
 rule models:
     input:
         [f"{OUT}/models/{training}.keras" for training in TRAININGS],
+
+
+# Every motif table.
+rule motifs:
+    input:
+        of_motifs("motifs.tsv") if MOTIFS else [],
+
+
+# What the paper does not have: motifs of the saliency maps, and motifs in random inserts.
+rule beyond:
+    input:
+        [f"{OUT}/figure_{name}.pdf" for name in ("modisco", "insertion") if MOTIFS],

@@ -25,9 +25,18 @@ MODELS = list(config["models"])
 PRETRAINED = configuration.PRETRAINED
 # What has predictions (a model, or its name as a published one) -> media.
 PREDICTORS = configuration.predictors(config)
+# The motif jobs' section of the config, or None, and their test set.
+MOTIFS = config["motifs"]
+MOTIF_SET = MOTIFS and config["media"][MOTIFS["medium"]]["test"][MOTIFS["test_set"]]
+# The figures that need them; the truth is known of simulated data alone.
+MOTIF_FIGURES = ["figure5", "figureS2", "figure_sanity"] if MOTIFS else []
+if MOTIFS and Path(MOTIF_SET["path"]).is_relative_to(configuration.simulated(config)):
+    MOTIF_FIGURES.append("figure_truth")
 
 
 wildcard_constraints:
+    families="all|representatives",
+    test_set="|".join({name for entry in config["media"].values() for name in entry["test"]}),
     medium="|".join(MEDIA),
     model="|".join(MODELS),
     predictor="|".join(PREDICTORS),
@@ -46,6 +55,10 @@ def train_tables(medium):
 
 def test_tables(medium):
     return config["media"][medium]["test"]
+
+
+def test_table(wildcards):
+    return test_tables(wildcards.medium)[wildcards.test_set]
 
 
 def paths(tables):
@@ -74,12 +87,15 @@ def start_from(wildcards):
     return f"{OUT}/models/{wildcards.model}/{PRETRAINED}.keras"
 
 
-def model_file(wildcards):
+def model_path(model, medium):
     """The model that predicts: trained here, or the authors'."""
-    model, medium = wildcards.model, wildcards.medium
     if medium in configuration.released(config, model):
         return f"{OUT}/models/released/{medium}.keras"
     return f"{OUT}/models/{model}/{medium}.keras"
+
+
+def model_file(wildcards):
+    return model_path(wildcards.model, wildcards.medium)
 
 
 def trainings():
@@ -166,6 +182,20 @@ def comparison_panels(figure):
     ]
 
 
+def motif_model(kind):
+    """The model of the motif jobs, its saliency maps, or their sanity checks."""
+    model, medium, test_set = (MOTIFS[key] for key in ("model", "medium", "test_set"))
+    if kind == "model":
+        return model_path(model, medium)
+    ending = {"saliency": "npz", "sanity": "sanity.tsv"}[kind]
+    return f"{OUT}/saliency/{model}/{medium}/{test_set}.{ending}"
+
+
+def of_motifs(file):
+    """A file of the motif jobs in the mode that the figures show."""
+    return f"{OUT}/motifs/{MOTIFS['families']}/{file}"
+
+
 def run_conditions():
     """What decides whether this run can be compared with the paper's."""
     main = next(iter(config["figures"].values()), {"model": MODELS[0]})["model"]
@@ -180,4 +210,6 @@ def run_conditions():
         "training": {stage: configuration.recipe(config, main, stage) for stage in stages},
         "weights": {medium: "released" if medium in released else "trained" for medium in MEDIA},
         "backend": config["training"]["backend"],
+        "motifs": MOTIFS
+        and {key: MOTIFS[key] for key in ("model", "medium", "test_set", "families")},
     }

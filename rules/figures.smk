@@ -9,6 +9,7 @@ rule figures:
         f"{OUT}/tableS1.md",
         f"{OUT}/claims.md",
         f"{OUT}/training_curves.pdf",
+        [f"{OUT}/{figure}.pdf" for figure in MOTIF_FIGURES],
 
 
 # The architecture, drawn from the model object itself.
@@ -134,6 +135,163 @@ use rule figure3 as figure4 with:
         panels=lambda wildcards: comparison_panels("figure4"),
 
 
+# Saliency maps beside the motifs of highly expressed promoters, and what these motifs do.
+rule figure5:
+    input:
+        motifs=lambda wildcards: of_motifs("motifs.tsv"),
+        jaspar=rules.jaspar.output[0],
+        examples=lambda wildcards: of_motifs("examples.tsv"),
+        effects=lambda wildcards: of_motifs("effects.tsv"),
+        lib=lib("logs", "sequences", "motifs", "plotting", "logos"),
+    output:
+        pdf=report(
+            f"{OUT}/figure5.pdf",
+            caption="../workflow/report/figure5.rst",
+            category="Motifs",
+        ),
+        tsv=f"{OUT}/figure5.tsv",
+    log:
+        f"{LOGS}/figure5.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    script:
+        "../workflow/scripts/figure5.py"
+
+
+# More examples.
+rule figureS2:
+    input:
+        jaspar=rules.jaspar.output[0],
+        examples=lambda wildcards: of_motifs("examples.tsv"),
+        lib=lib("logs", "sequences", "motifs", "plotting", "logos"),
+    output:
+        pdf=report(
+            f"{OUT}/figureS2.pdf",
+            caption="../workflow/report/figureS2.rst",
+            category="Motifs",
+        ),
+        tsv=f"{OUT}/figureS2.tsv",
+    log:
+        f"{LOGS}/figureS2.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    script:
+        "../workflow/scripts/figureS2.py"
+
+
+# Do the saliency maps depend on the weights?
+rule figure_sanity:
+    input:
+        sanity=lambda wildcards: motif_model("sanity"),
+        lib=lib("logs", "plotting"),
+    output:
+        pdf=report(
+            f"{OUT}/figure_sanity.pdf",
+            caption="../workflow/report/figure_sanity.rst",
+            category="Motifs",
+        ),
+        tsv=f"{OUT}/figure_sanity.tsv",
+    log:
+        f"{LOGS}/figure_sanity.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    script:
+        "../workflow/scripts/figure_sanity.py"
+
+
+# Simulated data: what was planted, and what is found of it.
+rule figure_truth:
+    input:
+        found=lambda wildcards: of_motifs("truth_motifs.tsv"),
+        sites=lambda wildcards: of_motifs("truth_sites.tsv"),
+        curve=lambda wildcards: of_motifs("truth_curve.tsv"),
+        lib=lib("logs", "sequences", "evaluation", "plotting", "effects", "truth"),
+    output:
+        pdf=report(
+            f"{OUT}/figure_truth.pdf",
+            caption="../workflow/report/figure_truth.rst",
+            category="Motifs",
+        ),
+        tsv=f"{OUT}/figure_truth.tsv",
+    log:
+        f"{LOGS}/figure_truth.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        threshold=lambda wildcards: MOTIFS["scan"]["threshold"],
+    script:
+        "../workflow/scripts/figure_truth.py"
+
+
+# Beyond the paper: the motifs of the saliency maps themselves ...
+rule figure_modisco:
+    input:
+        motifs=lambda wildcards: of_motifs("modisco.meme"),
+        table=lambda wildcards: of_motifs("modisco.tsv"),
+        matches=lambda wildcards: of_motifs("modisco_matches.tsv"),
+        lib=lib(
+            "logs",
+            "sequences",
+            "motifs",
+            "scanning",
+            "matching",
+            "selection",
+            "plotting",
+            "logos",
+        ),
+    output:
+        pdf=report(
+            f"{OUT}/figure_modisco.pdf",
+            caption="../workflow/report/figure_modisco.rst",
+            category="Motifs",
+        ),
+        tsv=f"{OUT}/figure_modisco.tsv",
+    log:
+        f"{LOGS}/figure_modisco.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    script:
+        "../workflow/scripts/figure_modisco.py"
+
+
+# ... and what the selected motifs do in random inserts.
+rule figure_insertion:
+    input:
+        insertion=lambda wildcards: of_motifs("insertion.tsv"),
+        lib=lib("logs", "sequences", "motifs", "insertion", "plotting"),
+    output:
+        pdf=report(
+            f"{OUT}/figure_insertion.pdf",
+            caption="../workflow/report/figure_insertion.rst",
+            category="Motifs",
+        ),
+        tsv=f"{OUT}/figure_insertion.tsv",
+    log:
+        f"{LOGS}/figure_insertion.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    script:
+        "../workflow/scripts/figure_insertion.py"
+
+
 # Loss and validation R2 of every training, epoch by epoch.
 rule training_curves:
     input:
@@ -196,7 +354,9 @@ rule claims:
         comparisons=[f"{OUT}/comparisons/{figure}.tsv" for figure in COMPARISONS],
         tableS1=rules.tableS1.output.tsv,
         figure1=rules.figure1.output.tsv,
-        lib=lib("logs", "claims"),
+        motifs=[of_motifs("motifs.tsv")] if MOTIFS else [],
+        effects=[of_motifs("effects.tsv")] if MOTIFS else [],
+        lib=lib("logs", "sequences", "motifs", "claims"),
     output:
         tsv=f"{OUT}/claims.tsv",
         md=report(

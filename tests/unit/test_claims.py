@@ -13,18 +13,22 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from crmnet import claims
+from crmnet import claims, effects, selection
+from crmnet.motifs import BUILTIN
 
 ROOT = Path(__file__).parents[2]
 PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
 CLAIMS = {claim["id"]: claim for claim in claims.claims_of(PAPER)}
 NATIVE, RANDOM = "crmnet-r-complex-all_native", "crmnet-r-complex-random"
 # Of a trained CRMnet.
+OF_MODEL = ("ordering", "contrast", "motif_saliency", "motif_order")
 TRAINED = [
     name
     for name, claim in CLAIMS.items()
-    if claim.get("model") == "main" or claim["kind"] in ("ordering", "contrast")
+    if claim.get("model") == "main" or claim["kind"] in OF_MODEL
 ]
+FIVE = CLAIMS["motifs"]["value"].split(", ")
+MOTIFS = ("motifs", "motif-saliency", "motif-expression", "motif-order")
 COMPARED = [name for name, claim in CLAIMS.items() if claim["kind"] in claims.KINDS]
 
 
@@ -39,6 +43,12 @@ def full_run(**changes):
         "training": {"pretrain": PAPER["training"], "finetune": PAPER["training"]},
         "weights": {"complex": "trained", "defined": "trained"},
         "backend": "jax",
+        "motifs": {
+            "model": "crmnet",
+            "medium": "complex",
+            "test_set": "all_native",
+            "families": "all",
+        },
     }
     return run | changes
 
@@ -59,6 +69,42 @@ def sizes():
                 }
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def motif_table(*names):
+    """The table of motifs with these selected in this order, among others that are not."""
+    rows = [{"method": "drimust", "motif": "drimust_1", "engine": BUILTIN, "target_name": "SUM1"}]
+    rows.append({"method": "meme", "motif": "meme_0", "engine": "MEME 5.5.7"})
+    for number, name in enumerate(names, 1):
+        row = {"motif": f"meme_{number}", "target": f"MA{number}", "target_name": name}
+        rows.append(row | {"method": "meme", "engine": "MEME 5.5.7", "selected": number})
+    # Not by their place in the table.
+    return pd.DataFrame(rows[::-1], columns=selection.COLUMNS).astype({"ties": object})
+
+
+def effect_table(*names):
+    """Effects of these motifs, each of more saliency and expression than the one before."""
+    rows = []
+    for measure, control, step in (
+        ("saliency", 0.01, 0.02),
+        ("absolute_saliency", 0.1, -0.01),
+        ("expression", 11.0, 0.5),
+    ):
+        for number, name in enumerate(names, 1):
+            gain = number * step
+            row = {"target": f"MA{number}", "target_name": name, "measure": measure}
+            row |= {"value": control + gain, "difference": gain, "control": control}
+            row |= {"low": control + gain - 0.001, "high": control + gain + 0.001}
+            row |= {"control_low": control - 0.001, "control_high": control + 0.001}
+            rows.append(row | {"p_value": "0.001", "p_holm": 0.005})
+    return pd.DataFrame(rows, columns=effects.COLUMNS)
+
+
+MOTIF_TABLES = {
+    "tableS1": sizes(),
+    "motifs": motif_table(*FIVE),
+    "effects": effect_table(*FIVE),
+}
 
 
 def full_tables():
@@ -83,8 +129,8 @@ def full_tables():
     return {
         "metrics": pd.DataFrame(metrics),
         "comparisons": pd.DataFrame(comparisons),
-        "tableS1": sizes(),
         "figure1": pd.DataFrame({"block": ["a", "b"], "parameters": [34_170_000, 289]}),
+        **{name: table.copy() for name, table in MOTIF_TABLES.items()},
     }
 
 
@@ -315,6 +361,204 @@ def test_counts_must_be_equal():
         assert tuple(found.loc[name, ["ours", "verdict", "why"]]) == row
 
 
+# --- motifs
+
+
+def of_motifs(run=None, **tables):
+    """The findings on motifs alone, with some tables replaced, or left out where None."""
+    tables = {name: table for name, table in (MOTIF_TABLES | tables).items() if table is not None}
+    paper = PAPER | {"claims": [CLAIMS[name] for name in MOTIFS], "training_times": []}
+    return claims.table(paper, run or full_run(), tables).set_index("id")
+
+
+def with_motifs(*names, **ties):
+    """The finding on the five motifs with these selected, some with ties."""
+    table = motif_table(*names)
+    for name, equals in ties.items():
+        put(table, {"ties": equals}, target_name=name)
+    return of_motifs(motifs=table).loc["motifs"]
+
+
+def with_effects(measure, changes, claim=None):
+    """The finding on a measure, with changes (name -> column -> value) to some motifs."""
+    table = effect_table(*FIVE)
+    for name, values in changes.items():
+        put(table, values, target_name=name, measure=measure)
+    return of_motifs(effects=table).loc[claim or f"motif-{measure}"]
+
+
+@pytest.mark.parametrize(
+    ("names", "ours", "verdict"),
+    [
+        (FIVE, "NHP10, REB1, ABF1, AZF1, RAP1 (5 of the paper's 5)", "reproduced"),
+        (FIVE[::-1], "RAP1, AZF1, ABF1, REB1, NHP10 (5 of the paper's 5)", "reproduced"),
+        (["REB1", "SUM1", "ABF1"], "REB1, SUM1, ABF1 (2 of the paper's 5)", "lower"),
+        (["SUM1"], "SUM1 (0 of the paper's 5)", "lower"),
+        ([], "none (0 of the paper's 5)", "lower"),
+        # The sixth is not of the top five.
+        (["SUM1", *FIVE], "SUM1, NHP10, REB1, ABF1, AZF1 (4 of the paper's 5)", "lower"),
+    ],
+)
+def test_top_motifs_are_the_papers_in_any_order(names, ours, verdict):
+    found = with_motifs(*names)
+    assert tuple(found[["ours", "n", "verdict", "why"]]) == (ours, min(len(names), 5), verdict, "")
+
+
+def test_motifs_that_match_equally_well_are_the_same():
+    names = ["NSI1" if name == "REB1" else name for name in FIVE]
+    found = with_motifs(*names, NSI1="NSI1, REB1", ABF1="ABF1, YY1")
+    assert found["ours"] == "NHP10, NSI1, ABF1, AZF1, RAP1 (5 of the paper's 5)"
+    assert (found["verdict"], found["why"]) == ("reproduced", "REB1 matches as well as NSI1")
+    assert with_motifs(*names, NSI1="NSI1, REB1B")["verdict"] == "lower"
+    # One that is selected itself stands for itself.
+    found = with_motifs("NSI1", "REB1", NSI1="NSI1, REB1")
+    assert (found["ours"], found["why"]) == ("NSI1, REB1 (1 of the paper's 5)", "")
+
+
+def test_saliency_must_be_higher_and_significantly_so_at_every_motif():
+    found = with_effects("saliency", {})
+    assert tuple(found[["n", "verdict", "why"]]) == (5, "reproduced", "")
+    assert found["ours"] == pytest.approx(0.02) and found["low"] is None
+    found = with_effects("saliency", {"RAP1": {"p_holm": 0.05}, "REB1": {"difference": -0.1}})
+    assert tuple(found[["verdict", "why"]]) == ("undecided", "not so for REB1, RAP1")
+    assert found["ours"] == -0.1
+    found = with_effects("saliency", {name: {"difference": -0.1} for name in FIVE})
+    assert tuple(found[["verdict", "why"]]) == ("lower", f"not so for {', '.join(FIVE)}")
+    # Higher, but of no significance.
+    found = with_effects("saliency", {name: {"p_holm": 0.2} for name in FIVE})
+    assert found["verdict"] == "undecided"
+    # Without a match there is no value.
+    nothing = {"difference": float("nan"), "p_holm": float("nan")}
+    found = with_effects("saliency", {name: nothing for name in FIVE[1:]})
+    assert (found["verdict"], found["why"]) == ("undecided", "not so for REB1, ABF1, AZF1, RAP1")
+    assert found["ours"] == pytest.approx(0.02)
+    found = with_effects("saliency", {name: nothing for name in FIVE})
+    assert (found["verdict"], found["ours"]) == ("undecided", None)
+
+
+def test_expression_is_decided_by_the_interval_of_each_motif():
+    within = "within families, P < 0.05 for {} of 5 motifs"
+    found = with_effects("expression", {"ABF1": {"p_holm": 0.3}, "RAP1": {"p_holm": None}})
+    assert tuple(found[["n", "verdict", "why"]]) == (5, "reproduced", within.format(3))
+    assert found["ours"] == pytest.approx(0.5)
+    for low, verdict in ((10.9, "undecided"), (11.0, "undecided"), (11.1, "reproduced")):
+        found = with_effects("expression", {"AZF1": {"low": low}})
+        why = within.format(5)
+        assert found["verdict"] == verdict
+        assert found["why"] == (why if low > 11 else f"not so for AZF1; {why}")
+    below = {"difference": -1.0, "low": 9.9, "high": 10.1}
+    found = with_effects("expression", {name: below for name in FIVE})
+    assert (found["verdict"], found["ours"]) == ("lower", -1.0)
+    assert with_effects("expression", {"REB1": below})["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("expression", "ours", "verdict"),
+    [
+        # Spearman: 1 - 6 sum(d^2) / (n (n^2 - 1)).
+        ([12.0, 13.0, 14.0, 15.0, 16.0], 1.0, "reproduced"),
+        ([12.0, 14.0, 13.0, 99.0, 98.0], 0.8, "reproduced"),
+        ([99.0, 15.0, 14.0, 13.0, 12.0], -1.0, "lower"),
+        ([13.0, 15.0, 16.0, 12.0, 14.0], -0.1, "lower"),
+        ([15.0, 12.0, 14.0, 16.0, 13.0], 0.0, "undecided"),
+        ([12.0, None, 14.0, 13.0, None], 0.5, "reproduced"),
+        ([12.0, 12.0, 12.0, 12.0, 12.0], None, "undecided"),
+        ([12.0, 13.0, None, None, None], None, "undecided"),
+    ],
+)
+def test_order_is_the_rank_correlation_of_saliency_and_expression(expression, ours, verdict):
+    changes = {name: {"value": value} for name, value in zip(FIVE, expression, strict=True)}
+    found = with_effects("expression", changes, claim="motif-order")
+    n = sum(value is not None for value in expression)
+    assert found["verdict"] == verdict and found["n"] == n
+    assert found["ours"] == (None if ours is None else pytest.approx(ours))
+    if n < 3:
+        assert found["why"] == "a rank correlation needs 3 motifs"
+    else:
+        assert found["why"] == f"over {n} motifs" + (
+            ", which do not differ" if ours is None else ""
+        )
+
+
+def test_without_selected_motifs_only_their_absence_is_decided():
+    found = of_motifs(motifs=motif_table(), effects=effect_table())
+    assert list(found["verdict"]) == ["lower", "undecided", "undecided", "undecided"]
+    assert set(found["n"]) == {0}
+    assert found.loc["motif-expression", "why"] == "no motif is selected"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "why", "of_model"),
+    [
+        ({"families": "representatives"}, "families: representatives instead of all", ""),
+        (
+            {"medium": "defined", "test_set": "native"},
+            "motifs of native in defined medium instead of all_native in complex medium",
+            "",
+        ),
+        (
+            {"test_set": "random"},
+            "motifs of random in complex medium instead of all_native in complex medium",
+            "",
+        ),
+        ({"test_set": "native"}, "this run has 3,733 of the 61,150 sequences", ""),
+        ({"model": "improved"}, "", "saliency of improved instead of crmnet"),
+    ],
+)
+def test_motif_jobs_must_be_the_papers(jobs, why, of_model):
+    run = full_run()
+    run["motifs"] = run["motifs"] | jobs
+    native = pd.DataFrame([{"medium": "complex", "set": "native", "sequences": 3733}])
+    found = of_motifs(run, tableS1=pd.concat([sizes(), native], ignore_index=True))
+    for name in MOTIFS:
+        reason = why if name in ("motifs", "motif-expression") else why or of_model
+        assert found.loc[name, "verdict"] == ("not run" if reason else "reproduced")
+        assert not reason or found.loc[name, "why"] == reason
+        assert found.loc[name, "ours"] is not None
+
+
+def test_all_that_keeps_motifs_from_comparison_is_said():
+    run = full_run(model=PAPER["model"] | {"width": 32})
+    run["motifs"] = run["motifs"] | {"families": "representatives"}
+    table, counts = motif_table(*FIVE), sizes()
+    put(table, {"engine": BUILTIN}, method="meme")
+    put(counts, {"sequences": 3733}, set="all_native")
+    found = of_motifs(run, motifs=table, tableS1=counts)
+    why = (
+        "this run has 3,733 of the 61,150 sequences; families: representatives instead of all; "
+        "MEME is the built-in one"
+    )
+    smaller = f"{why}; width 32 instead of 128"
+    assert list(found["why"]) == [why, smaller, why, smaller]
+    assert set(found["verdict"]) == {"not run"}
+    assert found.loc["motifs", "ours"] == "NHP10, REB1, ABF1, AZF1, RAP1 (5 of the paper's 5)"
+    assert found.loc["motif-order", "ours"] == 1.0
+
+
+def test_motifs_of_unknown_origin_are_not_compared():
+    found = of_motifs(tableS1=None)
+    assert found.loc["motifs", "why"] == "size of the test set unknown"
+    found = of_motifs(motifs=motif_table(*FIVE).query("method != 'meme'"))
+    assert found.loc["motifs", "ours"] == "none (0 of the paper's 5)"
+    assert set(found["why"]) == {"engine of MEME unknown"}
+
+
+def test_a_few_native_promoters_more_are_said_of_their_motifs_too():
+    counts = sizes()
+    put(counts, {"sequences": 61160}, set="all_native")
+    found = of_motifs(tableS1=counts)
+    note = "61,160 sequences here, 61,150 in the paper"
+    assert found.loc["motifs", "why"] == note
+    assert found.loc["motif-order", "why"] == f"over 5 motifs; {note}"
+    assert found.loc["motif-order", "verdict"] == "reproduced"
+
+
+def test_a_run_without_motif_jobs_says_so():
+    found = of_motifs(full_run(motifs=None), motifs=None, effects=None)
+    assert set(found["why"]) == {"the motif jobs were not run"}
+    assert set(found["verdict"]) == {"not run"} and found["ours"].isna().all()
+
+
 # --- conditions
 
 
@@ -396,7 +640,9 @@ def test_another_main_model_stands_for_crmnet():
     tables = full_tables()
     for name in ("metrics", "comparisons"):
         tables[name] = tables[name].replace({"model": {"crmnet": "mine"}})
-    found = judged(full_run(main_model="mine"), tables)
+    run = full_run(main_model="mine")
+    run["motifs"] = run["motifs"] | {"model": "mine"}
+    found = judged(run, tables)
     assert set(found.loc[COMPARED, "verdict"]) == {"reproduced"}
     assert "no predictions of crmnet" in judged(tables=tables).loc[RANDOM, "why"]
 
@@ -423,6 +669,8 @@ MET = {
     "weights": {"complex": "trained", "defined": "trained"},
     "shares": {"complex": 1.0, "defined": 1.0},
     "n_share": 1.0,
+    "families": "all",
+    "engine": "MEME 5.5.7",
     "absent": set(),
 }
 
@@ -436,6 +684,9 @@ MET = {
 @example(**MET | {"pretrain": False})
 @example(**MET | {"shares": {"complex": 1.0, "defined": 0.96}})
 @example(**MET | {"n_share": 0.9})
+@example(**MET | {"families": "representatives"})
+@example(**MET | {"engine": BUILTIN})
+@example(**MET | {"absent": {"motifs"}})
 @given(
     simulated=st.booleans(),
     width=st.sampled_from([32, 128]),
@@ -449,15 +700,19 @@ MET = {
         {medium: st.sampled_from([0.001, 0.5, 0.96, 1.0, 3.0]) for medium in ("complex", "defined")}
     ),
     n_share=st.sampled_from([0.06, 0.9, 1.0, 1.2]),
+    families=st.sampled_from(["all", "representatives"]),
+    engine=st.sampled_from(["MEME 5.5.7", BUILTIN]),
     absent=st.sets(st.sampled_from(sorted(claims.MISSING)), max_size=1),
 )
 def test_nothing_is_reproduced_where_a_condition_is_unmet(
-    simulated, width, bins, ema, pretrain, weights, shares, n_share, absent
+    simulated, width, bins, ema, pretrain, weights, shares, n_share, families, engine, absent
 ):
     run = full_run(simulated=simulated, pretrain=pretrain, weights=weights)
     run["training"] = {"pretrain": PAPER["training"], "finetune": PAPER["training"] | {"ema": ema}}
     run["model"] = run["model"] | {"width": width, "bins": bins}
+    run["motifs"] = run["motifs"] | {"families": families}
     tables = full_tables()
+    put(tables["motifs"], {"engine": engine}, method="meme")
     for name in ("metrics", "comparisons"):
         tables[name]["n"] = (tables[name]["n"] * n_share).round().astype(int)
     for medium, share in shares.items():
@@ -470,6 +725,8 @@ def test_nothing_is_reproduced_where_a_condition_is_unmet(
     architecture = width == 128 and bins == 0
     training = ema == 0 and pretrain and set(shares.values()) == {1.0}
     training = training and "tableS1" not in absent
+    motifs = not simulated and families == "all" and engine != BUILTIN
+    motifs = motifs and not absent & {"motifs", "tableS1"}
     for name, finding in judged(run, tables).iterrows():
         claim = CLAIMS[name]
         met = claim["kind"] in claims.KINDS and claims.KINDS[claim["kind"]][0] not in absent
@@ -477,6 +734,8 @@ def test_nothing_is_reproduced_where_a_condition_is_unmet(
             met = met and architecture
         elif claim["kind"] == "size":
             met = met and not simulated
+        elif name in MOTIFS:
+            met = met and motifs
         else:
             met = met and same_set
         if name in TRAINED:
@@ -503,7 +762,6 @@ def test_a_claim_without_its_table_is_not_run(missing):
 
 def test_what_was_not_run_says_why():
     found = judged()
-    assert found.loc["motifs", "why"] == "motif analysis is not part of this workflow yet"
     assert found.loc["table1-17", "why"] == "the benchmark was not run"
     tables = full_tables()
     tables["comparisons"] = tables["comparisons"].query("against != 'without_transformer'")
@@ -515,8 +773,8 @@ def test_what_was_not_run_says_why():
 
 
 def test_unknown_kinds_and_tables_are_refused():
-    with pytest.raises(ValueError, match="'motifs'; those known are metrics, "):
-        judged(tables={"motifs": pd.DataFrame()})
+    with pytest.raises(ValueError, match="'guesses'; those known are metrics, "):
+        judged(tables={"guesses": pd.DataFrame()})
     paper = copy.deepcopy(PAPER)
     paper["claims"][0]["kind"] = "guess"
     with pytest.raises(ValueError, match="crmnet-r-complex-all_native: kind 'guess' is not one of"):
@@ -560,10 +818,12 @@ def test_markdown_has_every_claim_as_a_reader_wants_it():
     assert shown["size-complex-train"][2:4] == ["30,722,376", "30,722,376"]
     assert shown["above-cnn-defined-native"][3] == "0.0100 (0.0090 to 0.0110)"
     assert shown["crmnet-p-complex-random"][3] == "< 5e-324"
+    assert shown["motif-saliency"][3:5] == ["0.0200", "5"]
+    assert shown["motif-order"][3] == "1.0000"
     assert "measured data; training sequences: complex medium 30,415,152" in head
     assert "34,170,289 parameters" in head and "pre-trained on all media" in head
     assert f"Of {len(found)} claims" in head
-    assert f"{len(COMPARED) - 1} reproduced, 0 higher, 1 lower, 0 undecided, 25 not run" in head
+    assert f"{len(COMPARED) - 1} reproduced, 0 higher, 1 lower, 0 undecided, 21 not run" in head
 
 
 @settings(max_examples=30, deadline=None)
@@ -622,8 +882,17 @@ def test_script_writes_what_a_plain_reader_gets_back(tmp_path):
     assert float(ours[NATIVE]) == 0.971
     assert ours["crmnet-p-complex-random"] == "< 5e-324"
     assert int(ours["size-train"]) == 51_339_035
-    assert pd.isna(ours["motifs"])
+    assert ours["motifs"] == "NHP10, REB1, ABF1, AZF1, RAP1 (5 of the paper's 5)"
+    assert pd.isna(ours["speed-devices"])
     assert plain.set_index("id")["paper"]["crmnet-mse-complex-all_native"] == "3.200"
+
+
+def test_script_reads_motif_tables_that_select_none(tmp_path):
+    """As the motif jobs write them: no motif, or none with ties."""
+    tables = full_tables() | {"motifs": motif_table(), "effects": effect_table()}
+    found = claims.read(run_script(tmp_path, tables, full_run()).tsv).set_index("id")
+    assert list(found.loc[list(MOTIFS), "verdict"]) == ["lower", *["undecided"] * 3]
+    assert found.loc["motifs", "ours"] == "none (0 of the paper's 5)"
 
 
 def test_tables_are_read_with_their_text(tmp_path):

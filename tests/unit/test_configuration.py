@@ -78,6 +78,13 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
         ({"training": {"precision": "float16"}}, ["training.precision", "mixed_float16"]),
         ({"training": {"device": "tpu"}}, ["training.device", "'tpu'", "gpu"]),
         ({"training": {"peak_rate": 0}}, ["training.peak_rate"]),
+        ({"motifs": {"moddel": "crmnet"}}, ["motifs: unknown key", "'model'"]),
+        ({"motifs": {"model": "mine"}}, ["motifs.model", "'mine'", "crmnet"]),
+        ({"motifs": {"medium": "rich"}}, ["motifs.medium", "'rich'", "complex, defined"]),
+        ({"motifs": {"test_set": "all"}}, ["motifs.test_set", "'all'", "all_native"]),
+        ({"motifs": {"families": "some"}}, ["motifs.families", "representatives"]),
+        ({"motifs": {"discover": {"widths": [15, 6]}}}, ["motifs.discover.widths", "smaller"]),
+        ({"motifs": {"drimust": {"words": [5]}}}, ["motifs.drimust.words"]),
         ({"model": {"width": 20}}, ["model.width", "20", "8"]),
         ({"model": {"flavour": "vanilla"}}, ["model.flavour", "released"]),
         ({"seed": -1}, ["seed", "-1"]),
@@ -283,3 +290,15 @@ def test_the_whole_model_takes_released_weights_and_their_flavour():
 def test_released_weights_can_be_a_folder(tmp_path):
     done = checked(config(weights="released", released={"complex": {"file": str(tmp_path)}}))
     assert done["released"]["complex"]["path"] == str(tmp_path)
+
+
+def test_without_motif_jobs_there_are_none():
+    assert checked(config(motifs=None))["motifs"] is None
+
+
+def test_motif_jobs_have_defaults_within_defaults():
+    few = config(motifs=None)
+    few["motifs"] = {"model": "crmnet", "medium": "complex", "test_set": "native"}
+    done = checked(few)["motifs"]
+    assert done["engine"] == "auto" and done["families"] == "all"
+    assert done["drimust"]["words"] == [5, 10] and done["jaspar"]["species"] == 4932

@@ -309,7 +309,7 @@ def run_script(files, engine):
     job = SimpleNamespace(
         input=SimpleNamespace(motifs=[str(files / "none.meme"), str(files / "q.meme")]),
         output=[files / "matches.tsv"],
-        params=SimpleNamespace(engine=engine),
+        params=SimpleNamespace(engine=engine, jaspar={"collection": "CORE", "species": 4932}),
         log=[files / "log"],
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})

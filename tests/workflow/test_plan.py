@@ -180,7 +180,7 @@ def test_the_snakefile_is_an_index():
 def test_every_key_of_the_config_is_explained():
     text = (ROOT / "config" / "README.md").read_text()
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    inside = ("construct", "data", "model", "training", "evaluation")
+    inside = ("construct", "data", "model", "training", "evaluation", "motifs")
     keys = [*config, *(key for section in inside for key in config[section])]
     keys += [key for model in config["models"].values() for key in model]
     assert not [key for key in keys if f"`{key}`" not in text and f"{key}`" not in text]

@@ -7,6 +7,9 @@ import pytest
 import yaml
 from conftest import ROOT, run_snakemake, tiny_config
 
+FIGURES = ["figure1", "figure2", "figureS1", "figure3", "figure4", "training_curves"]
+MOTIF_FIGURES = ["figure5", "figureS2", "figure_sanity", "figure_truth"]
+
 
 @pytest.fixture(scope="module")
 def results(tiny_run):
@@ -18,9 +21,7 @@ def again(tiny_run, *arguments):
     return run_snakemake(folder, "--cores", 2, "--configfile", folder / "tiny.yaml", *arguments)
 
 
-@pytest.mark.parametrize(
-    "figure", ["figure1", "figure2", "figureS1", "figure3", "figure4", "training_curves"]
-)
+@pytest.mark.parametrize("figure", [*FIGURES, *MOTIF_FIGURES])
 def test_every_figure_is_there_with_its_numbers(results, figure):
     assert (results / f"{figure}.pdf").read_bytes().startswith(b"%PDF")
     assert len(pd.read_csv(results / f"{figure}.tsv", sep="\t"))

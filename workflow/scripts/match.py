@@ -12,7 +12,7 @@ from crmnet.motifs import BUILTIN, jaspar, tool, version
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-targets = jaspar()
+targets = jaspar(**job.params.jaspar)
 program = tool("tomtom", job.params.engine)
 engine = version(program) if program else BUILTIN
 print(f"engine: {engine}", file=sys.stderr)

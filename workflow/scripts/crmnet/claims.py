@@ -11,13 +11,20 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from crmnet.motifs import BUILTIN
+
 VERDICTS = ("reproduced", "higher", "lower", "undecided", "not run")
 COLUMNS = ("id", "claim", "where", "paper", "ours", "low", "high", "n", "verdict", "why")
 # A set whose size is so near to the paper's is the paper's: the public files differ by a few rows.
 TOLERANCE = 0.01
 PUBLISHED = "-published"
+# An adjusted P below it is significant.
+SIGNIFICANT = 0.05
+# A rank correlation is of so many motifs or more.
+FEWEST_RANKED = 3
 # Columns that stay text whatever they look like.
 _TEXT = ("model", "medium", "test_set", "against", "set", "p_value")
+_TEXT += ("target", "target_name", "ties", "engine")
 
 
 class _Evidence(NamedTuple):
@@ -31,7 +38,7 @@ class _Evidence(NamedTuple):
 @dataclass
 class _Finding:
     """The columns `ours` to `why` of the table of claims; the verdict as if all conditions were
-    met."""
+    met, and `why` what it rests on, if there is more to say."""
 
     ours: float | int | str | None = None
     low: float | None = None
@@ -87,18 +94,22 @@ def table(paper: dict, run: dict, tables: dict[str, pd.DataFrame]) -> pd.DataFra
     (by its size), and, unless it is on published predictions, the paper's architecture with either
     the authors' weights or the paper's recipe on all of its training data. Otherwise it is
     `not run`: `why` has every condition that is not met, and our number is shown all the same.
+    Motifs need MEME itself, on all sequences of the test set; of the model, only their saliency.
     A number is `reproduced` if the paper's lies within our 95 % interval, widened by half a unit of
     the last digit printed, else `higher` or `lower` (ours than the paper's); a count if they are
     equal. An order is `reproduced` or `lower` if the interval of the difference is above or below
-    0, else `undecided`.
+    0, else `undecided`. What is claimed of every motif is `reproduced` if it holds of each of ours,
+    `lower` if of each the opposite does, else `undecided`.
 
     Args:
         paper: of config/paper.yaml.
         run: what was run: `simulated` (whether the data are), `main_model` (the one that stands for
             CRMnet), its `model` (as of `configuration.architecture`), `pretrain`, `recipe` (a
             name) and `training` (stage -> as of `configuration.recipe`), `weights` (medium ->
-            "trained" or "released", of the main model), `backend`.
-        tables: which the run made of `metrics`, `comparisons`, `tableS1` and `figure1`.
+            "trained" or "released", of the main model), `backend`, `motifs` (`model`, `medium`,
+            `test_set` and `families` of the motif jobs; None where there are none).
+        tables: which the run made of `metrics`, `comparisons`, `tableS1`, `figure1`, `motifs`
+            (as of `selection.motif_table`) and `effects` (as of `effects.motif_effects`).
 
     Returns:
         `COLUMNS`, a row a claim, as objects: `paper` as printed; `ours` a float, an int where it
@@ -201,6 +212,63 @@ def _parameters(claim: dict, evidence: _Evidence) -> _Finding:
     return _count(ours, claim["value"], _architecture(evidence))
 
 
+def _motifs(claim: dict, evidence: _Evidence) -> _Finding:
+    """The paper's first motifs against as many of ours; known motifs that match one of ours equally
+    well are the same."""
+    wanted = claim["value"].split(", ")
+    rows = evidence.tables["motifs"]
+    rows = rows[rows["selected"].notna()].sort_values("selected").head(len(wanted))
+    names = list(rows["target_name"])
+    same = {name: name for name in names}
+    for name, ties in zip(names, rows["ties"].fillna(""), strict=True):
+        same = dict.fromkeys(ties.split(", "), name) | same
+    there = [name for name in wanted if name in same]
+    ours = f"{', '.join(names) or 'none'} ({len(there)} of the paper's {len(wanted)})"
+    verdict = "reproduced" if there == wanted else "lower"
+    unmet, notes = _motif_jobs(claim, evidence)
+    tied = [name for name in there if same[name] != name]
+    notes = [f"{name} matches as well as {same[name]}" for name in tied] + notes
+    return _judged(_Finding(ours, n=len(rows), verdict=verdict), unmet, notes)
+
+
+def _motif_saliency(claim: dict, evidence: _Evidence) -> _Finding:
+    rows = _measured("saliency", evidence)
+    above = (rows["difference"] > 0) & (rows["p_holm"] < SIGNIFICANT)
+    finding = _each(rows, above, rows["difference"] <= 0)
+    unmet, notes = _motif_jobs(claim, evidence)
+    return _judged(finding, unmet + _motif_model(evidence), notes)
+
+
+def _motif_expression(claim: dict, evidence: _Evidence) -> _Finding:
+    rows = _measured("expression", evidence)
+    finding = _each(rows, rows["low"] > rows["control"], rows["high"] < rows["control"])
+    unmet, notes = _motif_jobs(claim, evidence)
+    passed = (rows["p_holm"] < SIGNIFICANT).sum()
+    # Relatives with and without the motif: another question, with its own answer.
+    within = f"within families, P < {SIGNIFICANT:g} for {passed} of {len(rows)} motifs"
+    return _judged(finding, unmet, [within, *notes] if len(rows) else notes)
+
+
+def _motif_order(claim: dict, evidence: _Evidence) -> _Finding:
+    """Spearman's rank correlation of saliency with expression, over the motifs."""
+    measured = [
+        _measured(measure, evidence).set_index("target")["value"].rename(measure)
+        for measure in ("saliency", "expression")
+    ]
+    pairs = pd.concat(measured, axis=1).dropna()
+    finding = _Finding(n=len(pairs), verdict="undecided", why=f"over {len(pairs)} motifs")
+    if len(pairs) < FEWEST_RANKED:
+        finding.why = f"a rank correlation needs {FEWEST_RANKED} motifs"
+    elif (pairs.nunique() > 1).all():
+        # Rounded, for the sums of a correlation of 0 need not cancel.
+        finding.ours = round(float(pairs.rank().corr().iloc[0, 1]), 9)
+        finding.verdict = _order(finding.ours, finding.ours)
+    else:
+        finding.why += ", which do not differ"
+    unmet, notes = _motif_jobs(claim, evidence)
+    return _judged(finding, unmet + _motif_model(evidence), notes)
+
+
 # Kind of claim -> the table that it is compared with, and how.
 KINDS = {
     "performance": ("metrics", _performance),
@@ -208,6 +276,10 @@ KINDS = {
     "contrast": ("comparisons", _contrast),
     "size": ("tableS1", _size),
     "parameters": ("figure1", _parameters),
+    "motifs": ("motifs", _motifs),
+    "motif_saliency": ("effects", _motif_saliency),
+    "motif_expression": ("effects", _motif_expression),
+    "motif_order": ("effects", _motif_order),
 }
 # Why a claim is not run when its table is missing.
 MISSING = {
@@ -215,10 +287,11 @@ MISSING = {
     "comparisons": "no models were compared",
     "tableS1": "the data sets were not counted",
     "figure1": "the model was not drawn",
+    "motifs": "the motif jobs were not run",
+    "effects": "the motif jobs were not run",
 }
 # Why a kind is not run that no table is made for; with a table it moves to `KINDS`.
 NOT_YET = {
-    "motif": "motif analysis is not part of this workflow yet",
     "speed": "the benchmark was not run",
 }
 SIMULATED = ["simulated data"]
@@ -243,8 +316,24 @@ def _difference(claim: dict, name: str, evidence: _Evidence) -> pd.Series | None
     return _row(evidence, "comparisons", name, keys)
 
 
-# What follows gives the conditions that are not met; `_set` and `_near` also what there is to say
-# where they are.
+def _measured(measure: str, evidence: _Evidence) -> pd.DataFrame:
+    """The effects of the selected motifs on one measure, a row a motif."""
+    rows = evidence.tables["effects"]
+    return rows[rows["measure"] == measure]
+
+
+def _each(rows: pd.DataFrame, above: pd.Series, below: pd.Series) -> _Finding:
+    """What is claimed of every motif: the smallest difference, and whether it holds of each."""
+    if not len(rows):
+        return _Finding(n=0, verdict="undecided", why="no motif is selected")
+    verdict = "reproduced" if above.all() else "lower" if below.all() else "undecided"
+    failing = ", ".join(rows["target_name"][~above])
+    why = f"not so for {failing}" if failing else ""
+    return _Finding(float(rows["difference"].min()), n=len(rows), verdict=verdict, why=why)
+
+
+# What follows gives the conditions that are not met; `_set`, `_near` and those of motifs with a set
+# also what there is to say where they are.
 
 
 def _set(n: int, medium: str, name: str, evidence: _Evidence) -> tuple[list[str], list[str]]:
@@ -312,6 +401,47 @@ def _pair(claim: dict, evidence: _Evidence) -> list[str]:
     return unmet
 
 
+def _motif_jobs(claim: dict, evidence: _Evidence) -> tuple[list[str], list[str]]:
+    """Of the motif jobs, to be on the paper's sequences and with its program."""
+    families = evidence.run["motifs"]["families"]
+    unmet, notes = _motif_set(claim, evidence)
+    if families != "all":
+        unmet.append(f"families: {families} instead of all")
+    return unmet + _meme(evidence.tables), notes
+
+
+def _motif_set(claim: dict, evidence: _Evidence) -> tuple[list[str], list[str]]:
+    paper, run, tables = evidence
+    medium, name = run["motifs"]["medium"], run["motifs"]["test_set"]
+    if run["simulated"]:
+        return SIMULATED[:], []
+    known = (claim["set"], *paper["stand_ins"].get(claim["set"], ()))
+    if medium != claim["medium"] or name not in known:
+        wanted = f"{claim['set']} in {claim['medium']} medium"
+        return [f"motifs of {name} in {medium} medium instead of {wanted}"], []
+    keys = {"medium": medium}
+    row = _row(evidence, "tableS1", name, keys, "set") if "tableS1" in tables else None
+    if row is None:
+        return ["size of the test set unknown"], []
+    return _near(int(row["sequences"]), paper["data_sizes"][medium][claim["set"]])
+
+
+def _meme(tables: dict[str, pd.DataFrame]) -> list[str]:
+    rows = tables.get("motifs", pd.DataFrame(columns=["method", "engine"]))
+    engines = set(rows.loc[rows["method"] == "meme", "engine"])
+    if not engines:
+        return ["engine of MEME unknown"]
+    return ["MEME is the built-in one"] if BUILTIN in engines else []
+
+
+def _motif_model(evidence: _Evidence) -> list[str]:
+    """Of the model whose saliency it is, to be the paper's CRMnet."""
+    jobs, main = evidence.run["motifs"], evidence.run["main_model"]
+    if jobs["model"] != main:
+        return [f"saliency of {jobs['model']} instead of {main}"]
+    return _model(jobs["medium"], evidence)
+
+
 def trained_on(tables: dict[str, pd.DataFrame], medium: str) -> int | None:
     """Sequences that a model of one medium is trained on; None where that is not known."""
     if "tableS1" not in tables:
@@ -354,6 +484,8 @@ def _judged(finding: _Finding, unmet: list[str], notes: list[str]) -> _Finding:
             setattr(finding, name, None)
     if unmet:
         finding.verdict, notes = "not run", unmet
+    elif finding.why:
+        notes = [finding.why, *notes]
     elif finding.verdict == "undecided":
         known = finding.low is not None and finding.high is not None
         reason = "the interval holds 0" if known else "no value, or no interval of it"

@@ -278,6 +278,9 @@ def _contradictions(config: dict) -> Iterator[str]:
                 "crmnet, with `pretrain: true` and no changes of `model`"
             )
 
+    if motifs := config["motifs"]:
+        yield from _motif_contradictions(motifs, config)
+
     for name, figure in config["figures"].items():
         yield from _unknown(f"figures.{name}.model", [figure["model"]], config["models"])
         if "medium" in figure:
@@ -306,6 +309,20 @@ def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Ite
     if model["architecture"] != CRMNET:
         for unfit in sorted(set(model) & set(config["model"]) - {"width"}):
             yield f"{key}.{unfit}: is CRMnet's, not of {model['architecture']}; take it away"
+
+
+def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
+    yield from _unknown("motifs.model", [motifs["model"]], config["models"])
+    yield from _unknown("motifs.medium", [motifs["medium"]], config["media"])
+    if motifs["medium"] in config["media"]:
+        tests = config["media"][motifs["medium"]]["test"]
+        yield from _unknown("motifs.test_set", [motifs["test_set"]], tests)
+    for key, span in (
+        ("discover.widths", motifs["discover"]["widths"]),
+        ("drimust.words", motifs["drimust"]["words"]),
+    ):
+        if span[0] > span[1]:
+            yield f"motifs.{key}: {span} goes down; give the smaller number first"
 
 
 def _unknown(key: str, names: list[str], declared: dict) -> Iterator[str]:

@@ -8,16 +8,29 @@ import logomaker
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import SubFigure
+from matplotlib.figure import Figure
 
 from crmnet.motifs import LETTERS, Motif
-from crmnet.plotting import BLUE, GREEN, ORANGE, SMALL, VERMILLION, YELLOW, panel
+from crmnet.plotting import (
+    BLUE,
+    DOUBLE,
+    GREEN,
+    ORANGE,
+    SMALL,
+    VERMILLION,
+    YELLOW,
+    figure,
+    panel,
+)
+
+# Heights of a map, of the logo below it, and of what is written around a panel, mm.
+MAP, LOGO, AROUND = 12.0, 7.0, 10.0
 
 LETTER_COLOURS = dict(zip(LETTERS, (GREEN, BLUE, ORANGE, VERMILLION), strict=True))
 
 
 def logo(axis: Axes, heights: np.ndarray, start: int = 0) -> None:
-    """Letters A C G T of heights (width, 4), negative ones below the line, from position `start`."""
+    """Draws A C G T of heights (width, 4) from position `start`; negative ones below the line."""
     frame = pd.DataFrame(heights, columns=list(LETTERS), index=range(start, start + len(heights)))
     logomaker.Logo(
         frame,
@@ -44,25 +57,52 @@ def information(motif: Motif) -> np.ndarray:
     return p * bits
 
 
-def example(page: SubFigure, rows: pd.DataFrame, known: Motif, letter: str, note: str) -> None:
+def example_page(
+    count: int, bottom: float = 0, panels: int = 0
+) -> tuple[Figure, list[tuple[Axes, Axes]], list[Axes]]:
+    """A page with places for so many examples, each a map and a logo below it, and under them for a
+    row of panels.
+
+    Args:
+        bottom: height of that row, mm.
+        panels: in that row.
+    """
+    heights = [MAP, LOGO] * count + [bottom] * (panels > 0)
+    page = figure(DOUBLE, sum(heights) + AROUND * (count + (panels > 0)))
+    page.get_layout_engine().set(h_pad=0.03, hspace=0)
+    grid = page.add_gridspec(len(heights), max(panels, 1), height_ratios=heights)
+    axes = [page.add_subplot(grid[row, :]) for row in range(2 * count)]
+    if axes:
+        axes[-1].set_xlabel("position in the insert (bp)")
+    below = [page.add_subplot(grid[-1, column]) for column in range(panels)]
+    return page, list(zip(axes[::2], axes[1::2], strict=True)), below
+
+
+def example(
+    place: tuple[Axes, Axes], rows: pd.DataFrame, known: Motif, letter: str, note: str
+) -> None:
     """A sequence's saliency map with a match marked, and aligned below it the known motif's logo.
 
     Args:
-        page: where to draw.
+        place: of the map, and of the logo.
         rows: a row a position: position, letter, saliency, match_start, match_end, match_strand.
         known: the motif, as on the given strand.
         letter, note: of the panel.
     """
     first = rows.iloc[0]
     start, end = int(first["match_start"]), int(first["match_end"])
-    upper, lower = page.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    for axis in (upper, lower):
-        axis.axvspan(start - 0.5, end - 0.5, color=YELLOW, alpha=0.35, linewidth=0)
+    upper, lower = place
+    upper.sharex(lower)
+    for axis in place:
+        # Behind the letters.
+        axis.axvspan(start - 0.5, end - 0.5, color=YELLOW, alpha=0.35, linewidth=0, zorder=-1)
     letters = "".join(rows["letter"])
     logo(upper, map_heights(letters, rows["saliency"].to_numpy(float)))
-    logo(lower, information(known if first["match_strand"] == "+" else known.reverse_complement()), start)
+    matched = known if first["match_strand"] == "+" else known.reverse_complement()
+    logo(lower, information(matched), start)
     upper.set(xlim=(-0.5, len(rows) - 0.5), ylabel="saliency")
-    lower.set(ylim=(0, 2), yticks=(0, 2), ylabel="bits", xlabel="position in the insert (bp)")
+    upper.locator_params(axis="y", nbins=3)
+    lower.set(ylim=(0, 2), yticks=(0, 2), ylabel="bits")
     upper.tick_params(labelbottom=False)
     title = f"{first['target_name']} ({first['target']}, {first['match_strand']} strand)"
     panel(upper, letter, title)

@@ -427,9 +427,7 @@ def effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
     x = np.arange(len(table))
     gaps = np.abs(table[["low", "high"]].to_numpy() - table[["value"]].to_numpy()).T
     axis.errorbar(x, table["value"], gaps, fmt="o", color=BLUE, capsize=2, linewidth=0.8)
-    axis.set(
-        xticks=x, xticklabels=table["target_name"], xlim=(-0.6, len(x) - 0.4), ylabel=name
-    )
+    axis.set(xticks=x, xticklabels=table["target_name"], xlim=(-0.6, len(x) - 0.4), ylabel=name)
     axis.margins(y=0.25)
     for place, p in zip(x, table["p_holm"], strict=True):
         axis.annotate(
@@ -446,7 +444,6 @@ def effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
         (-2, 2),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
-        color=GREY,
         fontsize=SMALL,
         horizontalalignment="right",
     )

@@ -1,0 +1,126 @@
+# Models -> what they have learned: saliency maps, their sanity checks, sites put into random inserts.
+
+
+# Input-masked gradients over the inserts of a test set.
+rule saliency:
+    input:
+        model=model_file,
+        test=lambda wildcards: test_table(wildcards)["path"],
+        lib=lib(
+            "logs",
+            "sequences",
+            "delimited",
+            "tables",
+            "devices",
+            "layers",
+            "model",
+            "baselines",
+            "evaluation",
+            "training",
+            "maps",
+            "saliency",
+        ),
+    output:
+        f"{OUT}/saliency/{{model}}/{{medium}}/{{test_set}}.npz",
+    log:
+        f"{LOGS}/saliency/{{model}}/{{medium}}/{{test_set}}.log",
+    benchmark:
+        f"{BENCHMARKS}/saliency/{{model}}/{{medium}}/{{test_set}}.tsv"
+    conda:
+        TRAINING_ENV
+    threads: config["training"]["threads"]
+    resources:
+        gpu=0 if config["training"]["device"] == "cpu" else 1,
+        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
+        runtime=lambda wildcards, attempt: attempt * 60,
+    params:
+        test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
+        hardware=configuration.hardware(config),
+        length=config["construct"]["length"],
+        construct=config["construct"],
+    script:
+        "../workflow/scripts/saliency.py"
+
+
+# The same maps from randomised weights, and how they correlate with the real ones.
+rule sanity:
+    input:
+        model=model_file,
+        test=lambda wildcards: test_table(wildcards)["path"],
+        saliency=rules.saliency.output[0],
+        lib=lib(
+            "logs",
+            "sequences",
+            "delimited",
+            "tables",
+            "devices",
+            "layers",
+            "model",
+            "baselines",
+            "evaluation",
+            "training",
+            "maps",
+            "saliency",
+        ),
+    output:
+        f"{OUT}/saliency/{{model}}/{{medium}}/{{test_set}}.sanity.tsv",
+    log:
+        f"{LOGS}/sanity/{{model}}/{{medium}}/{{test_set}}.log",
+    benchmark:
+        f"{BENCHMARKS}/sanity/{{model}}/{{medium}}/{{test_set}}.tsv"
+    conda:
+        TRAINING_ENV
+    threads: config["training"]["threads"]
+    resources:
+        gpu=0 if config["training"]["device"] == "cpu" else 1,
+        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
+        runtime=lambda wildcards, attempt: attempt * 60,
+    params:
+        test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
+        hardware=configuration.hardware(config),
+        length=config["construct"]["length"],
+        sequences=lambda wildcards: MOTIFS["sanity"]["sequences"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/sanity.py"
+
+
+# Sites of the selected motifs in random inserts: their predicted effect.
+rule insertion:
+    input:
+        model=lambda wildcards: motif_model("model"),
+        motifs=f"{OUT}/motifs/jaspar.meme",
+        selected=f"{OUT}/motifs/{{families}}/motifs.tsv",
+        lib=lib(
+            "logs",
+            "sequences",
+            "motifs",
+            "devices",
+            "layers",
+            "model",
+            "baselines",
+            "evaluation",
+            "training",
+            "insertion",
+        ),
+    output:
+        f"{OUT}/motifs/{{families}}/insertion.tsv",
+    log:
+        f"{LOGS}/insertion/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/insertion/{{families}}.tsv"
+    conda:
+        TRAINING_ENV
+    threads: config["training"]["threads"]
+    resources:
+        gpu=0 if config["training"]["device"] == "cpu" else 1,
+        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
+        runtime=lambda wildcards, attempt: attempt * 60,
+    params:
+        hardware=configuration.hardware(config),
+        construct=config["construct"],
+        inserts=lambda wildcards: MOTIFS["insertion"]["inserts"],
+        positions=lambda wildcards: MOTIFS["insertion"]["positions"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/insertion.py"

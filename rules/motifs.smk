@@ -1,0 +1,312 @@
+# A test set's sequences, ranked by expression -> motifs, their matches, and the paper's choice. All
+# under motifs/: sequences by themselves, or (`families` = representatives) one of each family.
+
+
+# The inserts of the test set, best expression first, and their families.
+rule rank:
+    input:
+        test=lambda wildcards: MOTIF_SET["path"],
+        lib=lib("logs", "sequences", "delimited", "tables", "families"),
+    output:
+        fasta=f"{OUT}/motifs/{{families}}/ranked.fa",
+        tsv=f"{OUT}/motifs/{{families}}/ranked.tsv",
+    log:
+        f"{LOGS}/rank/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/rank/{{families}}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        entry=lambda wildcards: MOTIF_SET,
+        length=config["construct"]["length"],
+        construct=config["construct"],
+        distance=lambda wildcards: MOTIFS["distance"],
+        families=lambda wildcards: wildcards.families,
+    script:
+        "../workflow/scripts/rank.py"
+
+
+# Motifs enriched in the most highly against the most lowly expressed: MEME, or built in.
+rule discover:
+    input:
+        sequences=rules.rank.output.fasta,
+        table=rules.rank.output.tsv,
+        lib=lib("logs", "sequences", "motifs", "scanning", "enrichment"),
+    output:
+        motifs=f"{OUT}/motifs/{{families}}/meme.meme",
+        table=f"{OUT}/motifs/{{families}}/meme.tsv",
+    log:
+        f"{LOGS}/discover/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/discover/{{families}}.tsv"
+    conda:
+        "../envs/meme.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: attempt * 240,
+    params:
+        top=lambda wildcards: MOTIFS["top"],
+        motifs=lambda wildcards: MOTIFS["discover"]["motifs"],
+        widths=lambda wildcards: MOTIFS["discover"]["widths"],
+        engine=lambda wildcards: MOTIFS["engine"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/discover.py"
+
+
+# Motifs of the top of the ranked list, as DRIMust finds them.
+rule drimust:
+    input:
+        sequences=rules.rank.output.fasta,
+        lib=lib("logs", "sequences", "motifs", "scanning", "ranked"),
+    output:
+        motifs=f"{OUT}/motifs/{{families}}/drimust.meme",
+        table=f"{OUT}/motifs/{{families}}/drimust.tsv",
+        words=f"{OUT}/motifs/{{families}}/drimust_words.tsv.gz",
+    log:
+        f"{LOGS}/drimust/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/drimust/{{families}}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 8000,
+        runtime=lambda wildcards, attempt: attempt * 120,
+    params:
+        **dict(MOTIFS["drimust"] if MOTIFS else {}),
+    script:
+        "../workflow/scripts/drimust.py"
+
+
+# Motifs of the most highly expressed by rGADEM, or its stand-in.
+rule gadem:
+    input:
+        sequences=rules.rank.output.fasta,
+        program=workflow.source_path("../workflow/scripts/gadem.R"),
+        lib=lib("logs", "sequences", "motifs", "scanning", "gadem"),
+    output:
+        motifs=f"{OUT}/motifs/{{families}}/gadem.meme",
+        table=f"{OUT}/motifs/{{families}}/gadem.tsv",
+        sites=f"{OUT}/motifs/{{families}}/gadem_sites.tsv.gz",
+    log:
+        f"{LOGS}/gadem/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/gadem/{{families}}.tsv"
+    conda:
+        "../envs/rgadem.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=lambda wildcards, attempt: attempt * 240,
+    params:
+        **dict(MOTIFS["gadem"] if MOTIFS else {}),
+        engine=lambda wildcards: MOTIFS["engine"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/gadem.py"
+
+
+# Motifs of the saliency maps themselves.
+rule modisco:
+    input:
+        saliency=lambda wildcards: motif_model("saliency"),
+        table=rules.rank.output.tsv,
+        lib=lib("logs", "sequences", "motifs", "maps"),
+    output:
+        motifs=f"{OUT}/motifs/{{families}}/modisco.meme",
+        table=f"{OUT}/motifs/{{families}}/modisco.tsv",
+    log:
+        f"{LOGS}/modisco/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/modisco/{{families}}.tsv"
+    conda:
+        "../envs/modisco.yaml"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        **dict(MOTIFS["modisco"] if MOTIFS else {}),
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/modisco.py"
+
+
+# The known motifs.
+rule jaspar:
+    input:
+        lib=lib("logs", "sequences", "motifs"),
+    output:
+        f"{OUT}/motifs/jaspar.meme",
+    log:
+        f"{LOGS}/jaspar.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        jaspar=lambda wildcards: MOTIFS["jaspar"],
+    script:
+        "../workflow/scripts/jaspar.py"
+
+
+# Matches of the known motifs in all sequences: FIMO, or built in.
+rule scan:
+    input:
+        motifs=rules.jaspar.output[0],
+        sequences=f"{OUT}/motifs/all/ranked.fa",
+        lib=lib("logs", "sequences", "motifs", "scanning"),
+    output:
+        f"{OUT}/motifs/hits.tsv.gz",
+    log:
+        f"{LOGS}/scan.log",
+    benchmark:
+        f"{BENCHMARKS}/scan.tsv"
+    conda:
+        "../envs/meme.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        threshold=lambda wildcards: MOTIFS["scan"]["threshold"],
+        engine=lambda wildcards: MOTIFS["engine"],
+    script:
+        "../workflow/scripts/scan.py"
+
+
+# Which known motif each found one is: Tomtom, or built in; and by TFBSTools' measures.
+rule match:
+    input:
+        motifs=[
+            rules.discover.output.motifs,
+            rules.drimust.output.motifs,
+            rules.gadem.output.motifs,
+        ],
+        tables=[rules.discover.output.table, rules.drimust.output.table, rules.gadem.output.table],
+        lib=lib("logs", "sequences", "motifs", "scanning", "matching"),
+    output:
+        f"{OUT}/motifs/{{families}}/matches.tsv",
+    log:
+        f"{LOGS}/match/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/match/{{families}}.tsv"
+    conda:
+        "../envs/meme.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        jaspar=lambda wildcards: MOTIFS["jaspar"],
+        engine=lambda wildcards: MOTIFS["engine"],
+    script:
+        "../workflow/scripts/match.py"
+
+
+use rule match as match_modisco with:
+    input:
+        motifs=[rules.modisco.output.motifs],
+        tables=[rules.modisco.output.table],
+        lib=lib("logs", "sequences", "motifs", "scanning", "matching"),
+    output:
+        f"{OUT}/motifs/{{families}}/modisco_matches.tsv",
+    log:
+        f"{LOGS}/match_modisco/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/match_modisco/{{families}}.tsv"
+
+
+# All motifs of all methods, with their matches, and which of them Figure 5 shows.
+rule motif_table:
+    input:
+        motifs=rules.match.input.motifs,
+        tables=rules.match.input.tables,
+        matches=rules.match.output[0],
+        lib=lib("logs", "sequences", "motifs", "scanning", "matching", "selection"),
+    output:
+        f"{OUT}/motifs/{{families}}/motifs.tsv",
+    log:
+        f"{LOGS}/motif_table/{{families}}.log",
+    conda:
+        "../envs/meme.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        jaspar=lambda wildcards: MOTIFS["jaspar"],
+        select=lambda wildcards: MOTIFS["select"],
+    script:
+        "../workflow/scripts/motif_table.py"
+
+
+# Saliency on the matches of the selected motifs, expression with them; and examples.
+rule effects:
+    input:
+        motifs=rules.motif_table.output[0],
+        hits=rules.scan.output[0],
+        ranked=f"{OUT}/motifs/all/ranked.tsv",
+        saliency=lambda wildcards: motif_model("saliency"),
+        lib=lib("logs", "sequences", "evaluation", "maps", "effects"),
+    output:
+        effects=f"{OUT}/motifs/{{families}}/effects.tsv",
+        examples=f"{OUT}/motifs/{{families}}/examples.tsv",
+    log:
+        f"{LOGS}/effects/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/effects/{{families}}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        replicates=config["evaluation"]["replicates"],
+        permutations=lambda wildcards: MOTIFS["permutations"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/effects.py"
+
+
+# Simulated data: what was planted against what was found.
+rule truth:
+    input:
+        motifs=rules.motif_table.output[0],
+        matches=rules.match.output[0],
+        hits=rules.scan.output[0],
+        ranked=f"{OUT}/motifs/all/ranked.tsv",
+        saliency=lambda wildcards: motif_model("saliency"),
+        sites=f"{configuration.simulated(config)}/sites.tsv",
+        factors=f"{configuration.simulated(config)}/factors.tsv",
+        lib=lib(
+            "logs",
+            "sequences",
+            "motifs",
+            "scanning",
+            "matching",
+            "selection",
+            "evaluation",
+            "maps",
+            "effects",
+            "truth",
+        ),
+    output:
+        found=f"{OUT}/motifs/{{families}}/truth_motifs.tsv",
+        sites=f"{OUT}/motifs/{{families}}/truth_sites.tsv",
+        curve=f"{OUT}/motifs/{{families}}/truth_curve.tsv",
+    log:
+        f"{LOGS}/truth/{{families}}.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        test_set=lambda wildcards: MOTIFS["test_set"],
+        medium=lambda wildcards: MOTIFS["medium"],
+        select=lambda wildcards: MOTIFS["select"],
+        replicates=config["evaluation"]["replicates"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/truth.py"

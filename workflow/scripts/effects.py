@@ -1,0 +1,42 @@
+"""Saliency on, and expression with, the matches of the selected motifs; examples of them."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+
+from crmnet.effects import examples, insert_lengths, motif_effects
+from crmnet.logs import log_to
+from crmnet.maps import load, masked
+from crmnet.sequences import ALPHABET
+
+job = snakemake  # noqa: F821
+WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}
+
+log_to(job.log[0])
+motifs = pd.read_csv(job.input.motifs, sep="\t", dtype=str)
+targets = motifs[motifs["selected"].notna()]
+targets = targets.iloc[targets["selected"].astype(int).argsort()][["target", "target_name"]]
+hits = pd.read_csv(job.input.hits, sep="\t", dtype={"motif": str, "sequence": str})
+ranked = pd.read_csv(job.input.ranked, sep="\t", dtype={"sequence": str})
+maps = load(job.input.saliency).of(ranked["row"])
+saliency = masked(maps.gradient, maps.tokens)
+lengths = insert_lengths(maps.tokens)
+
+table = motif_effects(
+    targets,
+    hits,
+    ranked,
+    saliency,
+    lengths,
+    replicates=job.params.replicates,
+    permutations=job.params.permutations,
+    seed=job.params.seed,
+)
+print(table.to_string(), file=sys.stderr)
+table.to_csv(job.output.effects, **WRITTEN)
+# With each N within, so that letters stand where their saliency does.
+text = np.array(list(ALPHABET))[maps.tokens]
+inserts = ["".join(row[:length]) for row, length in zip(text, lengths, strict=True)]
+shown = examples(targets, hits, ranked, saliency, inserts, maps.prediction)
+shown.to_csv(job.output.examples, **WRITTEN)

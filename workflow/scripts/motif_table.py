@@ -1,0 +1,29 @@
+"""Puts all motifs of all methods in one table, and selects those of Figure 5."""
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from crmnet.logs import log_to
+from crmnet.motifs import jaspar, read_background, read_meme
+from crmnet.selection import motif_table
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+text = {"motif": str, "e_value": str}
+tables = [
+    pd.read_csv(Path(path).with_suffix(".tsv"), sep="\t", dtype=text) for path in job.input.motifs
+]
+table = motif_table(
+    tables,
+    [motif for path in job.input.motifs for motif in read_meme(path)],
+    pd.read_csv(job.input.matches, sep="\t", dtype={"motif": str}),
+    jaspar(**job.params.jaspar),
+    read_background(job.input.motifs[0]),
+    **job.params.select,
+)
+shown = ["motif", "e_value", "target_name", "ties", "reproduced_by", "selected", "why"]
+print(table[shown].to_string(), file=sys.stderr)
+table.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")

@@ -1,0 +1,53 @@
+"""What was planted in the simulated promoters, against what motif jobs and saliency maps find."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+
+from crmnet import truth
+from crmnet.effects import covered, insert_lengths
+from crmnet.logs import log_to
+from crmnet.maps import load, masked
+from crmnet.selection import RANKED_BY, REPRODUCED_BY
+
+job = snakemake  # noqa: F821
+WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}
+
+log_to(job.log[0])
+text = {"motif": str, "sequence": str}
+# E-values of motifs may be below the smallest double.
+table = pd.read_csv(job.input.motifs, sep="\t", dtype=text | {"e_value": str})
+matches, hits, ranked, sites, factors = (
+    pd.read_csv(job.input[name], sep="\t", dtype=text)
+    for name in ("matches", "hits", "ranked", "sites", "factors")
+)
+sites = sites[sites["set"] == job.params.test_set]
+if sites.empty:
+    raise ValueError(
+        f"{job.input.sites}: has no sites of a set {job.params.test_set!r}; choose a simulated set "
+        "as `motifs: test_set`"
+    )
+maps = load(job.input.saliency).of(ranked["row"])
+saliency = masked(maps.gradient, maps.tokens)
+lengths = insert_lengths(maps.tokens)
+
+found = truth.found_motifs(
+    table,
+    matches,
+    factors,
+    [RANKED_BY, *REPRODUCED_BY],
+    job.params.medium,
+    job.params.select["match_e_value"],
+)
+print(found.to_string(), file=sys.stderr)
+found.to_csv(job.output.found, **WRITTEN)
+
+draw = {"replicates": job.params.replicates, "seed": job.params.seed}
+planted = truth.site_table(sites, hits, ranked, saliency, lengths, factors, **draw)
+print(planted.to_string(), file=sys.stderr)
+planted.to_csv(job.output.sites, **WRITTEN)
+
+inside = np.arange(saliency.shape[1]) < lengths[:, None]
+label = covered(sites, pd.Index(ranked["row"]), saliency.shape[1], "row")
+truth.curve(np.abs(saliency)[inside], label[inside]).to_csv(job.output.curve, **WRITTEN)
