@@ -34,7 +34,7 @@ rule discover:
     input:
         sequences=rules.rank.output.fasta,
         table=rules.rank.output.tsv,
-        lib=lib("logs", "sequences", "motifs", "scanning", "enrichment"),
+        lib=lib("logs", "sequences", "motifs", "scanning", "ranked", "enrichment"),
     output:
         motifs=f"{OUT}/motifs/{{families}}/meme.meme",
         table=f"{OUT}/motifs/{{families}}/meme.tsv",

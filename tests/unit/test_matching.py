@@ -43,7 +43,7 @@ NOTES = """
 """
 FAKE_TOMTOM = """\
 import json, os, pathlib, sys
-if "--version" in sys.argv:
+if "-version" in sys.argv:
     print("5.5.9")
     sys.exit()
 queries, targets = sys.argv[-2:]

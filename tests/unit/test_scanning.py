@@ -36,7 +36,7 @@ NOTES = """
 """
 FAKE_FIMO = """\
 import json, os, pathlib, sys
-if "--version" in sys.argv:
+if "-version" in sys.argv:
     print("5.5.9")
     sys.exit()
 options = dict(zip(sys.argv[1:-2:2], sys.argv[2:-2:2]))

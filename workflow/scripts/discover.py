@@ -9,7 +9,7 @@ import pandas as pd
 
 from crmnet import enrichment
 from crmnet.logs import log_to
-from crmnet.motifs import BUILTIN, MotifError, background, tool, write_meme
+from crmnet.motifs import BUILTIN, MotifError, background, tool, version, write_meme
 from crmnet.scanning import read_fasta
 from crmnet.sequences import letters
 
@@ -39,7 +39,7 @@ print(
     file=sys.stderr,
 )
 program = tool("meme", job.params.engine)
-engine = enrichment.meme_version(program) if program else BUILTIN
+engine = version(program) if program else BUILTIN
 print(f"engine: {engine}", file=sys.stderr)
 sought = job.params.motifs, tuple(job.params.widths), job.params.seed
 if program:

@@ -16,22 +16,24 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln
 
+from crmnet.motifs import COLUMNS as MOTIF_COLUMNS
 from crmnet.motifs import (
     Motif,
     MotifError,
-    _scientific,
     background,
+    described,
     read_meme,
-    run_tool,
+    scientific,
+    version,
 )
+from crmnet.ranked import ln_tail
 from crmnet.scanning import WORD, ScoreMatrix, score_matrix
 from crmnet.sequences import COMPLEMENT, N
 
 HELD = ("positives", "negatives", "held_top", "held_bottom")
 COLUMNS = [
-    *("motif", "method", "engine", "width", "sites", "ln_e_value", "e_value", "consensus"),
+    *MOTIF_COLUMNS,
     *("p_value", *HELD, "top", "bottom", "families_top", "families_bottom"),
 ]
 
@@ -79,30 +81,14 @@ def ln_fisher(positives: np.ndarray, negatives: np.ndarray, top: int, bottom: in
     """Natural logarithms of Fisher's exact test, one-sided: how likely at least so many of the
     sequences with a site are in the top.
 
-    The smaller tail is summed term by term, so that no p-value underflows.
-
     Args:
         positives, negatives: sequences with a site, of `top` and of `bottom` ones; any shape.
     """
-    a, b = np.broadcast_arrays(np.asarray(positives, float), np.asarray(negatives, float))
-    total = a + b
-    upper = a * (top + bottom) > total * top
-    # The lower tail of the top's number is the upper tail of the bottom's.
-    one, other = np.where(upper, top, bottom), np.where(upper, bottom, top)
-    k = np.where(upper, a, b + 1)
-    ln = _ln_choose(one, k) + _ln_choose(other, total - k) - _ln_choose(top + bottom, total)
-    term, tail = np.ones(a.shape), np.ones(a.shape)
-    while (term > 1e-16 * tail).any():
-        step = np.maximum((one - k) * (total - k), 0) / ((k + 1) * (other - total + k + 1))
-        term = term * step
-        tail, k = tail + term, k + 1
-    ln = np.minimum(ln + np.log(tail), 0)
-    with np.errstate(divide="ignore"):
-        return np.where(upper, ln, np.log1p(-np.exp(ln)))
-
-
-def _ln_choose(n: np.ndarray | float, k: np.ndarray) -> np.ndarray:
-    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    positives, total = np.broadcast_arrays(positives, np.add(positives, negatives))
+    ln = np.zeros(positives.shape)
+    some = positives > 0
+    ln[some] = ln_tail(top + bottom, total[some], np.full(some.sum(), top), positives[some])
+    return ln
 
 
 def hold_out(families: np.ndarray, top: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -455,10 +441,10 @@ def meme(
     Raises:
         MotifError: MEME is too old, fails, or writes another report.
     """
-    version = meme_version(program)
-    if int(re.search(r" (\d*)", version)[1] or 0) < 5:
+    release = version(program)
+    if int(re.search(r" (\d*)", release)[1] or 0) < 5:
         raise MotifError(
-            f"{version} cannot tell top from bottom (`-objfun de`); install MEME 5.5, or set "
+            f"{release} cannot tell top from bottom (`-objfun de`); install MEME 5.5, or set "
             "`engine: builtin`"
         )
     # As text, so that MEME needs no other program for reports and logos. Without a limit
@@ -469,20 +455,15 @@ def meme(
     with TemporaryDirectory() as folder:
         report = Path(folder, "meme.txt")
         report.write_text(_said([program, top, *options]))
-        motifs = read_meme(report)
+        reported = read_meme(report)
         p_values = MEME_P_VALUE.findall(report.read_text())
     try:
         logarithms = [float(Decimal(p_value).ln()) for p_value in p_values]
     except InvalidOperation:
         logarithms = []
-    if len(logarithms) != len(motifs) or any(motif.ln_e_value is None for motif in motifs):
-        raise MotifError(f"{version}: its report states other p-values than motifs; use MEME 5.5")
-    return _ranked(Enriched(*pair) for pair in zip(motifs, logarithms, strict=True))
-
-
-def meme_version(program: str) -> str:
-    """Name and version of MEME, which knows no `--version`."""
-    return f"{Path(program).name} {run_tool([program, '-version']).strip()}"
+    if len(logarithms) != len(reported) or any(m.ln_e_value is None for m in reported):
+        raise MotifError(f"{release}: its report states other p-values than motifs; use MEME 5.5")
+    return _ranked(Enriched(*pair) for pair in zip(reported, logarithms, strict=True))
 
 
 def _said(command: Sequence[str | Path]) -> str:
@@ -501,15 +482,8 @@ def table(found: Sequence[Enriched], engine: str, **constant: object) -> pd.Data
     """The table of motifs, with `COLUMNS`; `constant` are those that all rows share."""
     rows = [
         {
-            "motif": each.motif.name,
-            "method": "meme",
-            "engine": engine,
-            "width": each.motif.width,
-            "sites": f"{each.motif.sites:.10g}",
-            "ln_e_value": f"{each.motif.ln_e_value:.6g}",
-            "e_value": _scientific(each.motif.ln_e_value),
-            "consensus": each.motif.consensus(),
-            "p_value": _scientific(each.ln_p),
+            **described(each.motif, "meme", engine),
+            "p_value": scientific(each.ln_p),
             **{key: getattr(each, key) for key in HELD},
             **constant,
         }

@@ -24,20 +24,20 @@ from crmnet.motifs import (
     LETTERS,
     Motif,
     MotifError,
-    _scientific,
     background,
+    described,
     run_tool,
     tool,
+)
+from crmnet.motifs import (
+    COLUMNS as MOTIF_COLUMNS,
 )
 from crmnet.scanning import scan
 from crmnet.sequences import ALPHABET, COMPLEMENT, N, tokenise
 
 STAND_IN = f"{BUILTIN} stand-in"
 
-COLUMNS = [
-    *("motif", "method", "engine", "width", "sites", "ln_e_value", "e_value", "consensus"),
-    *("with_site", "sequences"),
-]
+COLUMNS = [*MOTIF_COLUMNS, "with_site", "sequences"]
 SITE_COLUMNS = ["motif", "sequence", "start", "end", "strand", "site", "p_value"]
 
 # What gadem.R writes.
@@ -174,14 +174,7 @@ def table(
     with_site = sites.groupby("motif")["sequence"].nunique()
     rows = [
         {
-            "motif": motif.name,
-            "method": "gadem",
-            "engine": engine,
-            "width": motif.width,
-            "sites": f"{motif.sites:.10g}",
-            "ln_e_value": f"{motif.ln_e_value:.6g}",
-            "e_value": _scientific(motif.ln_e_value),
-            "consensus": motif.consensus(),
+            **described(motif, "gadem", engine),
             "with_site": with_site[motif.name],
             "sequences": sequences,
         }

@@ -17,6 +17,10 @@ from crmnet.sequences import COMPLEMENT
 
 LETTERS = "ACGT"
 ENGINES = ("auto", "tool", "builtin")
+# First columns of every table of motifs.
+COLUMNS = [
+    *("motif", "method", "engine", "width", "sites", "ln_e_value", "e_value", "consensus"),
+]
 BUILTIN = "built in"
 # Where a motif's line states no number of sites (MEME's format says so).
 DEFAULT_SITES = 20.0
@@ -113,6 +117,26 @@ class Motif:
         return "".join(map(_iupac, self.probabilities()))
 
 
+def described(motif: Motif, method: str, engine: str) -> dict[str, object]:
+    """A motif's row in a table, with `COLUMNS`; its E-value must be known.
+
+    Args:
+        method: the job that has found it.
+        engine: what did that job.
+    """
+    values = (
+        motif.name,
+        method,
+        engine,
+        motif.width,
+        f"{motif.sites:.10g}",
+        f"{motif.ln_e_value:.6g}",
+        scientific(motif.ln_e_value),
+        motif.consensus(),
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
 def _iupac(row: np.ndarray) -> str:
     order = np.argsort(-row, kind="stable")
     first, second, third, fourth = row[order]
@@ -189,7 +213,7 @@ def write_meme(path: str | Path, motifs: Iterable[Motif], background: np.ndarray
 
 
 def _written(motif: Motif) -> str:
-    e_value = "" if motif.ln_e_value is None else f" E= {_scientific(motif.ln_e_value)}"
+    e_value = "" if motif.ln_e_value is None else f" E= {scientific(motif.ln_e_value)}"
     rows = motif.probabilities().round(DECIMALS)
     # So that the printed row sums to 1, and is printed the same once it has been read.
     rows[np.arange(motif.width), rows.argmax(axis=1)] += 1 - rows.sum(axis=1)
@@ -203,8 +227,8 @@ def _written(motif: Motif) -> str:
     )
 
 
-def _scientific(logarithm: float) -> str:
-    """A number by its natural logarithm, also below the smallest double."""
+def scientific(logarithm: float) -> str:
+    """A number as text by its natural logarithm, also below the smallest double."""
     return "0" if logarithm == -math.inf else f"{Decimal(logarithm).exp():.5e}"
 
 
@@ -351,4 +375,5 @@ def run_tool(command: Sequence[str | Path]) -> str:
 
 def version(program: str) -> str:
     """Name and version of a program of the MEME Suite."""
-    return f"{Path(program).name} {run_tool([program, '--version']).strip()}"
+    # MEME itself knows no `--version`, the others both.
+    return f"{Path(program).name} {run_tool([program, '-version']).strip()}"

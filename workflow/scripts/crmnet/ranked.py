@@ -16,14 +16,15 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from crmnet.motifs import Motif, MotifError, _scientific
+from crmnet.motifs import COLUMNS as MOTIF_COLUMNS
+from crmnet.motifs import Motif, MotifError, described, scientific
 from crmnet.sequences import COMPLEMENT, N, letters, reverse_complement
 
 STRANDS = ("both", "given")
 RULES = ("right-branching", "all")
 WORD_COLUMNS = ["word", "B", "n", "b", "score", "corrected", "enrichment", "p_value"]
 COLUMNS = [
-    *("motif", "method", "engine", "width", "sites", "ln_e_value", "e_value", "consensus"),
+    *MOTIF_COLUMNS,
     *("B", "n", "b", "mhg", "p_value", "enrichment", "words", "tested"),
 ]
 
@@ -720,19 +721,12 @@ def table(found: Sequence[Ranked], words: Words, engine: str) -> pd.DataFrame:
     """The table of motifs, with `COLUMNS`."""
     rows = [
         {
-            "motif": each.motif.name,
-            "method": "drimust",
-            "engine": engine,
-            "width": each.motif.width,
-            "sites": f"{each.motif.sites:.10g}",
-            "ln_e_value": f"{each.motif.ln_e_value:.6g}",
-            "e_value": _scientific(each.motif.ln_e_value),
-            "consensus": each.motif.consensus(),
+            **described(each.motif, "drimust", engine),
             "B": each.cluster.size,
             "n": each.cluster.n,
             "b": each.cluster.b,
-            "mhg": _scientific(each.cluster.ln_score),
-            "p_value": _scientific(each.ln_p),
+            "mhg": scientific(each.cluster.ln_score),
+            "p_value": scientific(each.ln_p),
             "enrichment": f"{_enrichment(each.cluster, words.total):.6g}",
             "words": ",".join(map(letters, each.cluster.members)),
             "tested": words.tested,
@@ -760,6 +754,6 @@ def word_table(words: Words) -> pd.DataFrame:
         "n": words.n,
         "b": words.b,
         "enrichment": [f"{x:.6g}" for x in words.b / words.n / (sizes / words.total)],
-        **{name: [_scientific(x) for x in values] for name, values in logarithms.items()},
+        **{name: [scientific(x) for x in values] for name, values in logarithms.items()},
     }
     return pd.DataFrame(columns)[WORD_COLUMNS]
