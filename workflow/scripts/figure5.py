@@ -13,8 +13,8 @@ EFFECTS = 40.0  # height, mm
 MEASURES = {"saliency": "mean saliency", "expression": "mean expression"}
 
 log_to(job.log[0])
-text = {"e_value": str, "target": str, "reproduced_by": str}
-motifs = pd.read_csv(job.input.motifs, sep="\t", dtype=text)
+text = dict.fromkeys(("e_value", "target", "reproduced_by", "ties"), str)
+motifs = pd.read_csv(job.input.motifs, sep="\t", dtype=text).fillna({"ties": ""})
 motifs = motifs[motifs["selected"].notna()].sort_values("selected").set_index("target")
 known = {motif.name: motif for motif in read_meme(job.input.jaspar)}
 examples = pd.read_csv(job.input.examples, sep="\t", dtype={"target": str})
@@ -28,8 +28,13 @@ if len(motifs):
     page, places, axes = logos.example_page(len(shown), EFFECTS, len(MEASURES))
     for place, target, letter in zip(places, shown, letters, strict=False):
         motif = motifs.loc[target]
-        note = f"MEME ({motif['engine']}): E = {logos.short(motif['e_value'])}; "
+        note = f"E = {logos.short(motif['e_value'])} ({motif['engine'].replace('meme', 'MEME')}); "
         note += f"also by {motif['reproduced_by']}"
+        ties = [
+            name for name in motif["ties"].split(", ") if name not in ("", motif["target_name"])
+        ]
+        if ties:
+            note += f"; matched as well by {', '.join(ties[:2])}" + ", ..." * (len(ties) > 2)
         rows = examples[examples["target"] == target]
         logos.example(place, rows, known[target], letter, note)
     for axis, letter, (measure, name) in zip(
