@@ -28,13 +28,11 @@ if len(motifs):
     page, places, axes = logos.example_page(len(shown), EFFECTS, len(MEASURES))
     for place, target, letter in zip(places, shown, letters, strict=False):
         motif = motifs.loc[target]
-        note = f"E = {logos.short(motif['e_value'])} ({motif['engine'].replace('meme', 'MEME')}); "
-        note += f"also by {motif['reproduced_by']}"
-        ties = [
-            name for name in motif["ties"].split(", ") if name not in ("", motif["target_name"])
-        ]
+        engine = motif["engine"].replace("meme", "MEME")
+        note = f"E = {logos.short(motif['e_value'])} ({engine}); also by {motif['reproduced_by']}"
+        ties = set(motif["ties"].split(", ")) - {"", motif["target_name"]}
         if ties:
-            note += f"; matched as well by {', '.join(ties[:2])}" + ", ..." * (len(ties) > 2)
+            note += f"; matched as well by {', '.join(sorted(ties)[:2])}" + ", ..." * (len(ties) > 2)
         rows = examples[examples["target"] == target]
         logos.example(place, rows, known[target], letter, note)
     for axis, letter, (measure, name) in zip(
