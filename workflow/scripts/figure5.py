@@ -30,9 +30,8 @@ if len(motifs):
         motif = motifs.loc[target]
         engine = motif["engine"].replace("meme", "MEME")
         note = f"E = {logos.short(motif['e_value'])} ({engine}); also by {motif['reproduced_by']}"
-        ties = set(motif["ties"].split(", ")) - {"", motif["target_name"]}
-        if ties:
-            note += f"; matched as well by {', '.join(sorted(ties)[:2])}" + ", ..." * (len(ties) > 2)
+        if ties := sorted(set(motif["ties"].split(", ")) - {"", motif["target_name"]}):
+            note += f"; matched as well by {', '.join(ties[:2])}" + ", ..." * (len(ties) > 2)
         rows = examples[examples["target"] == target]
         logos.example(place, rows, known[target], letter, note)
     for axis, letter, (measure, name) in zip(
