@@ -60,17 +60,13 @@ found = TFMoDISco(
     n_leiden_runs=LEIDEN_RUNS,
     max_seqlets_per_metacluster=job.params.seqlets,
 )
-patterns = [
-    (sign, pattern)
-    for sign, some in zip(("positive", "negative"), found, strict=True)
-    for pattern in some or []
-]
-patterns.sort(key=lambda pair: -len(pair[1].seqlets))
+patterns = [pattern for some in found for pattern in some or []]
+patterns.sort(key=lambda pattern: -len(pattern.seqlets))
 
 engine = f"modisco-lite {modiscolite.__version__}"
 saliency = np.pad(saliency, sides[:2])
 motifs, table = [], []
-for number, (sign, pattern) in enumerate(patterns[: job.params.motifs], 1):
+for number, pattern in enumerate(patterns[: job.params.motifs], 1):
     size = np.abs(pattern.contrib_scores).sum(axis=1)
     core = np.flatnonzero(size >= CORE * size.max())
     seqlets = [seqlet.trim(core[0], core[-1] + 1) for seqlet in pattern.seqlets]
@@ -81,6 +77,8 @@ for number, (sign, pattern) in enumerate(patterns[: job.params.motifs], 1):
         sum(saliency[seqlet.example_idx, seqlet.start : seqlet.end].sum() for seqlet in seqlets),
     )
     row = (motif.name, "modisco", engine, motif.width, len(seqlets), "", "", motif.consensus())
+    # Not that of the package's group of patterns: it is of wider windows.
+    sign = "positive" if sums[0] > 0 else "negative"
     table.append((*row, sign, *(total / counts.sum() for total in sums)))
     motifs.append(motif)
 columns = ["motif", "method", "engine", "width", "sites", "ln_e_value", "e_value", "consensus"]
