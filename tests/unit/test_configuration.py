@@ -275,7 +275,7 @@ def test_baselines_can_be_trained_in_any_case(baselines, published):
 def test_simulated_data_has_no_published_predictions():
     predictors = configuration.predictors(checked(overlaid("demo")))
     assert not [name for name in predictors if name.endswith("-published")]
-    assert predictors["legnet"] == ["complex", "defined"]
+    assert predictors["danq"] == ["complex", "defined"]
 
 
 def test_the_whole_model_takes_released_weights_and_their_flavour():

@@ -144,7 +144,7 @@ def test_figure_5(tmp_path, texts, count):
     notes = [
         text
         for text in texts
-        if text.startswith("MEME (meme 5.5.7): E = 1.2e-869; also by drimust, gadem")
+        if text.startswith("E = 1.2e-869 (MEME 5.5.7); also by drimust, gadem")
     ]
     assert len(notes) == count
     if count == 1:
