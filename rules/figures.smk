@@ -214,7 +214,7 @@ rule figure_truth:
         found=lambda wildcards: of_motifs("truth_motifs.tsv"),
         sites=lambda wildcards: of_motifs("truth_sites.tsv"),
         curve=lambda wildcards: of_motifs("truth_curve.tsv"),
-        lib=lib("logs", "sequences", "evaluation", "plotting", "effects", "truth"),
+        lib=lib("logs", "evaluation", "plotting", "effects", "truth"),
     output:
         pdf=report(
             f"{OUT}/figure_truth.pdf",

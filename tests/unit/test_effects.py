@@ -18,14 +18,13 @@ from crmnet.effects import (
     EXAMPLE_COLUMNS,
     covered,
     examples,
-    insert_lengths,
     mean_interval,
     motif_effects,
     shifted_p_value,
     swapped_p_value,
 )
 from crmnet.evaluation import holm
-from crmnet.sequences import N, tokenise
+from crmnet.sequences import N, lengths, tokenise
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "effects.py"
 NO_HITS = {"motif": [], "sequence": [], "start": [], "end": [], "strand": [], "p_value": []}
@@ -79,7 +78,7 @@ def test_spans_of_other_sequences_are_refused(span):
 
 def test_an_insert_ends_at_its_last_base():
     tokens = np.array([tokenise("ACGTN"), tokenise("NACNG"), tokenise("ANNNN"), tokenise("NNNNN")])
-    assert insert_lengths(tokens).tolist() == [4, 5, 1, 0]
+    assert lengths(tokens).tolist() == [4, 5, 1, 0]
 
 
 def test_the_mean_is_that_of_all_values_and_the_interval_that_of_families():

@@ -5,7 +5,8 @@ import sys
 import numpy as np
 import pandas as pd
 
-from crmnet.effects import examples, insert_lengths, motif_effects
+from crmnet import sequences
+from crmnet.effects import examples, motif_effects
 from crmnet.logs import log_to
 from crmnet.maps import load, masked
 from crmnet.sequences import ALPHABET
@@ -21,7 +22,7 @@ hits = pd.read_csv(job.input.hits, sep="\t", dtype={"motif": str, "sequence": st
 ranked = pd.read_csv(job.input.ranked, sep="\t", dtype={"sequence": str})
 maps = load(job.input.saliency).of(ranked["row"])
 saliency = masked(maps.gradient, maps.tokens)
-lengths = insert_lengths(maps.tokens)
+lengths = sequences.lengths(maps.tokens)
 
 table = motif_effects(
     targets,

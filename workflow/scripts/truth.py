@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pandas as pd
 
-from crmnet import truth
-from crmnet.effects import covered, insert_lengths
+from crmnet import sequences, truth
+from crmnet.effects import covered
 from crmnet.logs import log_to
 from crmnet.maps import load, masked
 from crmnet.selection import RANKED_BY, REPRODUCED_BY
@@ -30,7 +30,7 @@ if sites.empty:
     )
 maps = load(job.input.saliency).of(ranked["row"])
 saliency = masked(maps.gradient, maps.tokens)
-lengths = insert_lengths(maps.tokens)
+lengths = sequences.lengths(maps.tokens)
 
 found = truth.found_motifs(
     table,

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from crmnet.evaluation import holm
-from crmnet.sequences import N
 
 COLUMNS = [
     *("target", "target_name", "measure", "value", "low", "high"),
@@ -21,11 +20,6 @@ EXAMPLE_COLUMNS = [
     *("predicted", "position", "letter", "saliency", "match_start", "match_end"),
     *("match_strand", "match_p_value"),
 ]
-
-
-def insert_lengths(tokens: np.ndarray) -> np.ndarray:
-    """Lengths (n,) of inserts of tokens (n, width): up to the last base."""
-    return ((tokens != N) * np.arange(1, tokens.shape[1] + 1)).max(axis=1)
 
 
 def covered(spans: pd.DataFrame, index: pd.Index, width: int, name: str = "sequence") -> np.ndarray:
@@ -201,35 +195,42 @@ def motif_effects(
     everywhere = np.arange(saliency.shape[1]) < lengths[:, None]
     one = np.ones(len(ranked))
     draw = {"replicates": replicates, "seed": seed}
+    matches = {name: hits[hits["motif"] == name] for name in targets["target"]}
+    covers = {name: covered(mine, index, saliency.shape[1]) for name, mine in matches.items()}
     rows = []
     for measure, map_ in (("saliency", saliency), ("absolute_saliency", np.abs(saliency))):
         map_ = np.where(everywhere, map_, 0.0)
         control = mean_interval(map_.sum(axis=1), lengths, families, **draw)
         for target in targets.itertuples():
-            mine = hits[hits["motif"] == target.target]
-            inside = covered(mine, index, saliency.shape[1])
+            inside = covers[target.target]
             found = mean_interval((map_ * inside).sum(axis=1), inside.sum(axis=1), families, **draw)
             p = shifted_p_value(
                 map_, inside, lengths, families, permutations=permutations, seed=seed
             )
             tested = len(np.unique(families[inside.any(axis=1)]))
-            rows.append((target, measure, found, control, p, mine, tested))
+            rows.append((target, measure, found, control, p, tested))
     control = mean_interval(expression, one, families, **draw)
     for target in targets.itertuples():
-        mine = hits[hits["motif"] == target.target]
-        with_it = index.isin(mine["sequence"])
+        with_it = index.isin(matches[target.target]["sequence"])
         found = mean_interval(expression * with_it, with_it, families, **draw)
         p, tested = swapped_p_value(
             expression, with_it, families, permutations=permutations, seed=seed
         )
-        rows.append((target, "expression", found, control, p, mine, tested))
+        rows.append((target, "expression", found, control, p, tested))
     family_of = ranked.set_index("sequence")["family"]
+    counts = {
+        name: (
+            len(mine),
+            mine["sequence"].nunique(),
+            family_of.reindex(mine["sequence"]).nunique(),
+        )
+        for name, mine in matches.items()
+    }
     table = pd.DataFrame(
         [
             (target.target, target.target_name, measure, *found, *control, found[0] - control[0])
-            + (p, np.nan, len(mine), mine["sequence"].nunique())
-            + (family_of.reindex(mine["sequence"]).nunique(), tested)
-            for target, measure, found, control, p, mine, tested in rows
+            + (p, np.nan, *counts[target.target], tested)
+            for target, measure, found, control, p, tested in rows
         ],
         columns=COLUMNS,
     )

@@ -29,7 +29,7 @@ from crmnet.motifs import (
 )
 from crmnet.ranked import ln_tail
 from crmnet.scanning import WORD, ScoreMatrix, score_matrix
-from crmnet.sequences import COMPLEMENT, N
+from crmnet.sequences import COMPLEMENT, N, reverse_words, words
 
 HELD = ("positives", "negatives", "held_top", "held_bottom")
 COLUMNS = [
@@ -294,8 +294,8 @@ def _seeds(sequences: _Sequences, length: int) -> Iterator[np.ndarray]:
     # What remains of a word's sequences without those that have it by chance, as the bottom does.
     excess = positives - negatives * (sequences.number[0] / sequences.number[1])
     places = 4 ** np.arange(length)[::-1]
-    reverse = _reverse_words(length)
-    canonical = np.minimum(np.arange(4**length), reverse)
+    every = np.arange(4**length)
+    canonical = np.minimum(every, reverse_words(every, length))
     for word in words[np.argsort(ln_p, kind="stable")[:TRIED]]:
         digits = word // places % 4
         neighbours = word + (np.arange(4) - digits[:, None]) * places[:, None]
@@ -312,28 +312,12 @@ def word_counts(tokens: np.ndarray, top: np.ndarray, length: int) -> tuple[np.nd
         tokens: (n, width).
         top: (n,) bool.
     """
-    number = tokens.shape[1] - length + 1
-    words = np.zeros((len(tokens), max(number, 0)), np.int64)
-    known = np.ones(words.shape, bool)
-    for shift in range(length if number > 0 else 0):
-        letters = tokens[:, shift : shift + number]
-        words = 4 * words + letters % 4
-        known &= letters != N
-    words = np.minimum(words, _reverse_words(length)[words])
-    rows = np.broadcast_to(np.arange(len(tokens))[:, None], words.shape)
-    once = np.unique(rows[known] * 4**length + words[known])
+    numbers, known = words(tokens, length)
+    numbers = np.minimum(numbers, reverse_words(numbers, length))
+    rows = np.broadcast_to(np.arange(len(tokens))[:, None], numbers.shape)
+    once = np.unique(rows[known] * 4**length + numbers[known])
     row, word = np.divmod(once, 4**length)
     return tuple(np.bincount(word[top[row] == side], minlength=4**length) for side in (True, False))
-
-
-def _reverse_words(length: int) -> np.ndarray:
-    """The number of each word's reverse complement."""
-    words = np.arange(4**length)
-    reverse = np.zeros_like(words)
-    for _ in range(length):
-        words, digit = np.divmod(words, 4)
-        reverse = 4 * reverse + COMPLEMENT[digit]
-    return reverse
 
 
 def _widened(counts: np.ndarray, width: int, frequencies: np.ndarray) -> np.ndarray:

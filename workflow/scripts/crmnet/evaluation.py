@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -78,7 +78,7 @@ def metrics(
     ]
     table = []
     for name, value in rows.items():
-        low, high = _interval(_known(draws, name))
+        low, high = interval(_known(draws, name))
         p = p_value(value[0], n) if name == "pearson_r" else ""
         table.append((name, value[0], low, high, n, p))
     return pd.DataFrame(table, columns=["metric", "value", "low", "high", "n", "p_value"])
@@ -117,7 +117,7 @@ def paired_difference(
     table = []
     for name in METRICS:
         difference, spread = value[name][0], _known(draws, name)
-        low, high = _interval(spread)
+        low, high = interval(spread)
         p = np.nan
         if np.isfinite(difference):
             fewer = min(np.sum(spread <= 0), np.sum(spread >= 0))
@@ -165,8 +165,9 @@ def _known(draws: list[dict[str, np.ndarray]], name: str) -> np.ndarray:
     return spread[np.isfinite(spread)]
 
 
-def _interval(spread: np.ndarray) -> tuple[float, float]:
-    return tuple(np.percentile(spread, [2.5, 97.5])) if spread.size else (np.nan, np.nan)
+def interval(spread: Sequence[float]) -> tuple[float, float]:
+    """95 % percentile interval of bootstrap replicates (b,); NaN where there is none."""
+    return tuple(np.percentile(spread, [2.5, 97.5])) if len(spread) else (np.nan, np.nan)
 
 
 def _differences(

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from crmnet.sequences import ALPHABET, N, one_hot
+from crmnet.sequences import ALPHABET, lengths, one_hot
 
 # Sequences compared at once with as many others: bounds the memory, whatever the families.
 TILE = 2048
@@ -26,10 +26,10 @@ def families(tokens: np.ndarray, distance: int = 8) -> np.ndarray:
     Returns:
         Numbers from 0, in the order in which the families first appear.
     """
-    lengths = ((tokens != N) * np.arange(1, tokens.shape[1] + 1)).max(axis=1, initial=0)
+    size = lengths(tokens)
     labels = np.arange(len(tokens))
-    for length in np.unique(lengths):
-        rows = np.flatnonzero(lengths == length)
+    for length in np.unique(size):
+        rows = np.flatnonzero(size == length)
         labels[rows] = rows[_linked(tokens[rows, :length], distance)]
     _, first, labels = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[labels]

@@ -33,7 +33,7 @@ from crmnet.motifs import (
     COLUMNS as MOTIF_COLUMNS,
 )
 from crmnet.scanning import scan
-from crmnet.sequences import ALPHABET, COMPLEMENT, N, tokenise
+from crmnet.sequences import ALPHABET, COMPLEMENT, N, tokenise, words
 
 STAND_IN = f"{BUILTIN} stand-in"
 
@@ -448,7 +448,7 @@ def over_represented(tokens: np.ndarray, frequencies: np.ndarray) -> list[str]:
     """
     strands = np.concatenate([tokens, COMPLEMENT[tokens[:, ::-1]]])
     sequence = np.tile(np.arange(len(tokens)), 2)
-    words = {length: _numbered(strands, length) for length in WORDS}
+    numbered = {length: words(strands, length) for length in WORDS}
     best = []
     for first in WORDS:
         for last in range(first, WORDS.stop):
@@ -456,9 +456,10 @@ def over_represented(tokens: np.ndarray, frequencies: np.ndarray) -> list[str]:
                 places = tokens.shape[1] - first - gap - last + 1
                 if places < 1:
                     continue
-                one = words[first][:, :places]
-                other = words[last][:, first + gap : first + gap + places]
-                there = (one >= 0) & (other >= 0)
+                one, known = (each[:, :places] for each in numbered[first])
+                begin = first + gap
+                other, there = (each[:, begin : begin + places] for each in numbered[last])
+                there = there & known
                 dyads = (one << 2 * last) + other
                 score, dyad = _most_over_represented(
                     dyads, there, sequence, first + last, frequencies
@@ -467,17 +468,6 @@ def over_represented(tokens: np.ndarray, frequencies: np.ndarray) -> list[str]:
                     word = _spelled(dyad, first + last)
                     best.append((score, word[:first] + gap * "N" + word[first:]))
     return [dyad for _, dyad in sorted(best, key=lambda pair: -pair[0])]
-
-
-def _numbered(tokens: np.ndarray, length: int) -> np.ndarray:
-    """The number of the word at each place, two bits a letter; -1 with an N."""
-    number = max(tokens.shape[1] - length + 1, 0)
-    words, known = np.zeros((len(tokens), number), np.int64), np.ones((len(tokens), number), bool)
-    for shift in range(length):
-        letters = tokens[:, shift : shift + number]
-        words = 4 * words + letters % 4
-        known &= letters != N
-    return np.where(known, words, -1)
 
 
 def _most_over_represented(

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from crmnet import sequences
 from crmnet.motifs import Motif, MotifError
-from crmnet.sequences import Construct, N, reverse_complement, tokenise
+from crmnet.sequences import Construct, N, reverse_complement
 
 COLUMNS = [
     *("motif", "name", "position", "strand", "effect", "low", "high"),
@@ -26,16 +27,12 @@ def random_inserts(number: int, construct: Construct, seed: int) -> np.ndarray:
 
 
 def in_construct(inserts: np.ndarray, construct: Construct) -> np.ndarray:
-    """Tokens (n, length) of inserts (n, w) between the flanks, N behind them.
+    """Tokens (n, length), as the model sees them, of inserts (n, w) between the flanks.
 
     Raises:
         ValueError: they are longer than that.
     """
-    left, right = (
-        np.broadcast_to(tokenise(flank), (len(inserts), len(flank)))
-        for flank in (construct.left_flank, construct.right_flank)
-    )
-    whole = np.concatenate([left, inserts, right], axis=1)
+    whole = sequences.in_construct(inserts, construct)
     room = construct.length - whole.shape[1]
     if room < 0:
         raise ValueError(

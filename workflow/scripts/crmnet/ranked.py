@@ -18,7 +18,8 @@ import pandas as pd
 
 from crmnet.motifs import COLUMNS as MOTIF_COLUMNS
 from crmnet.motifs import Motif, MotifError, described, scientific
-from crmnet.sequences import COMPLEMENT, N, letters, reverse_complement
+from crmnet.sequences import COMPLEMENT, N, letters, reverse_complement, reverse_words
+from crmnet.sequences import words as word_numbers
 
 STRANDS = ("both", "given")
 RULES = ("right-branching", "all")
@@ -369,11 +370,11 @@ def word_sequences(
         Numbers of the words (two bits a letter, the first the highest), ascending; ranks of the
         sequences that have them; where each word begins in those.
     """
-    codes, known = _codes(tokens, length)
+    codes, known = word_numbers(tokens, length)
     number = codes.shape[1]
     place = np.broadcast_to(np.arange(len(tokens))[:, None], codes.shape)[known]
     forward = codes[known]
-    backward = _reverse(forward, length)
+    backward = reverse_words(forward, length)
     word = np.minimum(forward, backward) if both else forward
     word, row = np.divmod(_distinct(word * len(tokens) + place), len(tokens))
     if branching:
@@ -386,7 +387,7 @@ def word_sequences(
         pairs = _distinct(pairs) // 5
         nodes = pairs[1:][pairs[1:] == pairs[:-1]]
         if both:
-            nodes = np.minimum(nodes, _reverse(nodes, length))
+            nodes = np.minimum(nodes, reverse_words(nodes, length))
         keep = np.isin(word, nodes)
         word, row = word[keep], row[keep]
     begins = np.flatnonzero(np.diff(word, prepend=-1))
@@ -397,27 +398,6 @@ def _distinct(values: np.ndarray) -> np.ndarray:
     """The different values, ascending; on so many, sorting is faster than the hashes of numpy."""
     values = np.sort(values)
     return values[np.diff(values, prepend=-1) > 0]
-
-
-def _codes(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """The number of the word that begins at each place (n, places), and whether it has no N."""
-    number = max(tokens.shape[1] - length + 1, 0)
-    codes = np.zeros((len(tokens), number), np.int64)
-    known = np.ones(codes.shape, bool)
-    for shift in range(length if number else 0):
-        column = tokens[:, shift : shift + number]
-        codes = 4 * codes + column % 4
-        known &= column != N
-    return codes, known
-
-
-def _reverse(codes: np.ndarray, length: int) -> np.ndarray:
-    """The numbers of the reverse complements."""
-    reverse = np.zeros_like(codes)
-    for _ in range(length):
-        codes, letter = codes >> 2, codes & 3
-        reverse = 4 * reverse + 3 - letter
-    return reverse
 
 
 def _letters(codes: np.ndarray, length: int, width: int) -> np.ndarray:
@@ -649,12 +629,12 @@ def _hits(
     starts, lengths = [], []
     stride = tokens.shape[1] + 1
     for length in sorted({len(word) for word in members}):
-        codes, known = _codes(tokens, length)
+        codes, known = word_numbers(tokens, length)
         codes[~known] = -1
         words = np.array(
-            [_codes(word[None], length)[0][0, 0] for word in members if len(word) == length]
+            [word_numbers(word[None], length)[0][0, 0] for word in members if len(word) == length]
         )
-        reverse = _reverse(words, length)
+        reverse = reverse_words(words, length)
         for strand, sought in enumerate((words, reverse[reverse != words]) if both else (words,)):
             row, column = np.nonzero(np.isin(codes, sought))
             starts.append((strand * len(tokens) + row) * stride + column)

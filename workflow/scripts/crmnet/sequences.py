@@ -113,13 +113,51 @@ def reverse_complement(tokens: np.ndarray) -> np.ndarray:
     return COMPLEMENT[tokens][..., ::-1]
 
 
+def lengths(tokens: np.ndarray) -> np.ndarray:
+    """Lengths (n,) of rows of tokens padded at the end: up to the last that is not N."""
+    return ((tokens != N) * np.arange(1, tokens.shape[1] + 1)).max(axis=1, initial=0)
+
+
+def words(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """The number of the word that begins at each place (n, places), two bits a letter, the first
+    the highest; and whether it has no N."""
+    number = max(tokens.shape[1] - length + 1, 0)
+    numbers = np.zeros((len(tokens), number), np.int64)
+    known = np.ones(numbers.shape, bool)
+    for shift in range(length if number else 0):
+        column = tokens[:, shift : shift + number]
+        numbers = 4 * numbers + column % 4
+        known &= column != N
+    return numbers, known
+
+
+def reverse_words(numbers: np.ndarray, length: int) -> np.ndarray:
+    """The numbers of the reverse complements of `words`."""
+    reverse = np.zeros_like(numbers)
+    for _ in range(length):
+        numbers, letter = numbers >> 2, numbers & 3
+        reverse = 4 * reverse + 3 - letter
+    return reverse
+
+
+def in_construct(inserts: np.ndarray, construct: Construct) -> np.ndarray:
+    """Tokens (n, flanks + longest) of inserts (n, longest) between the flanks, N behind."""
+    left, right = tokenise(construct.left_flank), tokenise(construct.right_flank)
+    number, longest = inserts.shape
+    tokens = np.full((number, len(left) + longest + len(right)), N, np.uint8)
+    tokens[:, : len(left)] = left
+    tokens[:, len(left) : len(left) + longest] = inserts
+    ends = len(left) + (inserts != N).sum(axis=1)
+    tokens[np.arange(number)[:, None], ends[:, None] + np.arange(len(right))] = right
+    return tokens
+
+
 def insert_span(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, np.ndarray]:
     """Start and end (n,) of the insert in rows of tokens padded at the end.
 
     A flank counts only when it is there letter for letter.
     """
-    ends = tokens.shape[1] - np.argmax(tokens[:, ::-1] != N, axis=1)
-    ends[(tokens == N).all(axis=1)] = 0
+    ends = lengths(tokens)
     flat = np.ascontiguousarray(tokens).reshape(-1)
     offsets = np.arange(len(tokens)) * tokens.shape[1]
     starts, ends = _without_flanks(flat, offsets, offsets + ends, construct)

@@ -224,8 +224,8 @@ def simulate(
     lengths = np.full(parameters.random, construct.insert_length)
     random, random_sites = _random(np.random.default_rng(random_seed), lengths, factors)
     tests = {
-        "native": _in_construct(native, construct),
-        "random": _in_construct(random, construct),
+        "native": sequences.in_construct(native, construct),
+        "random": sequences.in_construct(random, construct),
     }
     test_letters = {name: _letters(tokens) for name, tokens in tests.items()}
     all_letters = test_letters["native"] + test_letters["random"]
@@ -245,7 +245,7 @@ def simulate(
 
         lengths = _train_lengths(train_rng, parameters.train, construct.insert_length)
         inserts, sites[f"train_{medium}"] = _random(train_rng, lengths, factors)
-        tokens = _in_construct(inserts, construct)
+        tokens = sequences.in_construct(inserts, construct)
         leaked = leak_rng.choice(len(all_letters), parameters.leaks, replace=False)
         levels = np.concatenate(
             [expression(tokens, factors, activity), np.concatenate(list(truth.values()))[leaked]]
@@ -358,19 +358,6 @@ def _plant(
         )
         tables.append(pd.DataFrame(dict(zip(SITE_COLUMNS, columns, strict=True))))
     return pd.concat(tables).sort_values(["row", "start"], ignore_index=True)
-
-
-def _in_construct(inserts: np.ndarray, construct: Construct) -> np.ndarray:
-    """Inserts (n, longest) between the flanks, N behind."""
-    left = sequences.tokenise(construct.left_flank)
-    right = sequences.tokenise(construct.right_flank)
-    number, longest = inserts.shape
-    tokens = np.full((number, len(left) + longest + len(right)), sequences.N, np.uint8)
-    tokens[:, : len(left)] = left
-    tokens[:, len(left) : len(left) + longest] = inserts
-    ends = len(left) + (inserts != sequences.N).sum(axis=1)
-    tokens[np.arange(number)[:, None], ends[:, None] + np.arange(len(right))] = right
-    return tokens
 
 
 def _letters(tokens: np.ndarray) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from crmnet.effects import covered
+from crmnet.evaluation import interval
 
 ALL = "all"
 MOTIF_COLUMNS = ["method", "factor", "activity", "found", "motif", "e_value", "ln_e_value", "tied"]
@@ -155,7 +156,7 @@ def site_table(
 
 def _share_found(sites: pd.DataFrame, draws: list[np.ndarray]) -> dict[str, float]:
     found, family = sites["found"].to_numpy(), sites["family"].to_numpy()
-    low, high = _interval(
+    low, high = interval(
         [np.average(found, weights=w) for draw in draws if (w := draw[family]).any()]
     )
     share = found.mean() if len(found) else np.nan
@@ -179,7 +180,7 @@ def _saliency_on(
     # Sorted once: the order is the same in every replicate.
     order = np.argsort(-score, kind="stable")
     score, label, family = score[order], label[order], family[order]
-    low, high = _interval(
+    low, high = interval(
         [average_precision(score, label, w) for draw in draws if (w := draw[family])[label].any()]
     )
     return {
@@ -190,10 +191,6 @@ def _saliency_on(
         "average_precision_high": high,
         "base_rate": label.mean(),
     }
-
-
-def _interval(values: list[float]) -> tuple[float, float]:
-    return tuple(np.percentile(values, [2.5, 97.5])) if values else (np.nan, np.nan)
 
 
 def curve(score: np.ndarray, label: np.ndarray) -> pd.DataFrame:
