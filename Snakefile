@@ -6,6 +6,7 @@
 # rules/data.smk       downloads or simulation -> shards
 # rules/train.smk      shards -> models
 # rules/evaluate.smk   models -> predictions and metrics
+# rules/benchmark.smk  shards -> times of training
 # rules/interpret.smk  models -> saliency maps, and what they show
 # rules/motifs.smk     ranked sequences -> motifs
 # rules/figures.smk    -> figures and tables
@@ -25,6 +26,7 @@ include: "rules/train.smk"
 include: "rules/evaluate.smk"
 include: "rules/interpret.smk"
 include: "rules/motifs.smk"
+include: "rules/benchmark.smk"
 include: "rules/figures.smk"
 
 
@@ -34,6 +36,7 @@ localrules:
     models,
     data,
     motifs,
+    benchmark,
     beyond,
 
 
@@ -61,6 +64,12 @@ rule models:
 rule motifs:
     input:
         of_motifs("motifs.tsv") if MOTIFS else [],
+
+
+# Table 1: how long training takes here.
+rule benchmark:
+    input:
+        f"{OUT}/table1.pdf" if config["benchmark"] else [],
 
 
 # What the paper does not have: motifs of the saliency maps, and motifs in random inserts.

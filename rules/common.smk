@@ -110,9 +110,23 @@ def trainings():
 
 
 TRAININGS = trainings()
-TRAINING_ENV = (
-    "../envs/train-cpu.yaml" if config["training"]["device"] == "cpu" else "../envs/train-gpu.yaml"
-)
+DEVICE = config["training"]["device"]
+if DEVICE == "tpu":
+    TRAINING_ENV = "../envs/train-tpu.yaml"
+elif config["training"]["backend"] == "jax":
+    TRAINING_ENV = "../envs/train-jax.yaml"
+elif DEVICE == "cpu":
+    TRAINING_ENV = "../envs/train-cpu.yaml"
+else:
+    TRAINING_ENV = "../envs/train-gpu.yaml"
+
+
+def accelerators(devices):
+    """What a job on so many GPUs or TPUs asks for."""
+    return {
+        "gpu": devices * (DEVICE in ("gpu", "auto")),
+        "tpu": devices * (DEVICE == "tpu"),
+    }
 
 
 def predicted_sets(wildcards):

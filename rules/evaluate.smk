@@ -27,7 +27,7 @@ rule predict:
         TRAINING_ENV
     threads: config["training"]["threads"]
     resources:
-        gpu=0 if config["training"]["device"] == "cpu" else 1,
+        **accelerators(1),
         mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
         runtime=lambda wildcards, attempt: attempt * 60,
     params:

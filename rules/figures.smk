@@ -10,6 +10,7 @@ rule figures:
         f"{OUT}/claims.md",
         f"{OUT}/training_curves.pdf",
         [f"{OUT}/{figure}.pdf" for figure in MOTIF_FIGURES],
+        f"{OUT}/table1.pdf" if config["benchmark"] else [],
 
 
 # The architecture, drawn from the model object itself.

@@ -30,7 +30,7 @@ rule saliency:
         TRAINING_ENV
     threads: config["training"]["threads"]
     resources:
-        gpu=0 if config["training"]["device"] == "cpu" else 1,
+        **accelerators(1),
         mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
@@ -72,7 +72,7 @@ rule sanity:
         TRAINING_ENV
     threads: config["training"]["threads"]
     resources:
-        gpu=0 if config["training"]["device"] == "cpu" else 1,
+        **accelerators(1),
         mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
         runtime=lambda wildcards, attempt: attempt * 60,
     params:
@@ -113,7 +113,7 @@ rule insertion:
         TRAINING_ENV
     threads: config["training"]["threads"]
     resources:
-        gpu=0 if config["training"]["device"] == "cpu" else 1,
+        **accelerators(1),
         mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
         runtime=lambda wildcards, attempt: attempt * 60,
     params:

@@ -17,6 +17,7 @@ rule train:
             "tables",
             "shards",
             "devices",
+            "hosts",
             "layers",
             "model",
             "baselines",
@@ -34,7 +35,8 @@ rule train:
         TRAINING_ENV
     threads: config["training"]["threads"]
     resources:
-        gpu=0 if config["training"]["device"] == "cpu" else 1,
+        **accelerators(config["training"]["devices"] or 1),
+        nodes=config["training"]["hosts"],
         mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
         runtime=lambda wildcards, attempt: attempt * 24 * 60,
     params:

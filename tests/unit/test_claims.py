@@ -762,7 +762,7 @@ def test_a_claim_without_its_table_is_not_run(missing):
 
 def test_what_was_not_run_says_why():
     found = judged()
-    assert found.loc["table1-17", "why"] == "the benchmark was not run"
+    assert found.loc["table1-17", "why"].startswith("times depend on the hardware")
     tables = full_tables()
     tables["comparisons"] = tables["comparisons"].query("against != 'without_transformer'")
     found = judged(tables=tables)

@@ -396,6 +396,22 @@ def test_batches_have_the_shapes_and_types_of_the_models_input(media):
         assert expression.shape == (64,) and expression.dtype == np.float32
 
 
+def test_the_parts_of_hosts_make_the_whole_batch(media):
+    options = {"seed": 1, "epoch": 3, "reverse_complement": True}
+    whole = shards.batches(media, 66, 3, **options).as_numpy_iterator()
+    parts = zip(
+        *(
+            shards.batches(media, 66, 3, part=(host, 3), **options).as_numpy_iterator()
+            for host in range(3)
+        ),
+        strict=True,
+    )
+    for batch, hosts in zip(whole, parts, strict=True):
+        assert [len(tokens) for tokens, _ in hosts] == [22] * 3
+        for column, together in zip(batch, zip(*hosts, strict=True), strict=True):
+            np.testing.assert_array_equal(np.concatenate(together), column)
+
+
 def test_batches_keep_each_sequence_with_its_expression(media, pool):
     for tokens, expression in shards.batches(media, 60, 10, seed=1, epoch=0).as_numpy_iterator():
         for row, value in zip(tokens, expression.astype(int), strict=True):

@@ -146,8 +146,10 @@ def test_a_rule_names_all_modules_that_its_script_imports(name):
 @pytest.mark.parametrize("name", WITH_SCRIPT)
 def test_a_rule_has_an_environment_and_a_log(name):
     common = (ROOT / "rules" / "common.smk").read_text()
-    training = re.search(r"TRAINING_ENV = \((.+?)\)", common, re.S)[1]
-    envs = re.findall(r'"(\.\./envs/.+?)"', WITH_SCRIPT[name].replace("TRAINING_ENV", training))
+    training = re.findall(r'TRAINING_ENV = (".+?")', common)
+    assert len(training) == 4
+    text = WITH_SCRIPT[name].replace("TRAINING_ENV", "\n".join(training))
+    envs = re.findall(r'"(\.\./envs/.+?)"', text)
     assert envs and all((ROOT / "rules" / env).is_file() for env in envs)
     assert "    log:" in WITH_SCRIPT[name]
 

@@ -5,19 +5,25 @@ import hashlib
 import sys
 from pathlib import Path
 
-from crmnet import devices
+from crmnet import devices, hosts
 from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821
 
-log_to(job.log[0])
 options = job.params.training
+if options["hosts"] > 1 and not hosts.joined():
+    folder = Path(job.params.checkpoint).parent
+    hosts.launch(__file__, job, options["hosts"], options["launcher"], folder)
+    sys.exit()
+
+log_to(job.log[0])
 hardware = devices.setup(
     backend=options["backend"],
     device=options["device"],
     precision=options["precision"],
     threads=job.threads,
     seed=job.params.seed,
+    count=options["devices"],
 )
 
 # Keras takes its backend when it is imported, so only now.
@@ -67,11 +73,13 @@ history = training.train(
         seed=recipe.seed,
         epoch=epoch,
         reverse_complement=recipe.reverse_complement,
+        part=(hardware.host, hardware.hosts),
     ),
     steps,
     validation,
     devices=hardware.count,
     checkpoint=checkpoint,
+    host=hardware.host,
     belongs_to=training.fingerprint(
         dict(job.params.architecture),
         dataclasses.asdict(recipe),
@@ -83,9 +91,11 @@ history = training.train(
         hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest(),
     ),
 )
-history.to_csv(job.output.history, sep="\t", index=False)
-# Without the optimiser's state, twice the size of the model.
+# Without the optimiser's state, twice the size of the model. Every host builds it: they share its
+# weights.
 final, _ = build()
 final.set_weights(model.get_weights())
-final.save(job.output.model)
-checkpoint.unlink(missing_ok=True)
+if hardware.host == 0:
+    history.to_csv(job.output.history, sep="\t", index=False)
+    final.save(job.output.model)
+    checkpoint.unlink(missing_ok=True)

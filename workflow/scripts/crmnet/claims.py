@@ -292,7 +292,7 @@ MISSING = {
 }
 # Why a kind is not run that no table is made for; with a table it moves to `KINDS`.
 NOT_YET = {
-    "speed": "the benchmark was not run",
+    "speed": "times depend on the hardware; Table 1 has this run's beside the paper's",
 }
 SIMULATED = ["simulated data"]
 

@@ -217,6 +217,13 @@ def _contradictions(config: dict) -> Iterator[str]:
     if PRETRAINED in config["media"]:
         yield f"media.{PRETRAINED}: a medium cannot have this name; choose another"
 
+    training = config["training"]
+    if training["backend"] == "tensorflow":
+        if training["device"] == "tpu":
+            yield "training.device: TPUs are trained on with JAX; set `training: backend: jax`"
+        if training["hosts"] > 1:
+            yield "training.hosts: several hosts need JAX; set `training: backend: jax`"
+
     urls: dict[str, str] = {}
     archives = _archives(config) if config["weights"] == "released" else ()
     for key, table in [*_tables(config), *archives]:
@@ -280,6 +287,10 @@ def _contradictions(config: dict) -> Iterator[str]:
 
     if motifs := config["motifs"]:
         yield from _motif_contradictions(motifs, config)
+
+    if benchmark := config["benchmark"]:
+        yield from _unknown("benchmark.model", [benchmark["model"]], config["models"])
+        yield from _unknown("benchmark.medium", [benchmark["medium"]], config["media"])
 
     for name, figure in config["figures"].items():
         yield from _unknown(f"figures.{name}.model", [figure["model"]], config["models"])

@@ -6,40 +6,67 @@ import contextlib
 import os
 from dataclasses import dataclass
 
+# Keras's own variables: the first host's address, how many hosts, and which one this is.
+ADDRESS = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+HOST = "KERAS_DISTRIBUTION_PROCESS_ID"
+
 
 @dataclass(frozen=True)
 class Devices:
     """The devices that train together.
 
     Attributes:
-        count: how many; batch and learning rate scale with it, as in the paper (section 4.2).
+        count: how many, on all hosts; batch and learning rate scale with it, as in the paper
+            (section 4.2).
         kind: "cpu", "gpu" or "tpu".
         backend: Keras's backend.
         scope: call it for the context in which the model must be built.
+        host, hosts: which of how many hosts this process stands for.
     """
 
     count: int
     kind: str
     backend: str
     scope: object = contextlib.nullcontext
+    host: int = 0
+    hosts: int = 1
 
 
-def setup(*, backend: str, device: str, precision: str, threads: int, seed: int) -> Devices:
+def setup(
+    *,
+    backend: str,
+    device: str,
+    precision: str,
+    threads: int,
+    seed: int,
+    count: int | None = None,
+) -> Devices:
     """Starts the backend on the devices that are there.
+
+    Several devices share each batch: on TensorFlow GPUs of one host, each with the batch statistics
+    of its own part; on JAX those of all hosts, with the statistics of the whole batch. Which host
+    this is of how many, JAX reads from the variables that `hosts.launch` sets.
 
     Args:
         backend: "tensorflow" or "jax".
-        device: "cpu", "gpu" (an error where there is none), or "auto" (a GPU where there is one).
+        device: "cpu", "gpu" or "tpu" (an error where there is none), or "auto" (a GPU or TPU where
+            there is one).
         precision: "float32", "mixed_float16" or "mixed_bfloat16".
         threads: of one operation on the CPU.
         seed: of initial weights.
+        count: how many devices of each host; all that are seen without one.
 
     Raises:
-        RuntimeError: a GPU is asked for and none is seen.
-        ValueError: the backend is neither.
+        RuntimeError: a GPU or TPU is asked for and none is seen, or more devices than are.
+        ValueError: the backend is neither, or cannot train on such devices.
     """
     if backend not in ("tensorflow", "jax"):
         raise ValueError(f'the backend must be "tensorflow" or "jax", not "{backend}"')
+    hosts = int(os.environ.get(HOSTS, 1))
+    if backend == "tensorflow" and (hosts > 1 or device == "tpu"):
+        what = "several hosts" if hosts > 1 else "TPUs"
+        raise ValueError(f"training on {what} needs JAX; set `training: backend: jax`")
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if device == "cpu":
@@ -47,18 +74,27 @@ def setup(*, backend: str, device: str, precision: str, threads: int, seed: int)
         os.environ["JAX_PLATFORMS"] = "cpu"
     import keras
 
-    devices = _tensorflow(threads) if backend == "tensorflow" else _jax()
-    if device == "gpu" and devices.kind != "gpu":
+    keras.utils.set_random_seed(seed)
+    devices = _tensorflow(threads, count) if backend == "tensorflow" else _jax(count, hosts)
+    if device in ("gpu", "tpu") and devices.kind != device:
         raise RuntimeError(
-            f"the config asks for a GPU (`training: device: gpu`), but {backend} sees none here; "
-            "run this job on a GPU node, or set `training: device: cpu`"
+            f"the config asks for a {device.upper()} (`training: device: {device}`), but {backend} "
+            f"sees none here; run this job where there is one, or set `training: device: cpu`"
         )
     keras.mixed_precision.set_dtype_policy(precision)
-    keras.utils.set_random_seed(seed)
     return devices
 
 
-def _tensorflow(threads: int) -> Devices:
+def _enough(found: list, count: int | None) -> list:
+    if count and count > len(found):
+        raise RuntimeError(
+            f"{count} devices are to train together (`devices`), but only {len(found)} are seen "
+            "here; ask for fewer, or run this job where there are so many"
+        )
+    return found[:count]
+
+
+def _tensorflow(threads: int, count: int | None) -> Devices:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -66,18 +102,34 @@ def _tensorflow(threads: int) -> Devices:
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    if len(gpus) > 1:
-        strategy = tf.distribute.MirroredStrategy()
-        return Devices(strategy.num_replicas_in_sync, "gpu", "tensorflow", strategy.scope)
-    return Devices(1, "gpu" if gpus else "cpu", "tensorflow")
+    # A CPU is one device, unless it was divided into virtual ones.
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    cpus = tf.config.get_logical_device_configuration(cpu) or [cpu]
+    kind = "GPU" if gpus else "CPU"
+    found = _enough([f"{kind}:{number}" for number in range(len(gpus or cpus))], count)
+    if len(found) == 1:
+        return Devices(1, kind.lower(), "tensorflow")
+    strategy = tf.distribute.MirroredStrategy(found)
+    return Devices(len(found), kind.lower(), "tensorflow", strategy.scope)
 
 
-def _jax() -> Devices:
+def _jax(count: int | None, hosts: int) -> Devices:
     import jax
     import keras
 
-    found = jax.devices()
-    kind = found[0].platform
+    if hosts > 1:
+        keras.distribution.initialize()
+    by_host = [[d for d in jax.devices() if d.process_index == host] for host in range(hosts)]
+    found = [device for here in by_host for device in _enough(here, count)]
     if len(found) > 1:
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=found))
-    return Devices(len(found), kind, "jax")
+        keras.distribution.set_distribution(
+            # Each host gives its own part of a batch.
+            keras.distribution.DataParallel(devices=found, auto_shard_dataset=False)
+        )
+    return Devices(
+        len(found),
+        found[0].platform,
+        "jax",
+        host=jax.process_index() if hosts > 1 else 0,
+        hosts=hosts,
+    )

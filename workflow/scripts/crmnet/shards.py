@@ -219,10 +219,13 @@ def batches(
     seed: int,
     epoch: int,
     reverse_complement: bool = False,
+    part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """One epoch: `steps` batches of tokens (batch, length) uint8 and expression (batch,) float32,
     drawn evenly from the folders of shards, whose rows come again where one has too few. With
     `reverse_complement`, each sequence as its one or its other strand, at random.
+
+    With `part` (k, n), the k-th (from 0) of n equal parts of each batch, for one of n hosts.
 
     The order depends on seed and epoch alone, so that training resumes where it stopped.
 
@@ -243,6 +246,10 @@ def batches(
         together = together.enumerate().map(
             lambda number, rows: _either_strand(number, rows, seeds)
         )
+    number, parts = part
+    if parts > 1:
+        rows = slice(number * batch // parts, (number + 1) * batch // parts)
+        together = together.map(lambda tokens, expression: (tokens[rows], expression[rows]))
     return _untuned(together.prefetch(PREFETCH))
 
 

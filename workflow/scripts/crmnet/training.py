@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -41,6 +42,8 @@ class Recipe:
         ema: decay, a step, of the exponential moving average of the weights, which is what is
             validated and kept; 0 keeps the weights themselves.
         reverse_complement: trains on either strand, and predicts the mean of both.
+        synchronized: batch statistics are those of the whole batch where devices share it, not of
+            each device's part; on JAX they always are.
         steps_per_execution: steps the device makes before it answers.
         seed: of the order of the rows and of dropout.
     """
@@ -58,6 +61,7 @@ class Recipe:
     weight_decay: float = 0.0
     ema: float = 0.0
     reverse_complement: bool = False
+    synchronized: bool = False
 
 
 def learning_rate(recipe: Recipe, epoch: int, devices: int) -> float:
@@ -124,6 +128,9 @@ def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     bins = BINS in {layer.name for layer in model.layers}
     fitted = keras.Model(model.input, model.get_layer(BINS).output) if bins else model
+    for layer in fitted.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = recipe.synchronized and mirrored
     fitted.compile(
         optimizer=optimizer,
         loss=soft_bins if bins else keras.losses.Huber(),
@@ -131,7 +138,8 @@ def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras
         # On CPUs, XLA makes TensorFlow's convolutions slower.
         jit_compile=False if tensorflow and device_kind == "cpu" else "auto",
     )
-    optimizer.build(fitted.trainable_variables)
+    # With float16, a scale of the loss around it.
+    fitted.optimizer.build(fitted.trainable_variables)
     return fitted
 
 
@@ -169,8 +177,43 @@ def predict(model: keras.Model, tokens: np.ndarray, batch: int = 1024) -> np.nda
     replicas = _replicas(model)
     batch = -(-min(batch, 1 << (n - 1).bit_length()) // replicas) * replicas
     padded = np.concatenate([tokens, np.zeros((-n % batch, tokens.shape[1]), tokens.dtype)])
-    parts = [model.predict_on_batch(padded[at : at + batch]) for at in range(0, n, batch)]
+    forward = _forward(model)
+    parts = [forward(padded[at : at + batch]) for at in range(0, n, batch)]
     return np.concatenate(parts)[:n, 0]
+
+
+def _forward(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """A model's predictions of a batch, which all devices share: Keras's own `predict_on_batch`
+    would have each of them predict the whole."""
+    if _replicas(model) == 1:
+        return model.predict_on_batch
+    if keras.backend.backend() == "tensorflow":
+        return lambda tokens: model.predict(tokens, batch_size=len(tokens), verbose=0)
+    import jax
+
+    distribution = keras.distribution.distribution()
+    variables = model.trainable_variables, model.non_trainable_variables
+    state = [[variable.value for variable in group] for group in variables]
+    parted = distribution.get_data_layout((1, 1)).backend_layout
+
+    def forward(tokens):
+        whole = jax.make_array_from_callback(tokens.shape, parted, lambda part: tokens[part])
+        return np.asarray(_compiled_forward()(model, *state, whole))
+
+    return forward
+
+
+@functools.cache
+def _compiled_forward() -> Callable:
+    """Predictions that every host has whole; compiled once for each model."""
+    import jax
+
+    mesh = keras.distribution.distribution().device_mesh.backend_mesh
+    return jax.jit(
+        lambda model, trained, others, tokens: model.stateless_call(trained, others, tokens)[0],
+        static_argnums=0,
+        out_shardings=jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()),
+    )
 
 
 def fingerprint(*parts: object) -> str:
@@ -189,6 +232,7 @@ def train(
     devices: int,
     checkpoint: Path,
     belongs_to: str,
+    host: int = 0,
 ) -> pd.DataFrame:
     """Trains a model, and leaves it with the weights of its best epoch.
 
@@ -203,6 +247,7 @@ def train(
         devices: how many train together.
         checkpoint: the file; for the caller to remove, once the model is saved.
         belongs_to: `fingerprint` of config and data.
+        host: which of several this is; the first alone writes the checkpoint, which all read.
 
     Returns:
         The history, a row an epoch.
@@ -223,7 +268,7 @@ def train(
             f"expressions from {expression.min():g} to {expression.max():g} do not lie in the "
             f"model's bins, 0 to {bins - 1}; set `bins` of the recipe to 0, or to more bins"
         )
-    state = _State(model, fitted, checkpoint, belongs_to)
+    state = _State(model, fitted, checkpoint, belongs_to, writes=host == 0)
     state.restore()
     while not state.stopped(recipe):
         epoch, started = len(state.history), time.time()
@@ -274,8 +319,10 @@ def train(
 class _State:
     """All that training needs to go on: weights, optimiser, best weights and history."""
 
-    def __init__(self, model: keras.Model, fitted: keras.Model, path: Path, belongs_to: str):
-        self.model, self.path, self.belongs_to = model, path, belongs_to
+    def __init__(
+        self, model: keras.Model, fitted: keras.Model, path: Path, belongs_to: str, *, writes: bool
+    ):
+        self.model, self.path, self.belongs_to, self.writes = model, path, belongs_to, writes
         self.optimizer = fitted.optimizer
         self.history: list[dict] = []
         self.best = -math.inf
@@ -293,7 +340,8 @@ class _State:
         if row["validation_r2"] > self.best:
             self.best, self.best_weights = row["validation_r2"], self.model.get_weights()
         self.model.set_weights(weights)
-        self._save()
+        if self.writes:
+            self._save()
 
     def finish(self) -> None:
         self.model.set_weights(self.best_weights)

@@ -1,0 +1,99 @@
+# Shards -> times of training: one job, one cell of Table 1.
+
+BENCHMARK = config["benchmark"]
+# What the time of a step depends on, in a recipe.
+STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps_per_execution")
+
+
+def alone(wildcards):
+    """Threads of a job beside which no other may run, for its times would be others: on this
+    machine all, so that Snakemake starts nothing else. On a cluster the job has its share of a
+    machine to itself, and asks for what a training asks for."""
+    threads = config["training"]["threads"]
+    if workflow.local_exec:
+        return max(threads, workflow.resource_settings.cores or 1)
+    return threads
+
+
+def step_settings(wildcards):
+    """The recipe's part that decides how long a step takes."""
+    model = BENCHMARK["model"]
+    recipe = configuration.recipe(config, model, "finetune" if pretrains(model) else "scratch")
+    return {key: recipe[key] for key in STEP_KEYS}
+
+
+rule training_speed:
+    input:
+        shards=lambda wildcards: expand(rules.shards.output.shards, medium=BENCHMARK["medium"]),
+        manifests=lambda wildcards: expand(rules.shards.output.manifest, medium=BENCHMARK["medium"]),
+        lib=lib(
+            "logs",
+            "sequences",
+            "delimited",
+            "tables",
+            "shards",
+            "devices",
+            "layers",
+            "model",
+            "baselines",
+            "evaluation",
+            "training",
+            "benchmark",
+        ),
+    output:
+        f"{OUT}/benchmark/{{batch_size}}_{{precision}}_{{devices}}.json",
+    log:
+        f"{LOGS}/training_speed/{{batch_size}}_{{precision}}_{{devices}}.log",
+    wildcard_constraints:
+        batch_size=r"\d+",
+        precision="float32|mixed_float16|mixed_bfloat16",
+        devices=r"\d+",
+    conda:
+        TRAINING_ENV
+    threads: alone
+    resources:
+        gpu=lambda wildcards: accelerators(int(wildcards.devices))["gpu"],
+        tpu=lambda wildcards: accelerators(int(wildcards.devices))["tpu"],
+        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
+        runtime=60,
+    params:
+        backend=config["training"]["backend"],
+        device=config["training"]["device"],
+        threads=config["training"]["threads"],
+        architecture=lambda wildcards: configuration.architecture(config, BENCHMARK["model"]),
+        recipe=step_settings,
+        length=config["construct"]["length"],
+        seed=config["seed"],
+        steps=lambda wildcards: BENCHMARK["steps"],
+        epochs=lambda wildcards: BENCHMARK["epochs"],
+        estimate_epochs=lambda wildcards: BENCHMARK["estimate_epochs"],
+    script:
+        "../workflow/scripts/training_speed.py"
+
+
+# The times of all cells, with the paper's beside ours.
+rule table1:
+    input:
+        cells=lambda wildcards: expand(
+            rules.training_speed.output[0],
+            **{key: BENCHMARK[key] for key in ("batch_size", "precision", "devices")},
+        ),
+        paper=workflow.source_path("../config/paper.yaml"),
+        lib=lib("logs", "plotting"),
+    output:
+        tsv=f"{OUT}/table1.tsv",
+        md=f"{OUT}/table1.md",
+        pdf=report(
+            f"{OUT}/table1.pdf",
+            caption="../workflow/report/table1.rst",
+            category="Performance",
+        ),
+    log:
+        f"{LOGS}/table1.log",
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    script:
+        "../workflow/scripts/table1.py"
