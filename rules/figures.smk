@@ -357,6 +357,7 @@ rule claims:
         figure1=rules.figure1.output.tsv,
         motifs=[of_motifs("motifs.tsv")] if MOTIFS else [],
         effects=[of_motifs("effects.tsv")] if MOTIFS else [],
+        table1=[f"{OUT}/table1.tsv"] if config["benchmark"] else [],
         lib=lib("logs", "sequences", "motifs", "claims"),
     output:
         tsv=f"{OUT}/claims.tsv",
