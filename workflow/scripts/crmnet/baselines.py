@@ -18,7 +18,7 @@ from itertools import pairwise
 import keras
 from keras import layers, ops
 
-from crmnet.layers import OneHot, ReverseComplement, SelfAttention, register
+from crmnet.layers import OneHot, ReverseComplement, SelfAttention, register, softmax
 from crmnet.model import crmnet, expression_head
 
 
@@ -85,6 +85,19 @@ class RectifiedAttention(SelfAttention):
         super().build(input_shape)
         for projection in (self.query, self.key, self.value, self.output_projection):
             projection.activation = keras.activations.relu
+
+    def call(self, x):
+        # Rectified projections cannot be multiplied with each other beforehand.
+        length, inner = x.shape[1], self.heads * self.key_dim
+
+        def by_head(projected):
+            heads = ops.reshape(projected, (-1, length, self.heads, self.key_dim))
+            return ops.transpose(heads, (0, 2, 1, 3))
+
+        query, key, value = (by_head(of(x)) for of in (self.query, self.key, self.value))
+        attention = softmax(ops.matmul(query * self.key_dim**-0.5, ops.swapaxes(key, 2, 3)))
+        context = ops.transpose(ops.matmul(attention, value), (0, 2, 1, 3))
+        return self.output_projection(ops.reshape(context, (-1, length, inner)))
 
 
 def scaled(size: int, width: int) -> int:

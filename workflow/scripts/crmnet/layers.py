@@ -122,6 +122,12 @@ class PositionEncoding(layers.Layer):
         return {**super().get_config(), "kind": self.kind, "span": self.span}
 
 
+def softmax(scores: keras.KerasTensor) -> keras.KerasTensor:
+    """Softmax over the last axis, computed in float32: in float16 its sums lose what the small
+    scores hold."""
+    return ops.cast(ops.softmax(ops.cast(scores, "float32"), axis=-1), scores.dtype)
+
+
 @register
 class SelfAttention(layers.Layer):
     """Multi-head scaled dot-product self-attention (Vaswani et al. 2017) on (batch, length, width).
@@ -183,9 +189,7 @@ class SelfAttention(layers.Layer):
         # (batch, length * heads, width) x (batch, width, length)
         queries = ops.reshape(ops.matmul(x, query_key) + bias, (-1, length * self.heads, width))
         scores = ops.matmul(queries, ops.swapaxes(x, 1, 2))
-        # The softmax in float32: in float16 its sums lose what the small scores hold.
-        attention = ops.cast(ops.softmax(ops.cast(scores, "float32"), axis=-1), x.dtype)
-        attention = ops.reshape(attention, (-1, length, self.heads, length))
+        attention = ops.reshape(softmax(scores), (-1, length, self.heads, length))
         attention = ops.reshape(
             ops.transpose(attention, (0, 1, 3, 2)), (-1, length, length * self.heads)
         )
