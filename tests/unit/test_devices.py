@@ -16,10 +16,14 @@ needs_jax = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not inst
 SETTINGS = {"device": "cpu", "precision": "float32", "threads": 2, "seed": 7}
 # Trains and predicts on all of `hardware`: fewer rows than devices, and rows that do not divide.
 TRAIN = """
+import threading
 from pathlib import Path
+from crmnet import training
 from crmnet.layers import OneHot
 from crmnet.training import Recipe, compile_model, predict, train
 
+threads = set()
+training._Progress.on_train_batch_end = lambda *_, **__: threads.add(threading.current_thread())
 recipe = Recipe(3, 4, 1, 1e-3, 1e-2, 1e-3, 5, 2, 1)
 with hardware.scope():
     inputs = keras.Input((8,), dtype="uint8")
@@ -40,6 +44,7 @@ history = train(
     devices=hardware.count, checkpoint=Path(sys.argv[1], "checkpoint"), belongs_to="",
 )
 found["losses"] = history["loss"].tolist()
+found["waits"] = threading.main_thread() in threads
 print(json.dumps(found))
 """
 TENSORFLOW = """
@@ -154,6 +159,8 @@ def test_several_devices_train_and_predict_any_number_of_rows_on_jax(tmp_path):
     assert found["cpu"] == [3, "cpu", "jax"]
     assert max(*found["gaps"], found["one by one"]) < 1e-6
     assert found["losses"][2] < found["losses"][0]
+    # Progress is told without the device's waiting for the host.
+    assert found["waits"] is False
 
 
 # The same batches on any hardware: the batch and rates of one device are divided by their number.

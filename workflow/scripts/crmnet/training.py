@@ -416,7 +416,11 @@ class _End(keras.callbacks.Callback):
 
 
 class _Progress(keras.callbacks.Callback):
-    """A line every so often. Never reads the losses: that would make the device wait."""
+    """A line every so often."""
+
+    # On JAX, Keras then calls it in a thread of its own; else it would first read the losses of each
+    # execution, as on TensorFlow, and the device would wait for the host.
+    async_safe = True
 
     def __init__(self, epoch: int, epochs: int, steps: int, batch: int):
         super().__init__()
