@@ -418,8 +418,8 @@ class _End(keras.callbacks.Callback):
 class _Progress(keras.callbacks.Callback):
     """A line every so often."""
 
-    # On JAX, Keras then calls it in a thread of its own; else it would first read the losses of each
-    # execution, as on TensorFlow, and the device would wait for the host.
+    # On JAX, Keras then calls it in a thread of its own; else it would first read the losses of
+    # each execution, as on TensorFlow, and the device would wait for the host.
     async_safe = True
 
     def __init__(self, epoch: int, epochs: int, steps: int, batch: int):
