@@ -1,9 +1,11 @@
 # What all rules share: the checked config, names, and how a rule says which modules it uses.
 import re
+import shutil
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 PACKAGE = Path(workflow.basedir, "workflow", "scripts", "crmnet")
 sys.path.insert(0, str(PACKAGE.parent))
@@ -16,6 +18,22 @@ except configuration.ConfigError as error:
     raise WorkflowError(str(error)) from None
 config.clear()
 config.update(checked)
+
+# A plan needs no conda; a run that does says so before it starts.
+DEPLOYMENT = workflow.deployment_settings.deployment_method
+WANTS_CONDA = workflow.is_main_process and DeploymentMethod.CONDA in DEPLOYMENT
+if WANTS_CONDA and not shutil.which("conda"):
+    DEPLOYMENT.discard(DeploymentMethod.CONDA)
+
+
+onstart:
+    if WANTS_CONDA and DeploymentMethod.CONDA not in DEPLOYMENT:
+        raise WorkflowError(
+            "each job is to have its own conda environment (`--sdm conda`, which the profiles of "
+            "clusters set), and there is no conda on the PATH: load or install it, or add "
+            "`--sdm env-modules` to take all programs from the PATH"
+        )
+
 
 OUT = config["outdir"]
 LOGS = f"{OUT}/logs"
@@ -122,10 +140,10 @@ else:
 
 
 def accelerators(devices):
-    """What a job on so many GPUs or TPUs asks for."""
+    """What a job on so many GPUs or TPU cores asks for: so many GPUs, or the TPU, whole."""
     return {
         "gpu": devices * (DEVICE in ("gpu", "auto")),
-        "tpu": devices * (DEVICE == "tpu"),
+        "tpu": int(DEVICE == "tpu"),
     }
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -66,8 +67,10 @@ def all_imports(path):
         ("--profile", ROOT / "profiles" / "local"),
         ("--profile", ROOT / "profiles" / "local", "--configfile", ROOT / "config" / "lite.yaml"),
         ("--cores", 2, "--configfile", ROOT / "config" / "demo.yaml"),
+        ("--profile", ROOT / "profiles" / "nci_dgx"),
+        ("--profile", ROOT / "profiles" / "tpu_vm"),
     ],
-    ids=["paper", "local", "lite", "demo"],
+    ids=["paper", "local", "lite", "demo", "nci_dgx", "tpu_vm"],
 )
 def test_plans_are_made_in_seconds(snakemake, arguments):
     started = time.time()
@@ -116,6 +119,23 @@ def test_baselines_with_published_predictions_are_not_trained(snakemake):
     assert done.returncode == 0, done.stdout
     trained = set(re.findall(r"models/(\w+)/\w+\.keras", done.stdout))
     assert trained == {"crmnet", "danq", "deepsea", "deepatt", "legnet"}
+
+
+def test_a_tpu_is_for_one_job_at_a_time(snakemake):
+    done = snakemake("-n", "--profile", ROOT / "profiles" / "tpu_vm", "models")
+    trainings = re.findall(r"^rule train:.*?resources: (.*?)$", done.stdout, re.M | re.S)
+    assert trainings and all("tpu=1" in asked and "gpu=0" in asked for asked in trainings)
+
+
+def test_a_run_without_conda_that_wants_it_says_so_before_it_starts(snakemake, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    if shutil.which("conda"):
+        pytest.skip("conda is in a folder of the system")
+    demo = ROOT / "config" / "demo.yaml"
+    done = snakemake("simulate", "--cores", 1, "--sdm", "conda", "--configfile", demo)
+    assert done.returncode != 0
+    assert "no conda on the PATH" in done.stdout and "--sdm env-modules" in done.stdout
+    assert "rule simulate" not in done.stdout and "Traceback" not in done.stdout
 
 
 def test_a_wrong_config_ends_in_a_sentence(snakemake, tmp_path):
