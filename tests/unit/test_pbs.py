@@ -32,19 +32,46 @@ def submit():
     return importlib.import_module("submit")
 
 
+# What OpenPBS 23.06 said of a job, but for names and folders.
+RECORD = """Job Id: 7.pbs
+    Job_Name = train
+    Job_Owner = ab1234@login
+    resources_used.cpupercent = 0
+    resources_used.walltime = 00:00:01
+{changes}    queue = normal
+    server = pbs
+    ctime = Wed Nov 25 11:03:36 2026
+    Error_Path = login:/scratch/ab12/run/train.e21
+    exec_vnode = (node1:jobfs=1048576kb:mem=1048576kb:ncpus=1:ngpus=0)
+    Resource_List.select = 1:jobfs=1gb:mem=1gb:ncpus=1:ngpus=0
+    Resource_List.walltime = 00:05:00
+    substate = 42
+    Variable_List = PBS_O_HOME=/home/ab1234,PBS_O_LANG=C.UTF-8,
+\tPBS_O_PATH=/home/ab1234/bin:/usr/local/bin:/usr/bin,job_state = Z,
+\tPBS_O_WORKDIR=/scratch/ab12/run,PBS_O_QUEUE=normal
+    euser = ab1234
+    Submit_arguments = -q normal -l ncpus=1,mem=1gb,walltime=00:05:00,
+\tjobfs=1gb snakejob.sh
+    project = ab12
+
+"""
+
+
 def described(state, **attributes):
-    """A job as `qstat -f` of PBS Pro prints it."""
-    rows = {"Job_Name": "train", "Job_Owner": "ab1234@login", "job_state": state, **attributes}
-    return "Job Id: 7.pbs\n" + "".join(f"    {name} = {value}\n" for name, value in rows.items())
+    """A job as `qstat -x -f` prints it."""
+    rows = {"job_state": state, **attributes}
+    return RECORD.format(changes="".join(f"    {name} = {v}\n" for name, v in rows.items()))
 
 
-NEVER = "Not Running: Insufficient amount of resource: ngpus (R: 8 A: 4 T: 4)"
+BUSY = "Not Running: Insufficient amount of resource: ncpus (R: 2 A: 1 T: 2)"
+# A long value goes on in the next line.
+NEVER = "Can Never Run: Insufficient amount of resource: ncpus (R: 64 A: 2\n\t T: 2)"
 STATES = {
     "queued": (described("Q"), "running", ""),
     "running": (described("R", exec_host="node1/0*16"), "running", ""),
     "held": (described("H"), "running", ""),
     "waiting for its time": (described("W"), "running", ""),
-    "waits though short of resources": (described("Q", comment=NEVER), "running", ""),
+    "waits though short of resources": (described("Q", comment=BUSY), "running", ""),
     "exiting": (described("E", Exit_status=0), "running", ""),
     "suspended": (described("S"), "running", ""),
     "in transit": (described("T"), "running", ""),
@@ -56,11 +83,12 @@ STATES = {
     "out of time": (described("F", Exit_status=-29), "failed", "walltime was used up (`runtime`)"),
     "out of memory": (described("F", Exit_status=-27), "failed", "did not suffice (`mem_mb`)"),
     "deleted": (described("F", Exit_status=271), "failed", "deleted, or killed by signal 15"),
+    "could never run": (described("F", comment=NEVER + " and terminated"), "failed", "terminated"),
     "deleted while queued": (described("F"), "failed", "deleted, or could not start"),
     "can never run": (
-        described("Q", comment="Can Never Run: Insufficient amount of resource: ncpus"),
+        described("Q", comment=NEVER),
         "failed",
-        "can never run: Can Never Run: Insufficient amount",
+        "can never run: Can Never Run: Insufficient amount of resource: ncpus (R: 64 A: 2 T: 2)",
     ),
 }
 
@@ -88,14 +116,14 @@ def test_a_state_that_pbs_does_not_have_is_no_answer(pbs):
 
 
 def test_long_values_go_on_in_the_next_line(pbs):
-    text = described("R", Output_Path="login:/scratch/ab12/run/.snakemake/pbs/lo") + (
-        "\tgs/train = x.log\n    Priority = 0\n"
-        "Job Id: 8.pbs\n    job_state = F\n    Exit_status = 0\n"
+    jobs = pbs.parse(described("R") + described("F", Exit_status=0).replace("7.pbs", "8.pbs"))
+    assert jobs["7.pbs"]["Variable_List"] == (
+        "PBS_O_HOME=/home/ab1234,PBS_O_LANG=C.UTF-8,"
+        "PBS_O_PATH=/home/ab1234/bin:/usr/local/bin:/usr/bin,job_state = Z,"
+        "PBS_O_WORKDIR=/scratch/ab12/run,PBS_O_QUEUE=normal"
     )
-    jobs = pbs.parse(text)
-    assert jobs["7.pbs"]["Output_Path"].endswith("/pbs/logs/train = x.log")
-    assert jobs["7.pbs"]["Priority"] == "0"
-    assert jobs["8.pbs"] == {"job_state": "F", "Exit_status": "0"}
+    assert [job["job_state"] for job in jobs.values()] == ["R", "F"]
+    assert jobs["8.pbs"]["Exit_status"] == "0" and jobs["8.pbs"]["project"] == "ab12"
 
 
 # Options of qsub.
