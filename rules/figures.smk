@@ -34,7 +34,6 @@ rule figure1:
     params:
         model=config["model"],
         length=config["construct"]["length"],
-        backend=config["training"]["backend"],
     script:
         "../workflow/scripts/figure1.py"
 

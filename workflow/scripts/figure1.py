@@ -9,7 +9,7 @@ from crmnet.logs import log_to
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-devices.setup(backend=job.params.backend, device="cpu", precision="float32", threads=1, seed=1)
+devices.setup(backend="tensorflow", device="cpu", precision="float32", threads=1, seed=1)
 
 # Only now, with the backend chosen.
 from crmnet.model import crmnet  # noqa: E402
