@@ -1,26 +1,5 @@
 # Shards -> times of training: one job, one cell of Table 1.
 
-BENCHMARK = config["benchmark"]
-# What the time of a step depends on, in a recipe.
-STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps_per_execution")
-
-
-def alone(wildcards):
-    """Threads of a job beside which no other may run, for its times would be others: on this
-    machine all, so that Snakemake starts nothing else. On a cluster the job has its share of a
-    machine to itself, and asks for what a training asks for."""
-    threads = config["training"]["threads"]
-    if workflow.local_exec:
-        return max(threads, workflow.resource_settings.cores or 1)
-    return threads
-
-
-def step_settings(wildcards):
-    """The recipe's part that decides how long a step takes."""
-    model = BENCHMARK["model"]
-    recipe = configuration.recipe(config, model, "finetune" if pretrains(model) else "scratch")
-    return {key: recipe[key] for key in STEP_KEYS}
-
 
 rule training_speed:
     input:

@@ -43,6 +43,9 @@ MODELS = list(config["models"])
 PRETRAINED = configuration.PRETRAINED
 # What has predictions (a model, or its name as a published one) -> media.
 PREDICTORS = configuration.predictors(config)
+# The section on times of training, or None; what the time of a step depends on, in a recipe.
+BENCHMARK = config["benchmark"]
+STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps_per_execution")
 # The motif jobs' section of the config, or None, and their test set.
 MOTIFS = config["motifs"]
 MOTIF_SET = MOTIFS and config["media"][MOTIFS["medium"]]["test"][MOTIFS["test_set"]]
@@ -145,6 +148,23 @@ def accelerators(devices):
         "gpu": devices * (DEVICE in ("gpu", "auto")),
         "tpu": int(DEVICE == "tpu"),
     }
+
+
+def alone(wildcards):
+    """Threads of a job beside which no other may run, for its times would be others: on this
+    machine all, so that Snakemake starts nothing else. On a cluster the job has its share of a
+    machine to itself, and asks for what a training asks for."""
+    threads = config["training"]["threads"]
+    if workflow.local_exec:
+        return max(threads, workflow.resource_settings.cores or 1)
+    return threads
+
+
+def step_settings(wildcards):
+    """The recipe's part that decides how long a step takes."""
+    model = BENCHMARK["model"]
+    recipe = configuration.recipe(config, model, "finetune" if pretrains(model) else "scratch")
+    return {key: recipe[key] for key in STEP_KEYS}
 
 
 def predicted_sets(wildcards):
