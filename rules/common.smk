@@ -92,9 +92,7 @@ def pretrains(model):
 
 def stage_kind(wildcards):
     """Which changes of `training: stages` a training takes."""
-    if wildcards.stage == PRETRAINED:
-        return "pretrain"
-    return "finetune" if pretrains(wildcards.model) else "scratch"
+    return configuration.stage_kind(config, wildcards.model, wildcards.stage)
 
 
 def train_media(wildcards):
@@ -119,18 +117,8 @@ def model_file(wildcards):
     return model_path(wildcards.model, wildcards.medium)
 
 
-def trainings():
-    """Every training that the predictions need, as <model>/<stage>."""
-    found = {}
-    for model in MODELS:
-        released = configuration.released(config, model)
-        media = [medium for medium in PREDICTORS.get(model, ()) if medium not in released]
-        stages = [PRETRAINED, *media] if media and pretrains(model) else media
-        found |= dict.fromkeys(f"{model}/{stage}" for stage in stages)
-    return list(found)
-
-
-TRAININGS = trainings()
+# Every training that the predictions need, as <model>/<stage>.
+TRAININGS = [f"{model}/{stage}" for model, stage in configuration.trainings(config)]
 DEVICE = config["training"]["device"]
 if DEVICE == "tpu":
     TRAINING_ENV = "../envs/train-tpu.yaml"

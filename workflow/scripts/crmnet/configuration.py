@@ -130,6 +130,24 @@ def predictors(config: dict) -> dict[str, list[str]]:
     return found
 
 
+def trainings(config: dict) -> list[tuple[str, str]]:
+    """Every training that the predictions need: model, and its stage, `PRETRAINED` or a medium."""
+    found = []
+    for model, media in predictors(config).items():
+        if model in config["models"]:
+            media = [medium for medium in media if medium not in released(config, model)]
+            first = [PRETRAINED] if media and config["models"][model]["pretrain"] else []
+            found += [(model, stage) for stage in (*first, *media)]
+    return found
+
+
+def stage_kind(config: dict, model: str, stage: str) -> str:
+    """Which changes of `training: stages` a training takes."""
+    if stage == PRETRAINED:
+        return "pretrain"
+    return "finetune" if config["models"][model]["pretrain"] else "scratch"
+
+
 def _without_nulls(config: dict) -> dict:
     """A copy without the null entries where a config may take an entry away. With a model go its
     published predictions, and its place in the figures that compare it."""
