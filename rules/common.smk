@@ -124,10 +124,8 @@ if DEVICE == "tpu":
     TRAINING_ENV = "../envs/train-tpu.yaml"
 elif config["training"]["backend"] == "jax":
     TRAINING_ENV = "../envs/train-jax.yaml"
-elif DEVICE == "cpu":
-    TRAINING_ENV = "../envs/train-cpu.yaml"
 else:
-    TRAINING_ENV = "../envs/train-gpu.yaml"
+    TRAINING_ENV = f"../envs/train-{DEVICE}.yaml"
 
 
 def accelerators(devices):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, run_snakemake
-from test_plan import PACKAGE, WITH_SCRIPT, all_imports, last
+from test_plan import PACKAGE, WITH_SCRIPT, all_imports, last, parsed
 
 ENVS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "envs").glob("*.yaml")}
 TRAINING = {name for name in ENVS if name.startswith("train-")}
@@ -29,7 +29,7 @@ PROVIDES = {
 # Imports in functions that no script calls in these environments: TensorFlow's have no JAX, and
 # their rules, like some others, read known motifs from a file.
 UNREACHED = {
-    "jax": {"train-cpu", "train-gpu"},
+    "jax": {"train-auto", "train-cpu", "train-gpu"},
     "pyjaspar": {*TRAINING, "modisco", "rgadem"},
 }
 # What no script imports: Python, its installer, and the classes of pyjaspar's motifs.
@@ -138,6 +138,21 @@ def test_environments_agree_on_versions():
 def test_channels_are_strict_and_without_defaults(env):
     channels = ENVS[env]["channels"]
     assert channels in (["conda-forge", "nodefaults"], ["conda-forge", "bioconda", "nodefaults"])
+
+
+@pytest.mark.parametrize(
+    ("backend", "device", "env"),
+    [
+        ("tensorflow", "auto", "train-auto"),
+        ("tensorflow", "cpu", "train-cpu"),
+        ("tensorflow", "gpu", "train-gpu"),
+        ("jax", "gpu", "train-jax"),
+        ("jax", "tpu", "train-tpu"),
+    ],
+)
+def test_training_has_the_environment_of_its_backend_and_device(backend, device, env):
+    rules = parsed(training={"backend": backend, "device": device})
+    assert rules["train"].conda_env == rules["saliency"].conda_env == f"../envs/{env}.yaml"
 
 
 def test_a_machine_makes_the_environments_of_its_jobs(tmp_path, monkeypatch):
