@@ -23,6 +23,8 @@ rule training_speed:
         f"{OUT}/benchmark/{{batch_size}}_{{precision}}_{{devices}}.json",
     log:
         f"{LOGS}/training_speed/{{batch_size}}_{{precision}}_{{devices}}.log",
+    benchmark:
+        f"{BENCHMARKS}/training_speed/{{batch_size}}_{{precision}}_{{devices}}.tsv"
     wildcard_constraints:
         batch_size=r"\d+",
         precision="float32|mixed_float16|mixed_bfloat16",
@@ -33,8 +35,8 @@ rule training_speed:
     resources:
         gpu=lambda wildcards: accelerators(int(wildcards.devices))["gpu"],
         tpu=lambda wildcards: accelerators(int(wildcards.devices))["tpu"],
-        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
-        runtime=60,
+        mem_mb=grows(config["training"]["mem_mb"]),
+        runtime=grows(60),
     params:
         backend=config["training"]["backend"],
         device=config["training"]["device"],
@@ -72,7 +74,7 @@ rule table1:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     script:
         "../workflow/scripts/table1.py"

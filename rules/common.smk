@@ -1,4 +1,5 @@
 # What all rules share: the checked config, names, and how a rule says which modules it uses.
+import math
 import re
 import shutil
 import sys
@@ -68,6 +69,18 @@ def lib(*modules):
     """The package's modules that a script imports, as inputs: Snakemake does not see an edited
     import."""
     return [str(PACKAGE / f"{module}.py") for module in modules]
+
+
+def grows(base, per_mb=0, most=math.inf):
+    """Memory or time of a job, that grows with the MB of its input files, and with each attempt up
+    to `most`."""
+
+    def needed(wildcards, input, attempt):
+        # Asked for a size, a plan does not know that of files that are yet to be made.
+        size = input.size_mb if per_mb else 0
+        return min(attempt * math.ceil(base + per_mb * size), most)
+
+    return needed
 
 
 def train_tables(medium):

@@ -11,14 +11,16 @@ rule download:
         f"{config['resources']}/{{file}}",
     log:
         f"{LOGS}/download/{{file}}.log",
+    benchmark:
+        f"{BENCHMARKS}/download/{{file}}.tsv"
     wildcard_constraints:
         file="|".join(re.escape(Path(path).name) for path in DOWNLOADS) or "$^",
     conda:
         "../envs/analysis.yaml"
     resources:
         downloads=1,
-        mem_mb=500,
-        runtime=600,
+        mem_mb=grows(500),
+        runtime=grows(240, most=600),
     params:
         url=lambda wildcards, output: DOWNLOADS[output[0]]["file"],
         checksum=lambda wildcards, output: DOWNLOADS[output[0]]["checksum"],
@@ -42,8 +44,8 @@ rule simulate:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         media=MEDIA,
         simulation=config["simulation"],
@@ -72,8 +74,8 @@ rule shards:
         "../envs/train-cpu.yaml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=grows(4000),
+        runtime=grows(120),
     params:
         train=lambda wildcards: train_tables(wildcards.medium),
         test={medium: test_tables(medium) for medium in MEDIA},

@@ -28,8 +28,8 @@ rule predict:
     threads: config["training"]["threads"]
     resources:
         **accelerators(1),
-        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
-        runtime=lambda wildcards, attempt: attempt * 60,
+        mem_mb=grows(config["training"]["mem_mb"]),
+        runtime=grows(60),
     params:
         test=predicted_sets,
         hardware=configuration.hardware(config),
@@ -53,8 +53,8 @@ rule published:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=grows(2000),
+        runtime=grows(15),
     params:
         test=published_sets,
         model=lambda wildcards: wildcards.model,
@@ -71,11 +71,13 @@ rule evaluate:
         f"{OUT}/metrics/{{predictor}}/{{medium}}.tsv",
     log:
         f"{LOGS}/evaluate/{{predictor}}/{{medium}}.log",
+    benchmark:
+        f"{BENCHMARKS}/evaluate/{{predictor}}/{{medium}}.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         replicates=config["evaluation"]["replicates"],
         seed=config["seed"],
@@ -101,8 +103,8 @@ rule compare:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         model=lambda wildcards: config["figures"][wildcards.figure]["model"],
         against=lambda wildcards: shown(wildcards.figure)[1:],
@@ -129,7 +131,7 @@ rule metrics:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=500,
-        runtime=10,
+        mem_mb=grows(500),
+        runtime=grows(10),
     script:
         "../workflow/scripts/metrics.py"

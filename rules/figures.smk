@@ -29,8 +29,8 @@ rule figure1:
     conda:
         "../envs/train-cpu.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=grows(2000),
+        runtime=grows(15),
     params:
         model=config["model"],
         length=config["construct"]["length"],
@@ -56,8 +56,8 @@ rule figure2:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=grows(2000),
+        runtime=grows(15),
     params:
         panels=lambda wildcards: config["figures"]["figure2"]["panels"],
         title=lambda wildcards: medium_label(config["figures"]["figure2"]["medium"]),
@@ -102,8 +102,8 @@ rule figure3:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         model=lambda wildcards: config["figures"]["figure3"]["model"],
         models=lambda wildcards: shown("figure3"),
@@ -155,8 +155,8 @@ rule figure5:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=grows(2000),
+        runtime=grows(15),
     script:
         "../workflow/scripts/figure5.py"
 
@@ -179,8 +179,8 @@ rule figureS2:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=grows(2000),
+        runtime=grows(15),
     script:
         "../workflow/scripts/figureS2.py"
 
@@ -202,8 +202,8 @@ rule figure_sanity:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     script:
         "../workflow/scripts/figure_sanity.py"
 
@@ -227,8 +227,8 @@ rule figure_truth:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         threshold=lambda wildcards: MOTIFS["scan"]["threshold"],
     script:
@@ -263,8 +263,8 @@ rule figure_modisco:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     script:
         "../workflow/scripts/figure_modisco.py"
 
@@ -286,8 +286,8 @@ rule figure_insertion:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     script:
         "../workflow/scripts/figure_insertion.py"
 
@@ -309,8 +309,8 @@ rule training_curves:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         names=TRAININGS,
         labels={model: label(model) for model in MODELS},
@@ -337,8 +337,8 @@ rule tableS1:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=grows(2000),
+        runtime=grows(15),
     params:
         test={medium: test_tables(medium) for medium in MEDIA},
         length=config["construct"]["length"],
@@ -370,8 +370,8 @@ rule claims:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         **run_conditions(),
     script:

@@ -31,8 +31,8 @@ rule saliency:
     threads: config["training"]["threads"]
     resources:
         **accelerators(1),
-        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
-        runtime=lambda wildcards, attempt: attempt * 60,
+        mem_mb=grows(config["training"]["mem_mb"]),
+        runtime=grows(60),
     params:
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=configuration.hardware(config),
@@ -73,8 +73,8 @@ rule sanity:
     threads: config["training"]["threads"]
     resources:
         **accelerators(1),
-        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
-        runtime=lambda wildcards, attempt: attempt * 60,
+        mem_mb=grows(config["training"]["mem_mb"]),
+        runtime=grows(60),
     params:
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=configuration.hardware(config),
@@ -114,8 +114,8 @@ rule insertion:
     threads: config["training"]["threads"]
     resources:
         **accelerators(1),
-        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
-        runtime=lambda wildcards, attempt: attempt * 60,
+        mem_mb=grows(config["training"]["mem_mb"]),
+        runtime=grows(60),
     params:
         hardware=configuration.hardware(config),
         construct=config["construct"],

@@ -17,8 +17,8 @@ rule rank:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         entry=lambda wildcards: MOTIF_SET,
         length=config["construct"]["length"],
@@ -45,8 +45,8 @@ rule discover:
     conda:
         "../envs/meme.yaml"
     resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: attempt * 240,
+        mem_mb=grows(4000),
+        runtime=grows(240),
     params:
         top=lambda wildcards: MOTIFS["top"],
         motifs=lambda wildcards: MOTIFS["discover"]["motifs"],
@@ -73,8 +73,8 @@ rule drimust:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 8000,
-        runtime=lambda wildcards, attempt: attempt * 120,
+        mem_mb=grows(8000),
+        runtime=grows(120),
     params:
         **dict(MOTIFS["drimust"] if MOTIFS else {}),
     script:
@@ -98,8 +98,8 @@ rule gadem:
     conda:
         "../envs/rgadem.yaml"
     resources:
-        mem_mb=4000,
-        runtime=lambda wildcards, attempt: attempt * 240,
+        mem_mb=grows(4000),
+        runtime=grows(240),
     params:
         **dict(MOTIFS["gadem"] if MOTIFS else {}),
         engine=lambda wildcards: MOTIFS["engine"],
@@ -125,8 +125,8 @@ rule modisco:
         "../envs/modisco.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=grows(8000),
+        runtime=grows(240),
     params:
         **dict(MOTIFS["modisco"] if MOTIFS else {}),
         seed=config["seed"],
@@ -145,8 +145,8 @@ rule jaspar:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         jaspar=lambda wildcards: MOTIFS["jaspar"],
     script:
@@ -168,8 +168,8 @@ rule scan:
     conda:
         "../envs/meme.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         threshold=lambda wildcards: MOTIFS["scan"]["threshold"],
         engine=lambda wildcards: MOTIFS["engine"],
@@ -196,8 +196,8 @@ rule match:
     conda:
         "../envs/meme.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=grows(2000),
+        runtime=grows(60),
     params:
         jaspar=lambda wildcards: MOTIFS["jaspar"],
         engine=lambda wildcards: MOTIFS["engine"],
@@ -232,8 +232,8 @@ rule motif_table:
     conda:
         "../envs/meme.yaml"
     resources:
-        mem_mb=1000,
-        runtime=15,
+        mem_mb=grows(1000),
+        runtime=grows(15),
     params:
         jaspar=lambda wildcards: MOTIFS["jaspar"],
         select=lambda wildcards: MOTIFS["select"],
@@ -259,8 +259,8 @@ rule effects:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=grows(4000),
+        runtime=grows(60),
     params:
         replicates=config["evaluation"]["replicates"],
         permutations=lambda wildcards: MOTIFS["permutations"],
@@ -297,11 +297,13 @@ rule truth:
         curve=f"{OUT}/motifs/{{families}}/truth_curve.tsv",
     log:
         f"{LOGS}/truth/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/truth/{{families}}.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=grows(2000),
+        runtime=grows(30),
     params:
         test_set=lambda wildcards: MOTIFS["test_set"],
         medium=lambda wildcards: MOTIFS["medium"],

@@ -37,8 +37,8 @@ rule train:
     resources:
         **accelerators(config["training"]["devices"] or 1),
         nodes=config["training"]["hosts"],
-        mem_mb=lambda wildcards, attempt: attempt * config["training"]["mem_mb"],
-        runtime=lambda wildcards, attempt: attempt * 24 * 60,
+        mem_mb=grows(config["training"]["mem_mb"]),
+        runtime=grows(24 * 60, most=48 * 60),
     params:
         architecture=lambda wildcards: configuration.architecture(config, wildcards.model),
         training=lambda wildcards: configuration.recipe(
@@ -61,11 +61,13 @@ rule released:
         model=f"{OUT}/models/released/{{medium}}.keras",
     log:
         f"{LOGS}/released/{{medium}}.log",
+    benchmark:
+        f"{BENCHMARKS}/released/{{medium}}.tsv"
     conda:
         "../envs/train-cpu.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=grows(4000),
+        runtime=grows(30),
     params:
         member=lambda wildcards: config["released"][wildcards.medium]["member"],
         architecture=config["model"] | {"flavour": "released"},

@@ -222,3 +222,22 @@ def test_every_key_of_the_config_is_explained():
     keys = [*config, *(key for section in inside for key in config[section])]
     keys += [key for model in config["models"].values() for key in model]
     assert not [key for key in keys if f"`{key}`" not in text and f"{key}`" not in text]
+
+
+@pytest.mark.parametrize("name", WITH_SCRIPT)
+def test_a_job_asks_for_more_at_each_attempt_within_the_longest_queue(name, parsed_rules):
+    resources = parsed_rules[name].resources
+
+    def needed(key, attempt, size_mb):
+        value = resources[key]._evaluator
+        return value({}, input=SimpleNamespace(size_mb=size_mb), attempt=attempt)
+
+    # The largest input is the text of 30.7 million sequences.
+    for size_mb in (0, 4000):
+        memory, minutes = (
+            [needed(key, attempt, size_mb) for attempt in (1, 2, 3)]
+            for key in ("mem_mb", "runtime")
+        )
+        assert memory == sorted(memory) and memory[0] < memory[1]
+        assert minutes == sorted(minutes) and minutes[-1] <= LONGEST
+        assert all(isinstance(value, int) for value in (*memory, *minutes))
