@@ -8,7 +8,7 @@ SIMULATED = configuration.simulated(config)
 
 rule download:
     output:
-        f"{config['resources']}/{{file}}",
+        str(Path(config["resources"], "{file}")),
     log:
         f"{LOGS}/download/{{file}}.log",
     benchmark:

@@ -122,12 +122,71 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
             ["weights", "no model takes"],
         ),
         ({"weights": "released", "released": {"acid": {"file": "x"}}}, ["released", "'acid'"]),
+        ({"weights": "released", "model": {"width": 64}}, ["model.width", "released", "128"]),
+        (
+            {"weights": "released", "construct": {"length": 120}},
+            ["construct.length", "released", "112"],
+        ),
+        ({"models": ["crmnet"]}, ["models", "keys with values"]),
+        ({"models": {"released": {"pretrain": True}}}, ["models.released", "name"]),
+        ({"training": None}, ["training", "keys with values", "None"]),
+        ({"training": {"epochs": 5.0}}, ["training.epochs", "5.0"]),
+        ({"training": {"peak_rate": float("nan")}}, ["training.peak_rate", "nan"]),
+        ({"training": {"peak_rate": "1e-3"}}, ["training.peak_rate", "1.0e-3"]),
+        ({"training": {"launcher": "srun 'a"}}, ["training.launcher", "quote"]),
+        ({"training": {"launcher": "srun -N {nodes}"}}, ["training.launcher", "{hosts}"]),
+        ({"recipes": {"paper": {"bins": 1}}}, ["models.crmnet", "bins", "two"]),
+        ({"seed": 2**31}, ["seed", "2147483648"]),
+        ({"outdir": "a{b}"}, ["outdir", "a{b}", "folder"]),
+        ({"outdir": "a" * 999}, ["outdir", "too long"]),
+        ({"outdir": f"{__file__}/results"}, ["outdir", f"{__file__} is a file"]),
+        ({"resources": __file__}, ["resources", f"{__file__} is a file"]),
+        ({"mirror": "a" * 999}, ["mirror", "no folder"]),
+        ({"construct": {"left_flank": "ACGT\n"}}, ["construct.left_flank", "A, C, G and T"]),
+        ({"models": {"cnn": {"label": "$x$"}}}, ["models.cnn.label", "$"]),
+        ({"figures": {"figure2": {"model": "cnn"}}}, ["figure2.model", "cnn", "baselines: both"]),
+        ({"figures": {"figure3": {"model": "danq"}}}, ["figure3.model", "danq", "complex"]),
+        ({"figures": {"figure3": {"against": ["crmnet"]}}}, ["figure3.against", "no other model"]),
+        ({"figures": {"figure3": {"against": []}}}, ["figure3.against", "figure3: null"]),
+        (
+            {"figures": {"figure3": {"against": ["crmnet", "cnn"]}}},
+            ["figure3.against", "take it away"],
+        ),
+        ({"figures": {"figure3": {"against": [{"cnn": 1}]}}}, ["figure3.against.0", "text"]),
+        ({"figures": {"figure3": {"media": ["complex", "complex"]}}}, ["figure3.media", "unique"]),
     ],
 )
 def test_what_is_wrong_is_said_with_its_key(changes, said):
     text = message(**changes)
     for words in said:
         assert words in text
+
+
+@pytest.mark.parametrize("key", ["construct", "media", "model", "models", "training"])
+def test_a_section_that_is_not_there_is_asked_for(key):
+    lacking = config()
+    del lacking[key]
+    with pytest.raises(ConfigError, match=f"lacks the key '{key}'"):
+        checked(lacking)
+
+
+def test_a_long_value_is_shortened():
+    said = message(training={"backend": PAPER["media"]}, seed="1" * 5000)
+    assert "training.backend" in said and "seed" in said
+    assert all(len(line) < 200 for line in said.splitlines())
+
+
+def test_a_construct_too_short_for_the_baselines():
+    short = {"left_flank": "", "right_flank": "", "insert_length": 20, "length": 24}
+    said = message(construct=short)
+    assert "models.cnn.architecture" in said and "at least 32" in said
+    assert "models.crmnet" not in said
+
+
+def test_a_folder_is_known_by_its_path_however_it_is_spelled():
+    done = checked(config(outdir="results//mine/", resources="./downloads"))
+    assert (done["outdir"], done["resources"]) == ("results/mine", "downloads")
+    assert done["media"]["complex"]["train"][0]["path"].startswith("downloads/")
 
 
 def test_all_that_is_wrong_is_said_at_once():
@@ -188,6 +247,26 @@ def test_a_simulated_file_without_a_simulation():
     )
 
 
+def test_a_file_that_the_simulation_does_not_make():
+    demo = yaml.safe_load((CONFIG / "demo.yaml").read_text())
+    demo["media"]["complex"]["test"]["random"]["file"] = "results/demo/simulated/complex/third.csv"
+    said = message(**demo)
+    assert "complex.test.random.file" in said and "simulated/complex/native.csv" in said
+
+
+def test_simulated_files_outside_the_folder_of_the_results():
+    demo = yaml.safe_load((CONFIG / "demo.yaml").read_text())
+    assert "`outdir` puts what is simulated in other/simulated" in message(
+        **demo | {"outdir": "other"}
+    )
+
+
+def test_more_leaks_than_test_sequences():
+    demo = yaml.safe_load((CONFIG / "demo.yaml").read_text())
+    demo["simulation"]["leaks"] = 3601
+    assert "simulation.leaks: 3601" in message(**demo)
+
+
 def test_a_simulated_factor_without_activity_in_a_medium():
     demo = yaml.safe_load((CONFIG / "demo.yaml").read_text())
     del demo["simulation"]["factors"]["REB1"]["defined"]
@@ -196,6 +275,24 @@ def test_a_simulated_factor_without_activity_in_a_medium():
 
 def test_a_checksum_of_another_form():
     assert "checksum" in message(**random_set(checksum="md5:123"))
+
+
+def test_a_checksum_of_a_file_that_is_no_download(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("sequence,Measured Expression\nACGT,1\n")
+    said = message(**random_set(file=str(path), checksum=f"md5:{'0' * 32}"))
+    assert "media.complex.test.random.checksum" in said and "take it away" in said
+
+
+def test_a_download_whose_name_is_none():
+    said = message(**random_set(file="https://example.org/%7Bx%7D.csv"))
+    assert "random.file: '{x}.csv'" in said and "saved_as" in said
+
+
+def test_a_local_file_whose_name_is_a_pattern(tmp_path):
+    path = tmp_path / "{x}.csv"
+    path.write_text("sequence,Measured Expression\nACGT,1\n")
+    assert "{ } < >" in message(**random_set(file=str(path)))
 
 
 def test_a_model_takes_its_own_keys_over_those_of_all():

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import math
+import os
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +22,36 @@ PRETRAINED = "pretrained"
 CRMNET = "crmnet"
 # A predictor of this name is a model's published predictions, not one that is trained here.
 PUBLISHED = "{model}-published"
+# The authors' weights are in models/ under this name.
+RELEASED = "released"
+# What the released weights fit.
+RELEASED_LENGTH = 112
+RELEASED_MODEL = {
+    "width": 128,
+    "kernel_size": 11,
+    "transformer_blocks": 8,
+    "heads": 12,
+    "transformer": True,
+    "squeeze_excitation": True,
+}
+# The baselines' kernels and pools need that many tokens.
+BASELINE_LENGTH = 32
+# What `rule simulate` makes of each medium.
+SIMULATED = ("train.tsv.gz", "native.csv", "random.csv")
+# No number of the config is larger; seeds of R, for one, cannot be.
+LARGEST = 2**31 - 1
+
+
+# JSON Schema's types, as a sentence names them.
+KINDS = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number (integer)",
+    "null": "null",
+    "number": "a number",
+    "object": "keys with values",
+    "string": "text",
+}
 
 
 class ConfigError(ValueError):
@@ -35,6 +69,9 @@ def checked(config: dict) -> dict:
     schema = yaml.safe_load(SCHEMA.read_text())
     errors = [_sentence(error) for error in _Validator(schema).iter_errors(config)]
     if not errors:
+        for key in ("outdir", "resources"):
+            # `a//b/` is `a/b`: files that are made are known by how their paths are spelled.
+            config[key] = str(Path(config[key]))
         for model in config["models"].values():
             model.setdefault("recipe", config["recipe"])
         for file in files(config):
@@ -55,9 +92,9 @@ def is_url(file: str) -> bool:
     return file.lower().startswith(("http://", "https://"))
 
 
-def simulated(config: dict) -> Path:
-    """The folder of the simulated tables."""
-    return Path(config["outdir"], "simulated")
+def simulated(config: dict, *parts: str) -> Path:
+    """The folder of the simulated tables, or a path in it."""
+    return Path(config["outdir"], "simulated", *parts)
 
 
 def recipe(config: dict, model: str, stage: str) -> dict:
@@ -152,11 +189,12 @@ def _without_nulls(config: dict) -> dict:
     """A copy without the null entries where a config may take an entry away. With a model go its
     published predictions, and its place in the figures that compare it."""
     models = config.get("models")
-    gone = {name for name, model in models.items() if model is None} if models else set()
+    models = models if isinstance(models, dict) else {}
+    gone = {name for name, model in models.items() if model is None}
 
     def copy(value, key, removable):
         if isinstance(value, list):
-            kept = [v for v in value if not (key == "against" and v in gone)]
+            kept = [v for v in value if not (key == "against" and str(v) in gone)]
             return [copy(v, "", removable) for v in kept]
         if not isinstance(value, dict):
             return value
@@ -181,8 +219,21 @@ def _fill_defaults(validator, properties, instance, schema):
     )
 
 
+def _is_number(checker, value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_integer(checker, value) -> bool:
+    # Not 5.0, which JSON Schema takes for one, and of which no range can be made.
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
 _Validator = jsonschema.validators.extend(
-    jsonschema.Draft202012Validator, {"properties": _fill_defaults}
+    jsonschema.Draft202012Validator,
+    {"properties": _fill_defaults},
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"number": _is_number, "integer": _is_integer}
+    ),
 )
 
 
@@ -196,9 +247,26 @@ def _sentence(error: jsonschema.ValidationError) -> str:
             near = difflib.get_close_matches(str(name), known, 1, 0.0)
             hints.append(f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name))
         return f"{key}: unknown key {', '.join(hints)}"
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"{key}: lacks the key {', '.join(map(repr, missing))}; add it"
+    whole = repr(error.instance)
+    found = whole if len(whole) < 80 else f"{whole[:76]}..."
     if error.validator == "oneOf":
-        return f"{key}: must be a column's name, or its number from 1, not {error.instance!r}"
-    return f"{key}: {error.message}"
+        return f"{key}: must be a column's name, or its number from 1, not {found}"
+    if error.validator == "type":
+        kinds = error.validator_value
+        wanted = " or ".join(KINDS[k] for k in ([kinds] if isinstance(kinds, str) else kinds))
+        hint = ""
+        if isinstance(error.instance, str) and re.fullmatch(r"-?[\d.]+[eE]-?\d+", error.instance):
+            hint = "; in YAML a number with an exponent needs a point and a sign, as in 1.0e-3"
+        return f"{key}: must be {wanted}, not {found}{hint}"
+    if error.validator == "enum":
+        return f"{key}: must be one of {', '.join(error.validator_value)}, not {found}"
+    if error.validator == "pattern":
+        # A name that is wrong has no key of its own.
+        return f"{key}: {found} {error.schema['description']}"
+    return f"{key}: {error.message.replace(whole, found)}"
 
 
 def _tables(config: dict) -> Iterator[tuple[str, dict]]:
@@ -230,10 +298,15 @@ def _path(table: dict, config: dict) -> Path:
 
 def _contradictions(config: dict) -> Iterator[str]:
     mirror = Path(config["mirror"]) if config["mirror"] else None
-    if mirror and not mirror.is_dir():
+    if mirror and not os.path.isdir(mirror):
         yield f"mirror: there is no folder {mirror}; name one that holds the downloads, or null"
+    for key in ("outdir", "resources"):
+        if reason := _no_folder(Path(config[key])):
+            yield f"{key}: {reason}; name another folder"
     if PRETRAINED in config["media"]:
         yield f"media.{PRETRAINED}: a medium cannot have this name; choose another"
+    if RELEASED in config["models"]:
+        yield f"models.{RELEASED}: a model cannot have this name; choose another"
 
     training = config["training"]
     if training["backend"] == "tensorflow":
@@ -241,6 +314,14 @@ def _contradictions(config: dict) -> Iterator[str]:
             yield "training.device: TPUs are trained on with JAX; set `training: backend: jax`"
         if training["hosts"] > 1:
             yield "training.hosts: several hosts need JAX; set `training: backend: jax`"
+    if training["launcher"]:
+        try:
+            shlex.split(training["launcher"].format(hosts=training["hosts"]))
+        except (ValueError, LookupError, AttributeError) as error:
+            yield (
+                f"training.launcher: {training['launcher']} is no command ({error}); close each "
+                "quote, and use braces for `{hosts}` alone"
+            )
 
     urls: dict[str, str] = {}
     archives = _archives(config) if config["weights"] == "released" else ()
@@ -250,27 +331,48 @@ def _contradictions(config: dict) -> Iterator[str]:
             if path == Path(config["resources"]):
                 yield f"{key}.file: {file} names no file; mend the URL"
                 continue
+            if re.search(r"[{}<>\x00-\x1f]", path.name):
+                yield (
+                    f"{key}.file: {path.name!r} cannot be a file's name here; give another, as "
+                    "`saved_as`"
+                )
+                continue
             if urls.setdefault(table["path"], file) != file:
                 yield (
                     f"{key}.file: another URL has the same file name, {path.name}; give one of "
                     "them another, as `saved_as`"
                 )
-            if mirror and mirror.is_dir():
+            if mirror and os.path.isdir(mirror):
                 path = mirror / path.name
-                if not path.is_file():
+                if not os.path.isfile(path):
                     yield (
                         f"{key}.file: the mirror {mirror} has no file {path.name}; put it there, "
                         "or take `mirror` away to download it"
                     )
                     continue
         elif simulated(config) in path.parents:
+            made = [
+                simulated(config, medium, name) for medium in config["media"] for name in SIMULATED
+            ]
             if not config["simulation"]:
                 yield f"{key}.file: {file} is to be simulated, but `simulation` is null"
+            elif path not in made:
+                yield (
+                    f"{key}.file: {file} is none of the files that are simulated; there is "
+                    f"{', '.join(map(str, made))}"
+                )
             continue
-        elif not (path.is_file() or ("member" in table and path.is_dir())):
-            yield f"{key}.file: there is no file {file}; mend the path"
+        elif re.search(r"[{}<>]", file):
+            yield f"{key}.file: {file} has one of {{ }} < > in its path; give it another"
             continue
-        if path.is_file() and "columns" in table:
+        elif not (os.path.isfile(path) or ("member" in table and os.path.isdir(path))):
+            where = f" (`outdir` puts what is simulated in {simulated(config)})"
+            where = where if config["simulation"] else ""
+            yield f"{key}.file: there is no file {file}{where}; mend the path"
+            continue
+        elif table["checksum"]:
+            yield f"{key}.checksum: is for downloads alone, and {file} is none; take it away"
+        if os.path.isfile(path) and "columns" in table:
             yield from _missing_columns(key, path, table)
 
     if simulation := config["simulation"]:
@@ -281,6 +383,13 @@ def _contradictions(config: dict) -> Iterator[str]:
                         f"simulation.factors.{factor}: has no activity in medium {medium!r}, which "
                         "`media` declares; add it"
                     )
+        tests = simulation["random"]
+        tests += simulation["native_families"] * simulation["native_per_family"]
+        if simulation["leaks"] > tests:
+            yield (
+                f"simulation.leaks: {simulation['leaks']} sequences cannot be leaked from test "
+                f"sets of {tests}; lower it"
+            )
 
     construct = config["construct"]
     whole = len(construct["left_flank"] + construct["right_flank"]) + construct["insert_length"]
@@ -302,6 +411,17 @@ def _contradictions(config: dict) -> Iterator[str]:
                 "weights: no model takes the released ones; they are for one of architecture "
                 "crmnet, with `pretrain: true` and no changes of `model`"
             )
+        for key, value in RELEASED_MODEL.items():
+            if config["model"][key] != value:
+                yield (
+                    f"model.{key}: the released weights are of {value}, not "
+                    f"{config['model'][key]}; set that, or `weights: trained`"
+                )
+        if construct["length"] != RELEASED_LENGTH:
+            yield (
+                f"construct.length: the released weights are for {RELEASED_LENGTH}, not "
+                f"{construct['length']}; set that, or `weights: trained`"
+            )
 
     if motifs := config["motifs"]:
         yield from _motif_contradictions(motifs, config)
@@ -321,6 +441,33 @@ def _contradictions(config: dict) -> Iterator[str]:
         else:
             yield from _unknown(f"figures.{name}.against", figure["against"], config["models"])
             yield from _unknown(f"figures.{name}.media", figure["media"], config["media"])
+            if not set(figure["against"]) - {figure["model"]}:
+                yield (
+                    f"figures.{name}.against: names no other model than {figure['model']}; name "
+                    f"one, or set `{name}: null`"
+                )
+            elif figure["model"] in figure["against"]:
+                yield f"figures.{name}.against: {figure['model']} is its `model`; take it away"
+        yield from _without_predictions(f"figures.{name}.model", figure, config)
+
+
+def _without_predictions(key: str, figure: dict, config: dict) -> Iterator[str]:
+    """A figure's model is one that is trained here, and predicts on all that the figure shows."""
+    model = figure["model"]
+    if model not in config["models"]:
+        return
+    for medium in figure.get("media", [figure.get("medium")]):
+        if medium not in config["media"]:
+            continue
+        shown = figure.get("panels", config["media"][medium]["test"])
+        predicted = predicted_sets(config, model, medium)
+        lacking = [name for name in shown if name not in predicted]
+        if lacking:
+            yield (
+                f"{key}: {model} is not trained to predict {', '.join(lacking)} in medium "
+                f"{medium}, of which its published predictions are taken; set `baselines: both`, "
+                "or name another model"
+            )
 
 
 def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Iterator[str]:
@@ -335,9 +482,17 @@ def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Ite
                 f"training: stage {stage} of model {name} has {merged['epochs']} epoch(s), all of "
                 f"them warm-up ({merged['warmup_epochs']}); raise `epochs` or lower `warmup_epochs`"
             )
+    if architecture(config, name).get("bins") == 1:
+        yield f"{key}: its recipe has one of `bins`, which says nothing; give two or more, or 0"
     if model["architecture"] != CRMNET:
         for unfit in sorted(set(model) & set(config["model"]) - {"width"}):
             yield f"{key}.{unfit}: is CRMnet's, not of {model['architecture']}; take it away"
+        if config["construct"]["length"] < BASELINE_LENGTH:
+            yield (
+                f"{key}.architecture: {model['architecture']} needs a `construct: length` of at "
+                f"least {BASELINE_LENGTH}, not {config['construct']['length']}; raise that, or "
+                "take the model away"
+            )
 
 
 def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
@@ -358,6 +513,20 @@ def _unknown(key: str, names: list[str], declared: dict) -> Iterator[str]:
     for name in names:
         if name not in declared:
             yield f"{key}: {name!r} is not declared; there is {', '.join(declared)}"
+
+
+def _no_folder(path: Path) -> str | None:
+    """Why results cannot go to a folder that is there or is to be made; None if they can."""
+    there = next((p for p in (path, *path.parents) if os.path.lexists(p)), Path("."))
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        return f"{str(path)[:60]} can be no folder ({getattr(error, 'strerror', None) or error})"
+    if not os.path.isdir(there):
+        return f"{there} is a file, not a folder"
+    return None
 
 
 def _missing_columns(key: str, path: Path, table: dict) -> Iterator[str]:
