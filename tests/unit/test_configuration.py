@@ -189,6 +189,15 @@ def test_a_folder_is_known_by_its_path_however_it_is_spelled():
     assert done["media"]["complex"]["train"][0]["path"].startswith("downloads/")
 
 
+def test_results_must_go_where_they_can_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    assert f"outdir: {tmp_path} cannot be written to" in message(
+        outdir=str(tmp_path / "new" / "er")
+    )
+    # Downloads that are all there need no such folder.
+    checked(config(resources=str(tmp_path)))
+
+
 def test_all_that_is_wrong_is_said_at_once():
     text = message(sed=1, training={"epochs": "many"})
     assert "sed" in text and "training.epochs" in text

@@ -200,10 +200,8 @@ class Model:
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Runs insertion.py, then figure_insertion.py, on a table of motifs."""
-    import keras
-
     monkeypatch.setattr("crmnet.devices.setup", lambda **settings: None)
-    monkeypatch.setattr(keras.models, "load_model", lambda path, compile: Model())
+    monkeypatch.setattr("crmnet.baselines.load_model", lambda path: Model())
 
     def both_scripts(selected, targets=("MA1", "MA2", "MA2")):
         motifs = [motif_of(SITE), motif_of("CACGTG", "MA2", "CBF1")]

@@ -11,10 +11,9 @@ log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-import keras  # noqa: E402
 import pandas as pd  # noqa: E402
 
-import crmnet.baselines  # noqa: E402, F401  (registers all layers)
+from crmnet.baselines import load_model  # noqa: E402
 from crmnet.insertion import insertion_effects  # noqa: E402
 from crmnet.motifs import MotifError, read_meme  # noqa: E402
 from crmnet.sequences import Construct  # noqa: E402
@@ -33,7 +32,7 @@ if missing:
 motifs = [known[target] for target in dict.fromkeys(targets)]
 if not motifs:
     print(f"{job.input.selected}: no motif is selected", file=sys.stderr)
-model = keras.models.load_model(job.input.model, compile=False)
+model = load_model(job.input.model)
 effects = insertion_effects(
     motifs,
     lambda tokens: predict(model, tokens),

@@ -11,15 +11,14 @@ log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-import keras  # noqa: E402
 import pandas as pd  # noqa: E402
 
-import crmnet.baselines  # noqa: E402, F401  (registers all layers)
+from crmnet.baselines import load_model  # noqa: E402
 from crmnet.sequences import letters  # noqa: E402
 from crmnet.tables import read, table_of  # noqa: E402
 from crmnet.training import predict  # noqa: E402
 
-model = keras.models.load_model(job.input.model, compile=False)
+model = load_model(job.input.model)
 parts = []
 for name, entry in job.params.test.items():
     tokens, values = read(table_of(entry), job.params.length)

@@ -11,16 +11,14 @@ log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-import keras  # noqa: E402
-
-import crmnet.baselines  # noqa: E402, F401  (registers all layers)
+from crmnet.baselines import load_model  # noqa: E402
 from crmnet.maps import save  # noqa: E402
 from crmnet.saliency import insert_saliency  # noqa: E402
 from crmnet.sequences import Construct  # noqa: E402
 from crmnet.tables import read, table_of  # noqa: E402
 
 ((name, entry),) = job.params.test.items()
-model = keras.models.load_model(job.input.model, compile=False)
+model = load_model(job.input.model)
 tokens, values = read(table_of(entry), job.params.length)
 construct = Construct(**job.params.construct)
 try:

@@ -13,9 +13,7 @@ log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-import keras  # noqa: E402
-
-import crmnet.baselines  # noqa: E402, F401  (registers all layers)
+from crmnet.baselines import load_model  # noqa: E402
 from crmnet.maps import load, same_inserts  # noqa: E402
 from crmnet.saliency import cascade  # noqa: E402
 from crmnet.tables import read, table_of  # noqa: E402
@@ -32,6 +30,6 @@ count = min(job.params.sequences, len(maps))
 drawn = np.random.default_rng(job.params.seed).choice(len(maps), count, replace=False)
 maps = maps.of(maps.row[np.sort(drawn)])
 print(f"{name}: {count:,} of {len(tokens):,} sequences", file=sys.stderr)
-model = keras.models.load_model(job.input.model, compile=False)
+model = load_model(job.input.model)
 table = cascade(model, tokens[maps.row], maps, seed=job.params.seed)
 table.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")

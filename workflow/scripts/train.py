@@ -27,11 +27,10 @@ hardware = devices.setup(
 )
 
 # Keras takes its backend when it is imported, so only now.
-import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
 from crmnet import shards, training  # noqa: E402
-from crmnet.baselines import ARCHITECTURES  # noqa: E402
+from crmnet.baselines import ARCHITECTURES, load_model  # noqa: E402
 from crmnet.model import both_strands  # noqa: E402
 
 
@@ -57,8 +56,7 @@ print(
 with hardware.scope():
     model, built = build()
     if job.input.start:
-        start = keras.models.load_model(job.input.start, compile=False)
-        model.set_weights(start.get_weights())
+        model.set_weights(load_model(job.input.start).get_weights())
     fitted = training.compile_model(built, recipe, hardware.kind)
 
 checkpoint = Path(job.params.checkpoint)

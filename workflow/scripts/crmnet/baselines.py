@@ -12,8 +12,10 @@ from dense layers made smaller (of DeepSEA 64 and 64, of DeepATT 16 and 16), tho
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import keras
 from keras import layers, ops
@@ -376,3 +378,24 @@ BASELINES: dict[str, Callable[..., keras.Model]] = {
 }
 # All that a model of the config can name as its `architecture`.
 ARCHITECTURES: dict[str, Callable[..., keras.Model]] = {"crmnet": crmnet, **BASELINES}
+
+
+def load_model(path: str | Path) -> keras.Model:
+    """A model of any architecture, as a rule has saved it. No code in the file is run.
+
+    Raises:
+        ValueError: it is no such file, or damaged.
+    """
+    try:
+        # Keras itself reads weights without comparing their checksums.
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise ValueError(f"{damaged} in it is damaged")
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    # Keras says in a dozen kinds of errors that a file is not what it should be.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ValueError(
+            f"{path}: is no whole model of this workflow ({reason}); delete it, to have it made "
+            "anew"
+        ) from error

@@ -300,8 +300,9 @@ def _contradictions(config: dict) -> Iterator[str]:
     mirror = Path(config["mirror"]) if config["mirror"] else None
     if mirror and not os.path.isdir(mirror):
         yield f"mirror: there is no folder {mirror}; name one that holds the downloads, or null"
-    for key in ("outdir", "resources"):
-        if reason := _no_folder(Path(config[key])):
+    # Downloads that are all there need no folder that can be written to.
+    for key, written in (("outdir", True), ("resources", False)):
+        if reason := _no_folder(Path(config[key]), written):
             yield f"{key}: {reason}; name another folder"
     if PRETRAINED in config["media"]:
         yield f"media.{PRETRAINED}: a medium cannot have this name; choose another"
@@ -515,8 +516,9 @@ def _unknown(key: str, names: list[str], declared: dict) -> Iterator[str]:
             yield f"{key}: {name!r} is not declared; there is {', '.join(declared)}"
 
 
-def _no_folder(path: Path) -> str | None:
-    """Why results cannot go to a folder that is there or is to be made; None if they can."""
+def _no_folder(path: Path, written: bool) -> str | None:
+    """Why a folder cannot be had, or cannot be `written` to, whether it is there or is to be made;
+    None if it can."""
     there = next((p for p in (path, *path.parents) if os.path.lexists(p)), Path("."))
     try:
         os.stat(path)
@@ -526,6 +528,8 @@ def _no_folder(path: Path) -> str | None:
         return f"{str(path)[:60]} can be no folder ({getattr(error, 'strerror', None) or error})"
     if not os.path.isdir(there):
         return f"{there} is a file, not a folder"
+    if written and not os.access(there, os.W_OK | os.X_OK):
+        return f"{there} cannot be written to"
     return None
 
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 import traceback
 from pathlib import Path
+
+# What the system says of a disk, and the mend.
+MENDS = {
+    os.strerror(errno.ENOSPC): "free some space for what this job writes",
+    os.strerror(errno.EDQUOT): "free some space for what this job writes",
+    os.strerror(errno.EIO): "have the disk looked at",
+    os.strerror(errno.EROFS): "make it writable",
+    os.strerror(errno.EACCES): "give yourself the right to it",
+}
 
 
 def log_to(path: str | Path) -> None:
@@ -20,7 +31,11 @@ def log_to(path: str | Path) -> None:
     sys.stderr = log
 
     def say(kind, error, trace):
-        traceback.print_exception(kind, error, trace)
-        print(f"{kind.__name__}: {error}\n(more in {path})", file=console, flush=True)
+        mend = next((mend for fault, mend in MENDS.items() if fault in str(error)), "")
+        mend = f"; {mend}, and run the same command again" if mend else ""
+        print(f"{kind.__name__}: {error}{mend}\n(more in {path})", file=console, flush=True)
+        # A full disk takes no log either.
+        with contextlib.suppress(OSError):
+            traceback.print_exception(kind, error, trace)
 
     sys.excepthook = say
