@@ -492,3 +492,70 @@ def test_either_strand_comes_up_at_random_with_the_same_expression(media):
     assert len({tuple(row) for row in turned.reshape(20, 100)}) == 20
     again = [drawn_rows(epoch, reverse_complement=True)[0] for epoch in (0, 1)]
     assert np.array_equal(again[0], either) and not np.array_equal(again[1], either)
+
+
+# Damage
+
+
+@pytest.fixture
+def few(tmp_path):
+    """A folder of shards to be damaged, and its files with rows in them."""
+    rows = [(whole(insert), n) for n, insert in enumerate(inserts(30, 300))]
+    source = table(tmp_path / "rows.tsv", rows)
+    folder, manifest = write(tmp_path, [source], fraction=0.3, rows_per_shard=100)
+    return folder, [folder / name for name, rows in manifest["shards"].items() if rows]
+
+
+def read_all(folder):
+    """Reads as a training does."""
+    with shards.named([folder]):
+        shards.validation(folder)
+        rows = shards.training_rows([folder])
+        for _ in shards.batches([folder], rows, 1, seed=1, epoch=0):
+            pass
+
+
+@pytest.mark.parametrize("left", [0, 1, 10, 0.5, -1])
+def test_a_shard_cut_short_is_told_by_its_name(few, left):
+    folder, paths = few
+    read_all(folder)
+    for path in paths:
+        content = path.read_bytes()
+        path.write_bytes(content[: int(left * len(content)) if 0 < left < 1 else left])
+        with pytest.raises(ValueError, match=rf"{path}: has .* bytes; delete {folder.parent} "):
+            read_all(folder)
+        path.write_bytes(content)
+
+
+def test_a_shard_that_is_not_there_is_told_by_its_name(few):
+    folder, paths = few
+    for path in paths:
+        path.rename(folder / "elsewhere")
+        with pytest.raises(ValueError, match=f"{path}: has 0 of its"):
+            read_all(folder)
+        (folder / "elsewhere").rename(path)
+
+
+def test_a_wrong_byte_in_a_shard_is_told_by_its_name(few):
+    folder, paths = few
+    random = np.random.default_rng(31)
+    for path in paths:
+        content = path.read_bytes()
+        # Behind the header, with its fields that say nothing of the content.
+        for place in random.integers(10, len(content), 3):
+            damaged = bytearray(content)
+            damaged[place] ^= 1 << random.integers(8)
+            path.write_bytes(damaged)
+            with pytest.raises(ValueError, match=f"{path}: is damaged; delete"):
+                read_all(folder)
+        path.write_bytes(content)
+    read_all(folder)
+
+
+@pytest.mark.parametrize("text", [None, "", '{"length": 112, "sha', "[]", "{}"])
+def test_a_manifest_that_is_none_is_told_by_its_name(few, text):
+    folder, _ = few
+    path = folder.parent / "manifest.json"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(ValueError, match=f"{path}: is no whole manifest"):
+        read_all(folder)

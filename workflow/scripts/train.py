@@ -43,7 +43,8 @@ def build():
 
 recipe = training.recipe_of(options, seed=job.params.seed)
 folders = [Path(folder) for folder in job.input.shards]
-validation = tuple(map(np.concatenate, zip(*map(shards.validation, folders), strict=True)))
+with shards.named(folders):
+    validation = tuple(map(np.concatenate, zip(*map(shards.validation, folders), strict=True)))
 rows = shards.training_rows(folders)
 batch = recipe.batch_size * hardware.count
 steps = max(1, rows // batch)
@@ -60,35 +61,36 @@ with hardware.scope():
     fitted = training.compile_model(built, recipe, hardware.kind)
 
 checkpoint = Path(job.params.checkpoint)
-history = training.train(
-    model,
-    fitted,
-    recipe,
-    lambda epoch: shards.batches(
-        folders,
-        batch,
+with shards.named(folders):
+    history = training.train(
+        model,
+        fitted,
+        recipe,
+        lambda epoch: shards.batches(
+            folders,
+            batch,
+            steps,
+            seed=recipe.seed,
+            epoch=epoch,
+            reverse_complement=recipe.reverse_complement,
+            part=(hardware.host, hardware.hosts),
+        ),
         steps,
-        seed=recipe.seed,
-        epoch=epoch,
-        reverse_complement=recipe.reverse_complement,
-        part=(hardware.host, hardware.hosts),
-    ),
-    steps,
-    validation,
-    devices=hardware.count,
-    checkpoint=checkpoint,
-    host=hardware.host,
-    belongs_to=training.fingerprint(
-        dict(job.params.architecture),
-        dataclasses.asdict(recipe),
-        options["backend"],
-        options["precision"],
-        hardware.count,
-        [shards.manifest_of(folder)["inputs"] for folder in folders],
-        [shards.manifest_of(folder)["shards"] for folder in folders],
-        hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest(),
-    ),
-)
+        validation,
+        devices=hardware.count,
+        checkpoint=checkpoint,
+        host=hardware.host,
+        belongs_to=training.fingerprint(
+            dict(job.params.architecture),
+            dataclasses.asdict(recipe),
+            options["backend"],
+            options["precision"],
+            hardware.count,
+            [shards.manifest_of(folder)["inputs"] for folder in folders],
+            [shards.manifest_of(folder)["shards"] for folder in folders],
+            hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest(),
+        ),
+    )
 # Without the optimiser's state, twice the size of the model. Every host builds it: they share its
 # weights.
 final, _ = build()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -152,6 +153,7 @@ def write(
         "validation": counts[-2],
         "elsewhere": counts[-1],
         "shards": dict(zip(names, counts, strict=True)),
+        "bytes": {name: (folder / name).stat().st_size for name in names},
         "seconds": round(time.time() - started, 2),
     }
     if not manifest["train"]:
@@ -195,8 +197,55 @@ def _sha256(path: Path) -> str:
 
 
 def manifest_of(folder: Path) -> dict:
-    """The manifest that stands beside the folder of the shards."""
-    return json.loads((folder.parent / "manifest.json").read_text())
+    """The manifest that stands beside the folder of the shards.
+
+    Raises:
+        ValueError: it is not there or cut short, or a shard is: TensorFlow takes the end of a file
+            for the end of its records.
+    """
+    path = folder.parent / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text())
+        sizes = manifest["bytes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: is no whole manifest ({error}); {_anew(folder)}") from error
+    for name, size in sizes.items():
+        found = os.path.getsize(folder / name) if (folder / name).is_file() else 0
+        if found != size:
+            raise ValueError(
+                f"{folder / name}: has {found:,} of its {size:,} bytes; {_anew(folder)}"
+            )
+    return manifest
+
+
+def _anew(folder: Path) -> str:
+    return f"delete {folder.parent} and run the same command again, to have its shards made anew"
+
+
+@contextlib.contextmanager
+def named(folders: Sequence[Path]) -> Iterator[None]:
+    """Within it, damage to one of the folders' shards is told with its name.
+
+    Raises:
+        ValueError: names the shard.
+    """
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        for folder in folders:
+            for path in (folder / name for name in manifest_of(folder)["shards"]):
+                if _damaged(path):
+                    raise ValueError(f"{path}: is damaged; {_anew(folder)}") from error
+        raise
+
+
+def _damaged(path: Path) -> bool:
+    try:
+        for _ in tf.data.TFRecordDataset(str(path), "GZIP"):
+            pass
+    except tf.errors.DataLossError:
+        return True
+    return False
 
 
 def training_rows(folders: Sequence[Path]) -> int:
