@@ -364,6 +364,24 @@ def test_a_damaged_file_is_named(tmp_path, damage):
         load(tmp_path / "maps.npz")
 
 
+def test_a_wrong_byte_is_never_a_wrong_map(tmp_path):
+    path, random = tmp_path / "maps.npz", np.random.default_rng(5)
+    save(path, some_maps())
+    content = path.read_bytes()
+    # Anywhere, and above all in the list of the arrays at its end.
+    for place in [*random.integers(0, len(content), 300), *range(len(content) - 400, len(content))]:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << random.integers(8)
+        path.write_bytes(damaged)
+        try:
+            found = load(path)
+        except ValueError as error:
+            assert str(error).startswith(f"{path}: is no whole file of saliency maps")
+        else:
+            for name, array in vars(some_maps()).items():
+                np.testing.assert_array_equal(getattr(found, name), array)
+
+
 def test_maps_need_no_framework():
     """Figures read them where there is no Keras."""
     script = "import sys; sys.modules['keras'] = sys.modules['tensorflow'] = None; "

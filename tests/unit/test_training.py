@@ -1,5 +1,6 @@
 """The schedule, early stop and resume of training, with a small model whose dropout is on."""
 
+import errno
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import time
 import zipfile
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -408,6 +410,64 @@ def test_a_checkpoint_that_cannot_be_used_is_set_aside(model, checkpoint, damage
     assert f"{checkpoint}: " in error and message in error and "starting anew" in error
     assert started == [0]
     assert len(history) == 1
+
+
+class Held:
+    """A model or a variable of which only the values count."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def get_weights(self):
+        return self.values
+
+    def set_weights(self, values):
+        self.values = values
+
+    assign = set_weights
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
+
+
+def state_of(path, value):
+    fitted = SimpleNamespace(optimizer=SimpleNamespace(variables=[Held(np.full(5, value))]))
+    return training._State(Held([np.full(9, value)]), fitted, path, "this", writes=True)
+
+
+def test_a_wrong_byte_in_a_checkpoint_is_never_a_wrong_weight(tmp_path, capsys):
+    path, random = tmp_path / "checkpoint.npz", np.random.default_rng(6)
+    state_of(path, 1.0).end_epoch({"epoch": 1, "validation_r2": 0.5}, [np.full(9, 2.0)])
+    content = path.read_bytes()
+    # Anywhere, and above all in the list of the parts at its end.
+    places = [*random.integers(0, len(content), 300), *range(len(content) - 400, len(content))]
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << random.integers(8)
+        path.write_bytes(damaged)
+        state = state_of(path, 3.0)
+        state.restore()
+        said = capsys.readouterr().err
+        values = (state.model.values[0][0], state.best_weights[0][0], len(state.history))
+        assert values == ((3.0, 3.0, 0) if "starting anew" in said else (2.0, 1.0, 1))
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(checkpoint, monkeypatch):
+    state = state_of(checkpoint, 1.0)
+    state.end_epoch({"epoch": 1, "validation_r2": 0.5}, [np.full(9, 2.0)])
+    content = checkpoint.read_bytes()
+
+    def full(file, **arrays):
+        file.write(b"PK")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
+        patched.setattr(np, "savez", full)
+        state.end_epoch({"epoch": 2, "validation_r2": 0.6}, [np.full(9, 3.0)])
+    assert checkpoint.read_bytes() == content
+    again = state_of(checkpoint, 4.0)
+    again.restore()
+    assert len(again.history) == 1 and again.model.values[0][0] == 2
 
 
 def scripted(monkeypatch, model, scores):

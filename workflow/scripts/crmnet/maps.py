@@ -14,6 +14,16 @@ import pandas as pd
 
 from crmnet.sequences import N
 
+# What reading a damaged file of arrays raises; zipfile a RuntimeError for what it cannot unpack.
+_DAMAGE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 # Of each array in the file.
 TYPES = {
     "row": np.int64,
@@ -116,7 +126,7 @@ def load(path: str | Path) -> Maps:
     try:
         with np.load(path, allow_pickle=False) as saved:
             return Maps(**{field.name: saved[field.name] for field in fields(Maps)})
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"{path}: is no whole file of saliency maps ({error}); delete it, to have it made anew"
         ) from error

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,16 @@ from crmnet.evaluation import pearson, r_squared, rmse
 from crmnet.model import BINS
 
 PROGRESS_SECONDS = 20.0
+# What reading a damaged file of arrays raises; zipfile a RuntimeError for what it cannot unpack.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -385,7 +396,7 @@ class _State:
                     group: [saved[f"{group}/{number}"] for number in range(len(items))]
                     for group, items in self._groups().items()
                 }
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGE as error:
             print(f"{self.path}: cannot be used ({error}); starting anew", file=sys.stderr)
             return
         self.model.set_weights(groups["weights"])
