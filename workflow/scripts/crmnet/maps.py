@@ -16,6 +16,7 @@ from crmnet.sequences import N
 
 # What reading a damaged file of arrays raises; zipfile a RuntimeError for what it cannot unpack.
 _DAMAGE = (
+    OSError,
     ValueError,
     KeyError,
     TypeError,
