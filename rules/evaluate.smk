@@ -16,6 +16,7 @@ rule predict:
             "baselines",
             "evaluation",
             "training",
+            "predictions",
         ),
     output:
         f"{OUT}/predictions/{{model}}/{{medium}}.tsv",
@@ -45,7 +46,7 @@ rule published:
         published=lambda wildcards: paths(
             table["published"][wildcards.model] for table in published_sets(wildcards).values()
         ),
-        lib=lib("logs", "sequences", "delimited", "tables", "published"),
+        lib=lib("logs", "sequences", "delimited", "tables", "published", "predictions"),
     output:
         f"{OUT}/predictions/{configuration.PUBLISHED.format(model='{model}')}/{{medium}}.tsv",
     log:
@@ -66,7 +67,7 @@ rule published:
 rule evaluate:
     input:
         predictions=f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv",
-        lib=lib("logs", "evaluation"),
+        lib=lib("logs", "evaluation", "predictions"),
     output:
         f"{OUT}/metrics/{{predictor}}/{{medium}}.tsv",
     log:
@@ -91,7 +92,7 @@ rule compare:
         predictions=lambda wildcards: of_figure(
             f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv", wildcards.figure
         ),
-        lib=lib("logs", "evaluation"),
+        lib=lib("logs", "evaluation", "predictions"),
     output:
         f"{OUT}/comparisons/{{figure}}.tsv",
     log:

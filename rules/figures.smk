@@ -43,7 +43,7 @@ rule figure2:
     input:
         predictions=lambda wildcards: scatter_input("predictions", "figure2"),
         metrics=lambda wildcards: scatter_input("metrics", "figure2"),
-        lib=lib("logs", "plotting"),
+        lib=lib("logs", "plotting", "predictions"),
     output:
         pdf=report(
             f"{OUT}/figure2.pdf",
@@ -69,7 +69,7 @@ use rule figure2 as figureS1 with:
     input:
         predictions=lambda wildcards: scatter_input("predictions", "figureS1"),
         metrics=lambda wildcards: scatter_input("metrics", "figureS1"),
-        lib=lib("logs", "plotting"),
+        lib=lib("logs", "plotting", "predictions"),
     output:
         pdf=report(
             f"{OUT}/figureS1.pdf",

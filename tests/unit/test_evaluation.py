@@ -23,6 +23,7 @@ from crmnet.evaluation import (
     r_squared,
     rmse,
 )
+from crmnet.predictions import write
 
 COMPARE = Path(__file__).parents[2] / "workflow" / "scripts" / "compare.py"
 
@@ -382,7 +383,7 @@ def compare(tmp_path, predictions, against):
     files = []
     for (model, medium), table in predictions.items():
         files.append(str(tmp_path / f"{model}_{medium}.tsv"))
-        table.to_csv(files[-1], sep="\t", index=False)
+        write(files[-1], [table])
     params = SimpleNamespace(
         model="crmnet",
         against=against,

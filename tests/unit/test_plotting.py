@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from crmnet import evaluation, plotting
+from crmnet import evaluation, plotting, predictions
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -228,8 +228,8 @@ def tables(tmp_path):
         for one in sets
     )
     paths = {"predictions": tmp_path / "predictions.tsv", "metrics": tmp_path / "metrics.tsv"}
-    for path, table in zip(paths.values(), (pd.concat(sets), found), strict=True):
-        table.to_csv(path, sep="\t", index=False)
+    predictions.write(paths["predictions"], sets)
+    found.to_csv(paths["metrics"], sep="\t", index=False)
     return paths
 
 

@@ -143,7 +143,7 @@ def test_script_keeps_the_measurements_in_their_order(
     tmp_path, sets_of_config, model, sets, predicted
 ):
     table = run_script(tmp_path, sets_of_config, model)
-    assert list(table) == ["test_set", "sequence", "measured", "predicted"]
+    assert list(table) == ["test_set", "sequence", "measured", "predicted", "rows"]
     assert list(table["test_set"].unique()) == sets
     assert list(table["sequence"]) == ["ACGT", "GGGG", "GGGG", "TTTT"][: len(predicted)]
     assert list(table["measured"]) == [1.5, -2, 7, 3][: len(predicted)]

@@ -7,13 +7,14 @@ import pandas as pd
 
 from crmnet.evaluation import paired_difference
 from crmnet.logs import log_to
+from crmnet.predictions import read
 
 job = snakemake  # noqa: F821
 SAME = ["sequence", "measured"]
 
 
 def test_sets(path):
-    groups = pd.read_csv(path, sep="\t").groupby("test_set", sort=False)
+    groups = read(path).groupby("test_set", sort=False)
     return {name: rows.reset_index(drop=True) for name, rows in groups}
 
 

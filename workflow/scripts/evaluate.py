@@ -6,12 +6,13 @@ import pandas as pd
 
 from crmnet.evaluation import metrics
 from crmnet.logs import log_to
+from crmnet.predictions import read
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
 parts = []
-for name, rows in pd.read_csv(job.input.predictions, sep="\t").groupby("test_set", sort=False):
+for name, rows in read(job.input.predictions).groupby("test_set", sort=False):
     found = metrics(
         rows["measured"],
         rows["predicted"],

@@ -6,11 +6,12 @@ import pandas as pd
 
 from crmnet import plotting
 from crmnet.logs import log_to
+from crmnet.predictions import read
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-predictions = pd.read_csv(job.input.predictions, sep="\t")
+predictions = read(job.input.predictions)
 metrics = pd.read_csv(job.input.metrics, sep="\t", dtype={"p_value": str})
 panels = list(job.params.panels)
 

@@ -14,6 +14,7 @@ devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 import pandas as pd  # noqa: E402
 
 from crmnet.baselines import load_model  # noqa: E402
+from crmnet.predictions import write  # noqa: E402
 from crmnet.sequences import letters  # noqa: E402
 from crmnet.tables import read, table_of  # noqa: E402
 from crmnet.training import predict  # noqa: E402
@@ -33,4 +34,4 @@ for name, entry in job.params.test.items():
         )
     )
     print(f"{name}: {len(tokens):,} sequences predicted", file=sys.stderr)
-pd.concat(parts).to_csv(job.output[0], sep="\t", index=False)
+write(job.output[0], parts)

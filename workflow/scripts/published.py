@@ -5,6 +5,7 @@ import sys
 import pandas as pd
 
 from crmnet.logs import log_to
+from crmnet.predictions import write
 from crmnet.published import join
 from crmnet.sequences import letters
 from crmnet.tables import read, table_of
@@ -33,4 +34,4 @@ for name, entry in job.params.test.items():
     print(f"{name}: {len(sequences):,} predictions of {model}", file=sys.stderr)
 if not parts:
     raise ValueError(f"no test set has predictions of {model} under `published:` in the config")
-pd.concat(parts).to_csv(job.output[0], sep="\t", index=False)
+write(job.output[0], parts)
