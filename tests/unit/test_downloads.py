@@ -1,6 +1,7 @@
 """Downloads against a server on this machine that misbehaves on request."""
 
 import hashlib
+import io
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -472,6 +474,33 @@ def test_zenodo_file_not_in_the_record(server, get, zenodo):
     zenodo()
     with pytest.raises(DownloadError, match=r"no file file2\.gz, it has file\.gz;"):
         get(server.base + "/records/7/files/file2.gz")
+
+
+def archive(*contents):
+    """A ZIP archive of these contents, as Zenodo makes one of a record's files."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        for number, content in enumerate(contents):
+            file.writestr(f"7/{number}", content)
+    return packed.getvalue()
+
+
+def test_zenodo_archive_of_a_record(server, get, zenodo):
+    zenodo()
+    get(server.serve("/api/records/7/files-archive", Reply(archive(DATA))))
+    get.check(archive(DATA))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [archive(DATA[1:]), archive(DATA, b"more"), archive(), archive(DATA)[:-30], b"no archive"],
+    ids=["another file", "one too many", "none", "cut short", "no archive"],
+)
+def test_zenodo_archive_of_other_files(server, get, zenodo, body):
+    zenodo()
+    with pytest.raises(DownloadError, match=r"not those of the record, file\.gz, by their md5"):
+        get(server.serve("/api/records/7/files-archive", Reply(body)))
+    get.check_nothing()
 
 
 @pytest.fixture

@@ -172,3 +172,10 @@ runpy.run_path({str(TRAIN)!r}, init_globals={{"snakemake": job}})
     first, second = (keras.models.load_model(tmp_path / f"{n}.keras") for n in ("one", "two"))
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_no_shell_sees_the_launcher(tmp_path, job):
+    ran = tmp_path / "ran"
+    command = f"{sys.executable} -c pass ; touch {ran} | $(touch {ran}) && touch {ran}"
+    hosts.launch(script(tmp_path, SAYS), job, 2, command, tmp_path)
+    assert not ran.exists()

@@ -19,11 +19,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import IO, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 ZENODO = "https://zenodo.org"
@@ -83,7 +85,8 @@ def fetch(
 
     Args:
         checksum: `md5:...` or `sha256:...`; without one, a file on Zenodo is compared with Zenodo's
-            own md5. The size is compared wherever the server tells it.
+            own md5, and so is each in the archive of all files of a record. The size is compared
+            wherever the server tells it.
         mirror: a folder to take the file from, by the name of `destination`, instead of the
             network.
         attempts: failures in a row, without a new byte between them, that end the download.
@@ -100,6 +103,7 @@ def fetch(
             f"{url}: its checksum {checksum!r} is neither md5: and 32 hexadecimal digits nor "
             "sha256: and 64; correct it in the config"
         )
+    files: dict[str, str] = {}
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         if mirror:
@@ -110,7 +114,8 @@ def fetch(
         else:
             if not url.lower().startswith(("http://", "https://")):
                 raise DownloadError(f"{url}: not an http or https URL; correct it in the config")
-            checksum = checksum or _zenodo_checksum(url, attempts, timeout, sleep)
+            files = {} if checksum else _zenodo_files(url, attempts, timeout, sleep)
+            checksum = checksum or files.get(file_name(url))
             _retrying(
                 lambda: _transfer(url, part, bool(checksum), timeout),
                 url,
@@ -125,6 +130,8 @@ def fetch(
             )
         if checksum:
             _verify(part, checksum, origin, mend)
+        elif files:
+            _verify_archive(part, files, origin)
         found = f"{_size(part):,} bytes, {checksum or 'no checksum known'}"
         _log(f"{destination.name}: {found}, from {origin}")
         os.replace(part, destination)
@@ -149,41 +156,67 @@ def _copy(source: Path, part: Path, url: str) -> None:
 def _verify(part: Path, checksum: str, origin: str, mend: str) -> None:
     algorithm, expected = checksum.lower().split(":")
     with part.open("rb") as file:
-        # md5 guards against accidents here, so that it may be used where FIPS rules forbid it.
-        digest = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
-    if digest.hexdigest() != expected:
+        found = _digest(file, algorithm)
+    if found != expected:
         _discard(part)
         raise DownloadError(
             f"{origin}: wrong checksum, expected {algorithm}:{expected}, found "
-            f"{algorithm}:{digest.hexdigest()}; {mend}"
+            f"{algorithm}:{found}; {mend}"
         )
 
 
-def _zenodo_checksum(
+def _verify_archive(part: Path, files: dict[str, str], origin: str) -> None:
+    """Compares the files in a ZIP archive, whatever their paths in it, with their md5."""
+    try:
+        with zipfile.ZipFile(part) as archive:
+            found = []
+            for member in archive.infolist():
+                if not member.is_dir():
+                    with archive.open(member) as file:
+                        found.append(f"md5:{_digest(file, 'md5')}")
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        found = [str(error)]
+    if sorted(found) != sorted(files.values()):
+        _discard(part)
+        raise DownloadError(
+            f"{origin}: the files in it are not those of the record, {', '.join(sorted(files))}, "
+            "by their md5; run again to download it afresh"
+        )
+
+
+def _digest(file: IO[bytes], algorithm: str) -> str:
+    # md5 guards against accidents here, so that it may be used where FIPS rules forbid it.
+    made = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    return made.hexdigest()
+
+
+def _zenodo_files(
     url: str, attempts: int, timeout: float, sleep: Callable[[float], object]
-) -> str | None:
-    """Zenodo's md5 of a file in one of its records; None for a file that is elsewhere."""
-    record = re.match(re.escape(ZENODO) + r"/records?/(\d+)/files/", url)
+) -> dict[str, str]:
+    """Name -> Zenodo's md5 of the files in the record of which a URL is a file, or the archive of
+    all of them; nothing for a URL that is elsewhere."""
+    record = re.match(
+        re.escape(ZENODO) + r"(?:/records?|/api/records)/(\d+)/(files/|files-archive)", url
+    )
     if not record:
-        return None
+        return {}
     api = f"{ZENODO}/api/records/{record[1]}"
     body = _retrying(lambda: _read(api, timeout), api, attempts, sleep)
     try:
         checksums = {file["key"]: file["checksum"] for file in json.loads(body)["files"]}
-        checksum = checksums.get(file_name(url))
-        if checksum is not None and not _CHECKSUM.fullmatch(checksum):
-            raise ValueError(checksum)
+        if wrong := [value for value in checksums.values() if not _CHECKSUM.fullmatch(value)]:
+            raise ValueError(wrong[0])
     except (ValueError, KeyError, TypeError) as error:
         raise DownloadError(
             f"{api}: not the record of Zenodo that was expected ({error!r}); declare the checksum "
             f"of {url} in the config"
         ) from error
-    if checksum is None:
+    if record[2] == "files/" and file_name(url) not in checksums:
         raise DownloadError(
             f"{url}: record {record[1]} of Zenodo has no file {file_name(url)}, it has "
             f"{', '.join(sorted(checksums)) or 'none'}; correct the URL in the config"
         )
-    return checksum
+    return checksums
 
 
 def _retrying(
