@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted((ROOT / "workflow" / "scripts").rglob("*.py"))
+SOURCES = sorted([*(ROOT / "workflow" / "scripts").rglob("*.py"), *ROOT.glob("profiles/*/*.py")])
 RULES = [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]
 # Modules whose files are code, and calls by which text or a file becomes code.
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "imp"}
