@@ -8,6 +8,9 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_tables import files_with_faults, read_singly
 
 from crmnet import sequences, shards
 from crmnet.sequences import Construct
@@ -52,14 +55,14 @@ def write(folder, sources, *, held=None, seed=1, fraction=0.0, rejects=None, **o
     return folder / "shards", manifest
 
 
-def blocks_of(path):
+def blocks_of(path, length=CONSTRUCT.length):
     """The records of a shard as (tokens, expression), read by TensorFlow's own message parser."""
     blocks = []
     for record in tf.data.TFRecordDataset(str(path), "GZIP").as_numpy_iterator():
         feature = tf.train.Example.FromString(record).features.feature
         expression = np.array(feature["expression"].float_list.value, np.float32)
         (tokens,) = feature["tokens"].bytes_list.value
-        tokens = np.frombuffer(tokens, np.uint8).reshape(len(expression), CONSTRUCT.length)
+        tokens = np.frombuffer(tokens, np.uint8).reshape(len(expression), length)
         blocks.append((tokens, expression))
     return blocks
 
@@ -559,3 +562,46 @@ def test_a_manifest_that_is_none_is_told_by_its_name(few, text):
     path.unlink() if text is None else path.write_text(text)
     with pytest.raises(ValueError, match=f"{path}: is no whole manifest"):
         read_all(folder)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(content=files_with_faults(), header=st.booleans())
+def test_shards_of_a_file_with_faults_have_its_good_rows_and_no_others(
+    tmp_path_factory, content, header
+):
+    folder = tmp_path_factory.mktemp("faults")
+    (folder / "rows.txt").write_bytes(content)
+    source = Table(folder / "rows.txt", 1, {"expression": 2}, header)
+    expected, sink = read_singly(content, header), io.StringIO()
+    try:
+        manifest = shards.write(
+            [source],
+            {},
+            Construct("", "", 8, 8),
+            folder / "shards",
+            seed=1,
+            validation_fraction=0.3,
+            rejects=Rejects(sink),
+            rows_per_shard=9,
+        )
+    except TableError as error:
+        said = str(error)
+        assert str(source.path) in said
+        fine = expected and not content.startswith(b"\x1f\x8b") and b'"' not in content
+        assert not fine or "nothing to train on" in said
+        return
+    lines, found = expected
+    good = [row for row in found if row]
+    if b'"' not in content:
+        assert manifest["rows"] == len(good)
+        assert manifest["rejected"] == len(lines) - header - len(good)
+    assert manifest["rows"] == manifest["train"] + manifest["validation"]
+    assert manifest["rejected"] == len(sink.getvalue().splitlines())
+    written = collections.Counter(
+        (sequences.letters(row), float(value))
+        for path in (folder / "shards").iterdir()
+        for tokens, expression in blocks_of(path, 8)
+        for row, value in zip(tokens, expression, strict=True)
+    )
+    kept = collections.Counter((row[:8].rstrip("N"), float(np.float32(v))) for row, v in good)
+    assert written == kept if b'"' not in content else not written - kept
