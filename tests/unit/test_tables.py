@@ -584,7 +584,7 @@ def read_singly(content, header):
         return None
     found = [row_of(line, separator, width) for line in lines]
     if header:
-        lines, found = ["", *lines[1:]], [None, *found[1:]]
+        found[0] = None
     return (lines, found) if any(found) else None
 
 
