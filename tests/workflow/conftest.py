@@ -11,18 +11,24 @@ import yaml
 ROOT = Path(__file__).parents[2]
 
 
-def run_snakemake(folder, *arguments):
-    """Snakemake in `folder`, on this Snakefile; the finished process, with its text."""
+def start_snakemake(folder, *arguments, **options):
+    """Starts Snakemake in `folder`, on this Snakefile."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
-    return subprocess.run(
+    return subprocess.Popen(
         [*command, "--directory", str(folder), *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},
-        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=900,
+        **options,
     )
+
+
+def run_snakemake(folder, *arguments):
+    """Runs it to its end; the finished process, with its text."""
+    with start_snakemake(folder, *arguments, stdout=subprocess.PIPE) as process:
+        said, _ = process.communicate(timeout=900)
+    return subprocess.CompletedProcess(process.args, process.returncode, said)
 
 
 @pytest.fixture
