@@ -1,4 +1,5 @@
 # What all rules share: the checked config, names, and how a rule says which modules it uses.
+import contextlib
 import math
 import re
 import shutil
@@ -34,6 +35,19 @@ onstart:
             "clusters set), and there is no conda on the PATH: load or install it, or add "
             "`--sdm env-modules` to take all programs from the PATH"
         )
+
+
+onerror:
+    # Of a job that fails, Snakemake removes the output, but notes the same as of one that succeeds:
+    # the next run would take what was once made from that output for up to date. With a Snakemake
+    # that keeps its notes in another way, this does nothing.
+    with contextlib.suppress(AttributeError):
+        for job in workflow.dag.needrun_jobs():
+            for path in job.output:
+                record = workflow.persistence.metadata(path)
+                if record and not Path(path).exists():
+                    record.input = ["failed"]
+                    workflow.persistence._write_record(str(path), record)
 
 
 OUT = config["outdir"]
