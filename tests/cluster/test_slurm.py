@@ -1,0 +1,185 @@
+"""A real scheduler, and what goes wrong on one. All faults are tried through every profile."""
+
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from runs import PROFILES, ROOT, Run
+from slurm import wait_until
+
+# The demo with one model and one medium, and next to no data.
+TINY = {
+    "simulation": {
+        "train": 600,
+        "native_families": 5,
+        "native_per_family": 4,
+        "random": 50,
+        "leaks": 5,
+    },
+    "data": {"validation_fraction": 0.1},
+    "model": {"width": 8, "transformer_blocks": 1, "heads": 1},
+    "models": {"crmnet": {"pretrain": False}},
+    "training": {"epochs": 1},
+}
+
+# Two jobs that their first attempt kills: what they need is what a second one asks for.
+GREEDY = """
+rule all:
+    input: "memory.txt", "time.txt"
+    localrule: True
+
+rule memory:
+    output: "memory.txt"
+    resources: mem_mb=lambda wildcards, attempt: attempt * 400, runtime=5
+    shell:
+        "python3 -c 'import time; x = bytearray(1) * (400 << 20); time.sleep(3)'"
+        " && echo {resources.mem_mb} > {output}"
+
+rule time:
+    output: "time.txt"
+    resources: mem_mb=500, runtime=lambda wildcards, attempt: attempt
+    shell:
+        "if [ {resources.runtime} = 1 ]; then sleep 300; fi; echo {resources.runtime} > {output}"
+"""
+
+# A job that writes half its output, its id, and the other half when it is told to.
+WAITING = """
+rule waiting:
+    output: "output.txt"
+    resources: mem_mb=500, runtime=10
+    shell:
+        "echo half > {output}; echo $SLURM_JOB_ID > id.txt;"
+        " until [ -e go ]; do sleep 0.2; done; echo whole >> {output}"
+"""
+
+
+def snakefile(folder: Path, text: str) -> tuple[str, Path]:
+    (folder / "Snakefile").write_text(text)
+    return "--snakefile", folder / "Snakefile"
+
+
+def job_id(folder: Path) -> str:
+    """The id of the job in WAITING, once it runs."""
+    file = folder / "id.txt"
+    return wait_until(lambda: file.exists() and file.read_text().strip(), 120, f"{file} is there")
+
+
+def said_of_jobs(profile, folder: Path, words: str) -> bool:
+    """Whether the scheduler wrote this into the log of a job."""
+    return any(words in path.read_text() for path in folder.glob(profile.logs))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def runs(slurm, tmp_path_factory):
+    """The runs that nothing is done to while they last. They last minutes (a time limit is one at
+    least, and between two looks at a job the Slurm plugin waits ever longer), so that they are
+    started first, and other tests run meanwhile."""
+    started = {}
+    for profile in PROFILES:
+        folder = tmp_path_factory.mktemp(f"greedy_{profile}")
+        started[profile, "greedy"] = Run(profile, slurm, folder, *snakefile(folder, GREEDY))
+        folder = tmp_path_factory.mktemp(f"demo_{profile}")
+        (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+        configs = ROOT / "config" / "demo.yaml", folder / "tiny.yaml"
+        arguments = "figure2", "--configfile", *configs
+        started[profile, "demo"] = Run(profile, slurm, folder, *arguments)
+    return started
+
+
+through_every_profile = pytest.mark.parametrize("profile", PROFILES, ids=str)
+
+
+@through_every_profile
+def test_a_job_cancelled_by_hand_fails_and_the_same_command_goes_on(profile, slurm, tmp_path):
+    arguments = *snakefile(tmp_path, WAITING), "--retries", 0
+    run = Run(profile, slurm, tmp_path, *arguments)
+    slurm.ask("scancel", job_id(tmp_path))
+    status, text = run.finish()
+    assert status == 1
+    assert "Error in rule waiting" in text
+    assert said_of_jobs(profile, tmp_path, "CANCELLED")
+    assert not (tmp_path / "output.txt").exists()
+
+    (tmp_path / "go").touch()
+    status, text = Run(profile, slurm, tmp_path, *arguments).finish()
+    assert status == 0, text
+    assert (tmp_path / "output.txt").read_text() == "half\nwhole\n"
+
+
+@through_every_profile
+def test_an_interrupt_cancels_the_jobs_and_the_same_command_goes_on(profile, slurm, tmp_path):
+    arguments = snakefile(tmp_path, WAITING)
+    run = Run(profile, slurm, tmp_path, *arguments)
+    job = job_id(tmp_path)
+    run.interrupt()
+    status, text = run.finish()
+    assert status != 0
+    assert "Traceback" not in text
+    wait_until(lambda: job in slurm.jobs("CANCELLED"), 10, f"job {job} is cancelled")
+
+    (tmp_path / "go").touch()
+    status, text = Run(profile, slurm, tmp_path, *arguments).finish()
+    assert status == 0, text
+    assert (tmp_path / "output.txt").read_text() == "half\nwhole\n"
+
+
+@through_every_profile
+def test_the_workflow_runs_on_the_cluster(profile, runs):
+    run = runs[profile, "demo"]
+    status, text = run.finish()
+    assert status == 0, text
+    results = run.folder / "results" / "demo"
+    assert (results / "figure2.pdf").read_bytes().startswith(b"%PDF")
+    assert set(pd.read_csv(results / "figure2.tsv", sep="\t")["test_set"]) == {"native", "random"}
+
+
+def test_only_rules_that_use_a_gpu_ask_for_one(runs, slurm):
+    runs[PROFILES[0], "demo"].finish()
+    told = slurm.ask("squeue", "--noheader", "--states", "all", "--format", "%k|%P|%b")
+    print(told)
+    jobs = [line.split("|") for line in told.splitlines()]
+    asked = {comment: (partition, devices) for comment, partition, devices in jobs}
+    with_gpu = {"rule_train_wildcards_crmnet_complex", "rule_predict_wildcards_crmnet_complex"}
+    assert {comment for comment, (_, devices) in asked.items() if "gpu" in devices} == with_gpu
+    assert {asked[comment] for comment in with_gpu} == {("gpu", "gres:gpu:1")}
+    assert asked["rule_simulate"] == ("main", "N/A")
+
+
+@through_every_profile
+def test_jobs_killed_for_memory_or_time_succeed_with_more_of_it(profile, runs):
+    run = runs[profile, "greedy"]
+    status, text = run.finish()
+    assert status == 0, text
+    assert text.count("Trying to restart job") == 2
+    assert said_of_jobs(profile, run.folder, "exceeded memory limit")
+    assert said_of_jobs(profile, run.folder, "DUE TO TIME LIMIT")
+    assert (run.folder / "memory.txt").read_text() == "800\n"
+    assert (run.folder / "time.txt").read_text() == "2\n"
+
+
+@pytest.fixture(scope="module")
+def runs_without_scheduler(slurm, tmp_path_factory):
+    """Runs whose jobs end while the scheduler is away."""
+    started = {}
+    for profile in PROFILES:
+        folder = tmp_path_factory.mktemp(f"away_{profile}")
+        started[profile] = Run(profile, slurm, folder, *snakefile(folder, WAITING))
+    for run in started.values():
+        job_id(run.folder)
+    slurm.stop_controller()
+    for run in started.values():
+        (run.folder / "go").touch()
+    time.sleep(30)
+    slurm.start_controller()
+    return started
+
+
+@through_every_profile
+def test_a_run_outlives_half_a_minute_without_scheduler(profile, runs_without_scheduler):
+    run = runs_without_scheduler[profile]
+    status, text = run.finish()
+    assert status == 0, text
+    assert "Error in rule" not in text
+    assert (run.folder / "output.txt").read_text() == "half\nwhole\n"
