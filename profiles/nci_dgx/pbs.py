@@ -27,8 +27,10 @@ GRACE = 120
 # Seconds that the server has for an answer.
 PATIENCE = 60
 
-# qstat's exit status for a job that the server does not know.
-UNKNOWN_JOB = 153
+# qstat's exit statuses for jobs that the server does not know, or no longer.
+NO_JOB = (153, 35)
+# substate of a job that was deleted.
+DELETED = "91"
 # In the comment of a job that asks for more than there is.
 NEVER = "Can Never Run"
 
@@ -48,7 +50,8 @@ _AWAY = re.compile(
     r"connect|connection|timed? ?out|timeout|communication|server (is )?(not|un)|Expired|No route",
     re.I,
 )
-_NO_HISTORY = re.compile(r"history|(invalid|unknown|illegal) option", re.I)
+# Of a server without a history of jobs, or another qstat that knows no -x.
+_NO_HISTORY = re.compile(r"job history|unknown option", re.I)
 
 
 class Unreachable(Exception):
@@ -146,17 +149,14 @@ def ask(ids: Iterable[str]) -> dict[str, dict[str, str]]:
     Raises:
         Unreachable: the server gives no answer, or one that cannot be read.
     """
-    for options in (("-x", "-f"), ("-f",)):
-        done = run("qstat", *options, *ids)
-        jobs = parse(done.stdout)
-        if jobs or done.returncode in (0, UNKNOWN_JOB):
-            return jobs
-        # Without a history of jobs, the server knows only those that have not ended.
-        if not _NO_HISTORY.search(done.stderr):
-            break
-    else:
-        return {}
-    raise Unreachable(done.stderr.strip() or f"qstat ended with status {done.returncode}")
+    done = run("qstat", "-x", "-f", *ids)
+    if _NO_HISTORY.search(done.stderr):
+        # Such a server knows only the jobs that have not ended.
+        done = run("qstat", "-f", *ids)
+    jobs = parse(done.stdout)
+    if not jobs and done.returncode not in (0, *NO_JOB):
+        raise Unreachable(done.stderr.strip() or f"qstat ended with status {done.returncode}")
+    return jobs
 
 
 def ask_together(job: str) -> dict[str, str] | None:
@@ -203,6 +203,9 @@ def judge(attributes: dict[str, str]) -> tuple[str, str] | None:
     if state not in ("F", "C"):
         raise Unreachable(f"job_state {state!r} is not known")
     status = attributes.get("Exit_status", "")
+    # Of a job that root has submitted, PBS does not say that it was killed.
+    if attributes.get("substate") == DELETED:
+        return FAILED, "it was deleted"
     if status == "0":
         return SUCCESS, ""
     if not re.fullmatch(r"-?\d+", status):

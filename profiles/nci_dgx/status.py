@@ -29,12 +29,15 @@ def main(job: str) -> str:
 def of(job: str, record: dict | None) -> tuple[str, str]:
     """The word on a job, and the reason of a failure."""
     marked = record and pbs.judge_marker(Path(record["marker"]))
+    if marked and marked[0] == pbs.SUCCESS:
+        return marked
     try:
-        attributes = pbs.ask_together(job)
+        # Of a job that says itself that it failed, the server may know why.
+        attributes = pbs.ask([job]).get(job) if marked else pbs.ask_together(job)
         found = attributes and pbs.judge(attributes)
     except pbs.Unreachable:
         return marked or (pbs.RUNNING, "")
-    if found:
+    if found and not (marked and found[0] == pbs.RUNNING):
         if pbs.NEVER in attributes.get("comment", ""):
             pbs.run("qdel", job)
         return found

@@ -28,13 +28,24 @@ class Profile:
 PROFILES = [
     Profile(
         "slurm",
-        # No accounting here; and a profile's polling is made for jobs of more than seconds.
+        # The profile's polling is made for jobs of more than seconds.
         (
             *("--slurm-status-command", "squeue"),
             *("--slurm-init-seconds-before-status-checks", "2"),
             *("--max-status-checks-per-second", "1"),
         ),
         logs=".snakemake/slurm_logs/**/*.log",
+    ),
+    # By the commands of PBS that Slurm has.
+    Profile(
+        "nci_dgx",
+        (
+            *("--sdm", "env-modules"),
+            *("--default-resources", "download_queue=main", "gpu_queue=gpu", "cpu_queue=main"),
+            *("cpus_per_gpu=1", "pbs_list=ncpus={ncpus},mem={mem_mb}mb,walltime={walltime}"),
+            *("disk_mb=100", "mem_mb=500", "runtime=5"),
+        ),
+        logs=".snakemake/pbs/logs/*.log",
     ),
 ]
 
@@ -49,9 +60,9 @@ class Run:
         self.said = folder / "said.txt"
         with open(self.said, "wb") as said:
             self.process = subprocess.Popen(
-                [*map(str, [*command, "--directory", folder, *profile.arguments, *arguments])],
+                [*map(str, [*command, "--directory", folder, *arguments, *profile.arguments])],
                 cwd=ROOT,
-                env={**slurm.environment, "PYTHONDONTWRITEBYTECODE": ""},
+                env={**slurm.environment, "PYTHONDONTWRITEBYTECODE": "", "PROJECT": "lab"},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
 """A real scheduler, and what goes wrong on one. All faults are tried through every profile."""
 
+import re
 import time
 from pathlib import Path
 
@@ -137,14 +138,16 @@ def test_the_workflow_runs_on_the_cluster(profile, runs):
 
 def test_only_rules_that_use_a_gpu_ask_for_one(runs, slurm):
     runs[PROFILES[0], "demo"].finish()
-    told = slurm.ask("squeue", "--noheader", "--states", "all", "--format", "%k|%P|%b")
-    print(told)
-    jobs = [line.split("|") for line in told.splitlines()]
-    asked = {comment: (partition, devices) for comment, partition, devices in jobs}
+    asked = {}
+    for line in slurm.ask("scontrol", "show", "job", "--oneliner").splitlines():
+        comment, partition = (
+            re.search(rf"\b{key}=(\S+)", line)[1] for key in ("Comment", "Partition")
+        )
+        asked[comment] = partition, bool(re.search("gres[:/]gpu[:=]1", line))
     with_gpu = {"rule_train_wildcards_crmnet_complex", "rule_predict_wildcards_crmnet_complex"}
-    assert {comment for comment, (_, devices) in asked.items() if "gpu" in devices} == with_gpu
-    assert {asked[comment] for comment in with_gpu} == {("gpu", "gres:gpu:1")}
-    assert asked["rule_simulate"] == ("main", "N/A")
+    assert {comment for comment, (_, devices) in asked.items() if devices} == with_gpu
+    assert {asked[comment] for comment in with_gpu} == {("gpu", True)}
+    assert asked["rule_simulate"] == ("main", False)
 
 
 @through_every_profile
@@ -168,11 +171,11 @@ def runs_without_scheduler(slurm, tmp_path_factory):
         started[profile] = Run(profile, slurm, folder, *snakefile(folder, WAITING))
     for run in started.values():
         job_id(run.folder)
-    slurm.stop_controller()
+    slurm.go_away()
     for run in started.values():
         (run.folder / "go").touch()
     time.sleep(30)
-    slurm.start_controller()
+    slurm.come_back()
     return started
 
 

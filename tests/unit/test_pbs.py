@@ -45,7 +45,7 @@ RECORD = """Job Id: 7.pbs
     exec_vnode = (node1:jobfs=1048576kb:mem=1048576kb:ncpus=1:ngpus=0)
     Resource_List.select = 1:jobfs=1gb:mem=1gb:ncpus=1:ngpus=0
     Resource_List.walltime = 00:05:00
-    substate = 42
+    substate = {substate}
     Variable_List = PBS_O_HOME=/home/ab1234,PBS_O_LANG=C.UTF-8,
 \tPBS_O_PATH=/home/ab1234/bin:/usr/local/bin:/usr/bin,job_state = Z,
 \tPBS_O_WORKDIR=/scratch/ab12/run,PBS_O_QUEUE=normal
@@ -59,8 +59,11 @@ RECORD = """Job Id: 7.pbs
 
 def described(state, **attributes):
     """A job as `qstat -x -f` prints it."""
+    substate = attributes.pop("substate", 42)
     rows = {"job_state": state, **attributes}
-    return RECORD.format(changes="".join(f"    {name} = {v}\n" for name, v in rows.items()))
+    return RECORD.format(
+        substate=substate, changes="".join(f"    {name} = {v}\n" for name, v in rows.items())
+    )
 
 
 BUSY = "Not Running: Insufficient amount of resource: ncpus (R: 2 A: 1 T: 2)"
@@ -83,6 +86,8 @@ STATES = {
     "out of time": (described("F", Exit_status=-29), "failed", "walltime was used up (`runtime`)"),
     "out of memory": (described("F", Exit_status=-27), "failed", "did not suffice (`mem_mb`)"),
     "deleted": (described("F", Exit_status=271), "failed", "deleted, or killed by signal 15"),
+    "deleted, of root": (described("F", Exit_status=0, substate=91), "failed", "deleted"),
+    "run again": (described("R", Exit_status=-11), "running", ""),
     "could never run": (described("F", comment=NEVER + " and terminated"), "failed", "terminated"),
     "deleted while queued": (described("F"), "failed", "deleted, or could not start"),
     "can never run": (
@@ -205,7 +210,7 @@ with (home / "calls").open("a") as calls:
 if (home / "away").exists():
     left = int((home / "away").read_text()) - 1
     (home / "away").write_text(str(left)) if left else (home / "away").unlink()
-    sys.exit(f"{{name}}: cannot connect to server pbs (errno=15010)")
+    sys.exit(f"Connection refused\\n{{name}}: cannot connect to server pbs (errno=111)")
 jobs = json.loads((home / "jobs.json").read_text())
 if name == "qsub":
     if "nowhere" in arguments:
@@ -219,7 +224,8 @@ elif name == "qdel":
 else:
     if (home / "no history").exists():
         if "-x" in arguments:
-            sys.exit("qstat: PBS job history is not configured")  # to be replaced by the record
+            print("qstat: PBS is not configured to maintain job history 1.pbs", file=sys.stderr)
+            sys.exit(0)
         jobs = {{job: found for job, found in jobs.items() if found["job_state"] != "F"}}
     status = 0
     for job in arguments[arguments.index("-f") + 1:]:
@@ -412,6 +418,20 @@ def test_without_an_answer_the_jobs_marker_decides(server, status, word, trouble
     else:
         (server.home / trouble).write_text("1000")
     assert server.status(job)[0] == word
+
+
+def test_a_job_that_says_it_succeeded_asks_no_server(server):
+    job = server.submit()
+    Path(record(job)["marker"]).write_text("0\n")
+    assert server.status(job)[0] == "success" and not server.calls("qstat")
+
+
+def test_of_a_job_that_says_it_failed_the_server_knows_why(server):
+    job = server.submit()
+    Path(record(job)["marker"]).write_text("143\n")
+    server.set(_1={"job_state": "F", "Exit_status": "-29"})
+    answer, error = server.status(job)
+    assert answer == "failed" and "walltime was used up" in error
 
 
 def test_a_job_that_nobody_knows_fails_after_a_time(server, pbs):
