@@ -134,6 +134,30 @@ def test_attention_equals_that_of_keras(activations):
     np.testing.assert_allclose(of(layer, activations), expected, atol=1e-5)
 
 
+def test_attention_has_the_gradients_of_that_of_keras(activations):
+    tf = pytest.importorskip("tensorflow")
+    layer = with_random_weights(SelfAttention(heads=3, key_dim=5), activations)
+    reference = layers.MultiHeadAttention(3, 5)
+    reference(activations, activations)
+    shapes = [weight.shape for weight in reference.get_weights()]
+    reference.set_weights(
+        [w.reshape(shape) for w, shape in zip(layer.get_weights(), shapes, strict=True)]
+    )
+    x = tf.constant(activations)
+    wanted = tf.constant(np.random.default_rng(5).normal(size=x.shape).astype(np.float32))
+
+    def gradients(attend, of):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(attend() * wanted)
+        variables = [variable.value for variable in of.trainable_variables]
+        return [np.ravel(gradient) for gradient in tape.gradient(loss, [*variables, x])]
+
+    ours, theirs = gradients(lambda: layer(x), layer), gradients(lambda: reference(x, x), reference)
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
 def test_attention_has_no_order_of_its_own(activations):
     layer = with_random_weights(SelfAttention(heads=2, key_dim=4), activations)
     order = np.random.default_rng(4).permutation(14)
