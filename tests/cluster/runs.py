@@ -30,7 +30,7 @@ PROFILES = [
         "slurm",
         # The profile's polling is made for jobs of more than seconds.
         (
-            *("--slurm-status-command", "squeue"),
+            *("--sdm", "env-modules"),
             *("--slurm-init-seconds-before-status-checks", "2"),
             *("--max-status-checks-per-second", "1"),
         ),

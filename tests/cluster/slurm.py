@@ -187,6 +187,7 @@ class Slurm:
         """Starts them again, with the jobs that they knew."""
         for program in ("slurmdbd", "slurmctld"):
             self._start(program, "-D")
+        wait_until(lambda: self.ask("sinfo"), 60, "slurmctld answers")
 
     def ask(self, *command: str) -> str:
         """What a Slurm command says, or nothing if it fails."""

@@ -1,6 +1,5 @@
 """A real scheduler, and what goes wrong on one. All faults are tried through every profile."""
 
-import re
 import time
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from runs import PROFILES, ROOT, Run
-from slurm import wait_until
+from slurm import ACCOUNT, wait_until
 
 # The demo with one model and one medium, and next to no data.
 TINY = {
@@ -136,18 +135,18 @@ def test_the_workflow_runs_on_the_cluster(profile, runs):
     assert set(pd.read_csv(results / "figure2.tsv", sep="\t")["test_set"]) == {"native", "random"}
 
 
-def test_only_rules_that_use_a_gpu_ask_for_one(runs, slurm):
-    runs[PROFILES[0], "demo"].finish()
-    asked = {}
-    for line in slurm.ask("scontrol", "show", "job", "--oneliner").splitlines():
-        comment, partition = (
-            re.search(rf"\b{key}=(\S+)", line)[1] for key in ("Comment", "Partition")
-        )
-        asked[comment] = partition, bool(re.search("gres[:/]gpu[:=]1", line))
-    with_gpu = {"rule_train_wildcards_crmnet_complex", "rule_predict_wildcards_crmnet_complex"}
-    assert {comment for comment, (_, devices) in asked.items() if devices} == with_gpu
-    assert {asked[comment] for comment in with_gpu} == {("gpu", True)}
-    assert asked["rule_simulate"] == ("main", False)
+def test_jobs_have_their_account_and_only_those_that_use_gpus_have_one(runs, slurm):
+    run = runs[PROFILES[0], "demo"]
+    assert run.finish()[0] == 0
+    columns = "Comment,Account,Partition,AllocTRES"
+    told = slurm.ask("sacct", "--allocations", "--noheader", "--parsable2", "--format", columns)
+    jobs = [line.split("|") for line in told.splitlines()]
+    of_rule = {comment.split("_")[1]: (account, *rest) for comment, account, *rest in jobs}
+    for rule in ("simulate", "shards", "train", "predict", "evaluate", "figure2"):
+        account, partition, devices = of_rule[rule]
+        assert account == ACCOUNT
+        assert partition == ("gpu" if rule in ("train", "predict") else "main")
+        assert ("gres/gpu=1" in devices) == (rule in ("train", "predict"))
 
 
 @through_every_profile

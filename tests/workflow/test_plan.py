@@ -89,9 +89,10 @@ def parsed_rules():
         ("--profile", ROOT / "profiles" / "local", "--configfile", ROOT / "config" / "lite.yaml"),
         ("--cores", 2, "--configfile", ROOT / "config" / "demo.yaml"),
         ("--profile", ROOT / "profiles" / "nci_dgx"),
+        ("--profile", ROOT / "profiles" / "slurm"),
         ("--profile", ROOT / "profiles" / "tpu_vm"),
     ],
-    ids=["paper", "local", "lite", "demo", "nci_dgx", "tpu_vm"],
+    ids=["paper", "local", "lite", "demo", "nci_dgx", "slurm", "tpu_vm"],
 )
 def test_plans_are_made_in_seconds(snakemake, arguments):
     started = time.time()
