@@ -125,8 +125,8 @@ rule modisco:
         "../envs/modisco.yaml"
     threads: 4
     resources:
-        mem_mb=grows(8000),
-        runtime=grows(240),
+        mem_mb=grows(3000),
+        runtime=grows(120),
     params:
         **dict(MOTIFS["modisco"] if MOTIFS else {}),
         seed=config["seed"],
