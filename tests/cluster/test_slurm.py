@@ -55,9 +55,16 @@ rule waiting:
 """
 
 
-def snakefile(folder: Path, text: str) -> tuple[str, Path]:
+def snakefile(folder: Path, text: str) -> tuple[object, ...]:
+    """The arguments that run this Snakefile."""
     (folder / "Snakefile").write_text(text)
     return "--snakefile", folder / "Snakefile"
+
+
+def demo(folder: Path) -> tuple[object, ...]:
+    """The arguments that run the workflow on the tiny demo, up to a figure."""
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    return "figure2", "--configfile", ROOT / "config" / "demo.yaml", folder / "tiny.yaml"
 
 
 def job_id(folder: Path) -> str:
@@ -73,18 +80,27 @@ def said_of_jobs(profile, folder: Path, words: str) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def runs(slurm, tmp_path_factory):
-    """The runs that nothing is done to while they last. They last minutes (a time limit is one at
-    least, and between two looks at a job the Slurm plugin waits ever longer), so that they are
-    started first, and other tests run meanwhile."""
+    """The runs that tests only wait for, of every profile. They last minutes (a time limit is one
+    at least, and between two looks at a job the Slurm plugin waits ever longer), so that they are
+    all started before the first test."""
     started = {}
-    for profile in PROFILES:
-        folder = tmp_path_factory.mktemp(f"greedy_{profile}")
-        started[profile, "greedy"] = Run(profile, slurm, folder, *snakefile(folder, GREEDY))
-        folder = tmp_path_factory.mktemp(f"demo_{profile}")
-        (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-        configs = ROOT / "config" / "demo.yaml", folder / "tiny.yaml"
-        arguments = "figure2", "--configfile", *configs
-        started[profile, "demo"] = Run(profile, slurm, folder, *arguments)
+
+    def start(name, arguments_in):
+        for profile in PROFILES:
+            folder = tmp_path_factory.mktemp(f"{name}_{profile}")
+            started[profile, name] = Run(profile, slurm, folder, *arguments_in(folder))
+
+    start("away", lambda folder: snakefile(folder, WAITING))
+    for run in started.values():
+        job_id(run.folder)
+    slurm.go_away()
+    # The jobs end meanwhile.
+    for run in started.values():
+        (run.folder / "go").touch()
+    time.sleep(30)
+    slurm.come_back()
+    start("greedy", lambda folder: snakefile(folder, GREEDY))
+    start("demo", demo)
     return started
 
 
@@ -126,6 +142,15 @@ def test_an_interrupt_cancels_the_jobs_and_the_same_command_goes_on(profile, slu
 
 
 @through_every_profile
+def test_a_run_outlives_half_a_minute_without_scheduler(profile, runs):
+    run = runs[profile, "away"]
+    status, text = run.finish()
+    assert status == 0, text
+    assert "Error in rule" not in text
+    assert (run.folder / "output.txt").read_text() == "half\nwhole\n"
+
+
+@through_every_profile
 def test_the_workflow_runs_on_the_cluster(profile, runs):
     run = runs[profile, "demo"]
     status, text = run.finish()
@@ -159,29 +184,3 @@ def test_jobs_killed_for_memory_or_time_succeed_with_more_of_it(profile, runs):
     assert said_of_jobs(profile, run.folder, "DUE TO TIME LIMIT")
     assert (run.folder / "memory.txt").read_text() == "800\n"
     assert (run.folder / "time.txt").read_text() == "2\n"
-
-
-@pytest.fixture(scope="module")
-def runs_without_scheduler(slurm, tmp_path_factory):
-    """Runs whose jobs end while the scheduler is away."""
-    started = {}
-    for profile in PROFILES:
-        folder = tmp_path_factory.mktemp(f"away_{profile}")
-        started[profile] = Run(profile, slurm, folder, *snakefile(folder, WAITING))
-    for run in started.values():
-        job_id(run.folder)
-    slurm.go_away()
-    for run in started.values():
-        (run.folder / "go").touch()
-    time.sleep(30)
-    slurm.come_back()
-    return started
-
-
-@through_every_profile
-def test_a_run_outlives_half_a_minute_without_scheduler(profile, runs_without_scheduler):
-    run = runs_without_scheduler[profile]
-    status, text = run.finish()
-    assert status == 0, text
-    assert "Error in rule" not in text
-    assert (run.folder / "output.txt").read_text() == "half\nwhole\n"
