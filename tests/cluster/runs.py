@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from slurm import Slurm
+from slurm import ACCOUNT, Slurm
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,7 +62,12 @@ class Run:
             self.process = subprocess.Popen(
                 [*map(str, [*command, "--directory", folder, *arguments, *profile.arguments])],
                 cwd=ROOT,
-                env={**slurm.environment, "PYTHONDONTWRITEBYTECODE": "", "PROJECT": "lab"},
+                env={
+                    **slurm.environment,
+                    "PYTHONDONTWRITEBYTECODE": "",
+                    "SBATCH_ACCOUNT": ACCOUNT,
+                    "PROJECT": ACCOUNT,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,
