@@ -299,7 +299,7 @@ def test_fasta(tmp_path):
     ("text", "said"),
     [
         ("", "does not contain a valid sequence"),
-        ("ACGT\n", "before the first sequence"),
+        ("ACGT\n>a\nACGT\n", "before the first sequence"),
         (">a\nAC\n>a\nGT\n", "Duplicate key"),
         (">a\nACXT\n", "letter 'X' is none of ACGTN"),
     ],

@@ -270,6 +270,10 @@ def read_fasta(path: str | Path) -> tuple[list[str], np.ndarray]:
             pyfaidx.Fasta(str(path), as_raw=True, indexname=str(Path(folder, "index"))) as fasta,
         ):
             records = {record.name: record[:] for record in fasta}
+        # Some versions of pyfaidx take it for a sequence.
+        with Path(path).open("rb") as file:
+            if file.read(1024).lstrip()[:1] not in (b"", b">"):
+                raise ValueError("text before the first sequence")
         buffer = tokenise("".join(records.values()))
     except (pyfaidx.FastaIndexingError, pyfaidx.FastaNotFoundError, ValueError) as error:
         raise MotifError(
