@@ -75,6 +75,6 @@ rule table1:
         "../envs/analysis.yaml"
     resources:
         mem_mb=grows(1000),
-        runtime=grows(15),
+        runtime=grows(10),
     script:
         "../workflow/scripts/table1.py"

@@ -44,7 +44,7 @@ rule simulate:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(2000),
+        mem_mb=grows(1000),
         runtime=grows(30),
     params:
         media=MEDIA,
@@ -74,8 +74,8 @@ rule shards:
         "../envs/train-cpu.yaml"
     threads: 4
     resources:
-        mem_mb=grows(4000),
-        runtime=grows(120),
+        mem_mb=grows(2000),
+        runtime=grows(15, per_mb=0.01),
     params:
         train=lambda wildcards: train_tables(wildcards.medium),
         test={medium: test_tables(medium) for medium in MEDIA},

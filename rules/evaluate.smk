@@ -29,8 +29,8 @@ rule predict:
     threads: config["training"]["threads"]
     resources:
         **accelerators(1),
-        mem_mb=grows(config["training"]["mem_mb"]),
-        runtime=grows(60),
+        mem_mb=grows(8000),
+        runtime=grows(30),
     params:
         test=predicted_sets,
         hardware=configuration.hardware(config),
@@ -54,7 +54,7 @@ rule published:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(2000),
+        mem_mb=grows(1000),
         runtime=grows(15),
     params:
         test=published_sets,
@@ -77,8 +77,8 @@ rule evaluate:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(2000),
-        runtime=grows(30),
+        mem_mb=grows(500, per_mb=50),
+        runtime=grows(10, per_mb=0.5),
     params:
         replicates=config["evaluation"]["replicates"],
         seed=config["seed"],
@@ -104,8 +104,8 @@ rule compare:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(4000),
-        runtime=grows(60),
+        mem_mb=grows(500, per_mb=20),
+        runtime=grows(15, per_mb=0.5),
     params:
         model=lambda wildcards: config["figures"][wildcards.figure]["model"],
         against=lambda wildcards: shown(wildcards.figure)[1:],

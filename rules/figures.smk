@@ -30,7 +30,7 @@ rule figure1:
         "../envs/train-cpu.yaml"
     resources:
         mem_mb=grows(2000),
-        runtime=grows(15),
+        runtime=grows(10),
     params:
         model=config["model"],
         length=config["construct"]["length"],
@@ -56,8 +56,8 @@ rule figure2:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(2000),
-        runtime=grows(15),
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         panels=lambda wildcards: config["figures"]["figure2"]["panels"],
         title=lambda wildcards: medium_label(config["figures"]["figure2"]["medium"]),
@@ -103,7 +103,7 @@ rule figure3:
         "../envs/analysis.yaml"
     resources:
         mem_mb=grows(1000),
-        runtime=grows(15),
+        runtime=grows(10),
     params:
         model=lambda wildcards: config["figures"]["figure3"]["model"],
         models=lambda wildcards: shown("figure3"),
@@ -155,8 +155,8 @@ rule figure5:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(2000),
-        runtime=grows(15),
+        mem_mb=grows(1000),
+        runtime=grows(10),
     script:
         "../workflow/scripts/figure5.py"
 
@@ -179,8 +179,8 @@ rule figureS2:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(2000),
-        runtime=grows(15),
+        mem_mb=grows(1000),
+        runtime=grows(10),
     script:
         "../workflow/scripts/figureS2.py"
 
@@ -203,7 +203,7 @@ rule figure_sanity:
         "../envs/analysis.yaml"
     resources:
         mem_mb=grows(1000),
-        runtime=grows(15),
+        runtime=grows(10),
     script:
         "../workflow/scripts/figure_sanity.py"
 
@@ -228,7 +228,7 @@ rule figure_truth:
         "../envs/analysis.yaml"
     resources:
         mem_mb=grows(1000),
-        runtime=grows(15),
+        runtime=grows(10),
     params:
         threshold=lambda wildcards: MOTIFS["scan"]["threshold"],
     script:
@@ -264,7 +264,7 @@ rule figure_modisco:
         "../envs/analysis.yaml"
     resources:
         mem_mb=grows(1000),
-        runtime=grows(15),
+        runtime=grows(10),
     script:
         "../workflow/scripts/figure_modisco.py"
 
@@ -287,7 +287,7 @@ rule figure_insertion:
         "../envs/analysis.yaml"
     resources:
         mem_mb=grows(1000),
-        runtime=grows(15),
+        runtime=grows(10),
     script:
         "../workflow/scripts/figure_insertion.py"
 
@@ -310,7 +310,7 @@ rule training_curves:
         "../envs/analysis.yaml"
     resources:
         mem_mb=grows(1000),
-        runtime=grows(15),
+        runtime=grows(10),
     params:
         names=TRAININGS,
         labels={model: label(model) for model in MODELS},
@@ -337,8 +337,8 @@ rule tableS1:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(2000),
-        runtime=grows(15),
+        mem_mb=grows(1000),
+        runtime=grows(10),
     params:
         test={medium: test_tables(medium) for medium in MEDIA},
         length=config["construct"]["length"],
@@ -371,7 +371,7 @@ rule claims:
         "../envs/analysis.yaml"
     resources:
         mem_mb=grows(1000),
-        runtime=grows(15),
+        runtime=grows(10),
     params:
         **run_conditions(),
     script:

@@ -31,7 +31,7 @@ rule saliency:
     threads: config["training"]["threads"]
     resources:
         **accelerators(1),
-        mem_mb=grows(config["training"]["mem_mb"]),
+        mem_mb=grows(8000),
         runtime=grows(60),
     params:
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
@@ -73,8 +73,8 @@ rule sanity:
     threads: config["training"]["threads"]
     resources:
         **accelerators(1),
-        mem_mb=grows(config["training"]["mem_mb"]),
-        runtime=grows(60),
+        mem_mb=grows(8000),
+        runtime=grows(30),
     params:
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=configuration.hardware(config),
@@ -114,7 +114,7 @@ rule insertion:
     threads: config["training"]["threads"]
     resources:
         **accelerators(1),
-        mem_mb=grows(config["training"]["mem_mb"]),
+        mem_mb=grows(8000),
         runtime=grows(60),
     params:
         hardware=configuration.hardware(config),

@@ -17,8 +17,8 @@ rule rank:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(4000),
-        runtime=grows(30),
+        mem_mb=grows(500, per_mb=100),
+        runtime=grows(10, per_mb=2),
     params:
         entry=lambda wildcards: MOTIF_SET,
         length=config["construct"]["length"],
@@ -45,8 +45,8 @@ rule discover:
     conda:
         "../envs/meme.yaml"
     resources:
-        mem_mb=grows(4000),
-        runtime=grows(240),
+        mem_mb=grows(2000),
+        runtime=grows(120),
     params:
         top=lambda wildcards: MOTIFS["top"],
         motifs=lambda wildcards: MOTIFS["discover"]["motifs"],
@@ -73,8 +73,8 @@ rule drimust:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(8000),
-        runtime=grows(120),
+        mem_mb=grows(500, per_mb=300),
+        runtime=grows(15, per_mb=8),
     params:
         **dict(MOTIFS["drimust"] if MOTIFS else {}),
     script:
@@ -145,7 +145,7 @@ rule jaspar:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(1000),
+        mem_mb=grows(500),
         runtime=grows(10),
     params:
         jaspar=lambda wildcards: MOTIFS["jaspar"],
@@ -168,8 +168,8 @@ rule scan:
     conda:
         "../envs/meme.yaml"
     resources:
-        mem_mb=grows(2000),
-        runtime=grows(60),
+        mem_mb=grows(500, per_mb=100),
+        runtime=grows(10, per_mb=2),
     params:
         threshold=lambda wildcards: MOTIFS["scan"]["threshold"],
         engine=lambda wildcards: MOTIFS["engine"],
@@ -196,8 +196,8 @@ rule match:
     conda:
         "../envs/meme.yaml"
     resources:
-        mem_mb=grows(2000),
-        runtime=grows(60),
+        mem_mb=grows(1000),
+        runtime=grows(30),
     params:
         jaspar=lambda wildcards: MOTIFS["jaspar"],
         engine=lambda wildcards: MOTIFS["engine"],
@@ -233,7 +233,7 @@ rule motif_table:
         "../envs/meme.yaml"
     resources:
         mem_mb=grows(1000),
-        runtime=grows(15),
+        runtime=grows(10),
     params:
         jaspar=lambda wildcards: MOTIFS["jaspar"],
         select=lambda wildcards: MOTIFS["select"],
@@ -259,8 +259,8 @@ rule effects:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(4000),
-        runtime=grows(60),
+        mem_mb=grows(500, per_mb=20),
+        runtime=grows(10, per_mb=0.2),
     params:
         replicates=config["evaluation"]["replicates"],
         permutations=lambda wildcards: MOTIFS["permutations"],
@@ -302,8 +302,8 @@ rule truth:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(2000),
-        runtime=grows(30),
+        mem_mb=grows(500, per_mb=20),
+        runtime=grows(15, per_mb=0.5),
     params:
         test_set=lambda wildcards: MOTIFS["test_set"],
         medium=lambda wildcards: MOTIFS["medium"],

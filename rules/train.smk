@@ -67,7 +67,7 @@ rule released:
         "../envs/train-cpu.yaml"
     resources:
         mem_mb=grows(4000),
-        runtime=grows(30),
+        runtime=grows(15),
     params:
         member=lambda wildcards: config["released"][wildcards.medium]["member"],
         architecture=config["model"] | {"flavour": "released"},
