@@ -42,7 +42,7 @@ def killed(folder, chance, way, arguments):
     """Runs Snakemake until some jobs are done, and then kills it, a job of it, or all; what it said
     and whether it was still running."""
     log = folder / "said.txt"
-    wait_for, delay = chance.randint(1, 2), chance.uniform(0, 4)
+    wait_for, delay = chance.randint(1, 2), chance.uniform(0, 25 if KILLS else 4)
     with log.open("w") as file:
         process = start_snakemake(folder, *arguments, stdout=file, start_new_session=True)
         while process.poll() is None and log.read_text().count("Finished jobid") < wait_for:
