@@ -1,6 +1,7 @@
 """The Slurm that the tests share."""
 
 import os
+import signal
 
 import pytest
 from slurm import Slurm, missing
@@ -13,9 +14,12 @@ def slurm(tmp_path_factory):
         pytest.skip("NOT TESTED: a real Slurm; set CRMNET_TEST_CLUSTER=1 (root, Debian, minutes)")
     if why := missing():
         pytest.skip(f"NO SLURM TO TEST WITH: {why}")
+    # So that Slurm is stopped also where the tests are (`timeout`, CI).
+    handler = signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated"))
     started = Slurm(tmp_path_factory.mktemp("slurm"))
     try:
         started.start()
         yield started
     finally:
         started.stop()
+        signal.signal(signal.SIGTERM, handler)

@@ -44,6 +44,7 @@ PROFILES = [
             *("--default-resources", "download_queue=main", "gpu_queue=gpu", "cpu_queue=main"),
             *("cpus_per_gpu=1", "pbs_list=ncpus={ncpus},mem={mem_mb}mb,walltime={walltime}"),
             *("disk_mb=100", "mem_mb=500", "runtime=5"),
+            *("--seconds-between-status-checks", "2"),
         ),
         logs=".snakemake/pbs/logs/*.log",
     ),

@@ -185,8 +185,9 @@ class Slurm:
 
     def come_back(self) -> None:
         """Starts them again, with the jobs that they knew."""
-        for program in ("slurmdbd", "slurmctld"):
-            self._start(program, "-D")
+        self._start("slurmdbd", "-D")
+        wait_until(lambda: self.ask("sacctmgr", "list", "cluster"), 60, "slurmdbd answers")
+        self._start("slurmctld", "-D")
         wait_until(lambda: self.ask("sinfo"), 60, "slurmctld answers")
 
     def ask(self, *command: str) -> str:

@@ -94,11 +94,12 @@ def runs(slurm, tmp_path_factory):
     for run in started.values():
         job_id(run.folder)
     slurm.go_away()
-    # The jobs end meanwhile.
-    for run in started.values():
-        (run.folder / "go").touch()
+    # One job ends meanwhile, and one after it (Slurm itself takes most of a minute to see that a
+    # step of srun has ended meanwhile, and starts nothing until then).
+    (started[PROFILES[1], "away"].folder / "go").touch()
     time.sleep(30)
     slurm.come_back()
+    (started[PROFILES[0], "away"].folder / "go").touch()
     start("greedy", lambda folder: snakefile(folder, GREEDY))
     start("demo", demo)
     return started
