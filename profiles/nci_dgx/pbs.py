@@ -23,7 +23,7 @@ QSTAT = FOLDER / "qstat.json"
 FRESH = 60
 # Seconds after which a job that the server does not know, and that left no marker, has failed: a
 # file that another machine wrote can take a while to be seen here.
-GRACE = 120
+GRACE = int(os.environ.get("CRMNET_PBS_GRACE", 120))
 # Seconds that the server has for an answer.
 PATIENCE = 60
 

@@ -68,6 +68,8 @@ class Run:
                     "PYTHONDONTWRITEBYTECODE": "",
                     "SBATCH_ACCOUNT": ACCOUNT,
                     "PROJECT": ACCOUNT,
+                    # All is on one machine.
+                    "CRMNET_PBS_GRACE": "5",
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=said,
