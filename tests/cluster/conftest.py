@@ -1,6 +1,5 @@
 """The Slurm that the tests share."""
 
-import os
 import signal
 
 import pytest
@@ -10,8 +9,6 @@ from slurm import Slurm, missing
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory):
     """A running Slurm."""
-    if not os.environ.get("CRMNET_TEST_CLUSTER"):
-        pytest.skip("NOT TESTED: a real Slurm; set CRMNET_TEST_CLUSTER=1 (root, Debian, minutes)")
     if why := missing():
         pytest.skip(f"NO SLURM TO TEST WITH: {why}")
     # So that Slurm is stopped also where the tests are (`timeout`, CI).
