@@ -1,6 +1,6 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S sh -c 'trap "" INT; exec python3 "$0" "$@"'
 """Prints one word on a job: running, success or failed. Always ends with status 0, for any other
-ends the whole workflow.
+ends the whole workflow; so Ctrl-C, which is for Snakemake, is ignored from the first line on.
 
     status.py JOB
 """

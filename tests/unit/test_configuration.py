@@ -263,7 +263,8 @@ def test_a_file_that_the_simulation_does_not_make():
     assert "complex.test.random.file" in said and "simulated/complex/native.csv" in said
 
 
-def test_simulated_files_outside_the_folder_of_the_results():
+def test_simulated_files_outside_the_folder_of_the_results(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where no demo has run
     demo = yaml.safe_load((CONFIG / "demo.yaml").read_text())
     assert "`outdir` puts what is simulated in other/simulated" in message(
         **demo | {"outdir": "other"}

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -459,6 +460,25 @@ def test_the_status_always_is_one_word(server, broken):
     Path(broken).write_text('{"cut sho')
     done = server.call("status.py", job)
     assert (done.returncode, done.stdout) == (0, "running\n")
+
+
+def test_an_interrupt_of_snakemake_leaves_the_status_its_word(server):
+    """Ctrl-C reaches all processes of a terminal, at any moment; Snakemake fails without a word."""
+    job = server.submit()
+    path = f"{server.home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    process = subprocess.Popen(
+        [str(PROFILE / "status.py"), job],
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(0.03)  # Python is about to start
+    while process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.01)
+    assert process.communicate()[0] == "running\n"
+    assert process.returncode == 0
 
 
 # The jobscript.
