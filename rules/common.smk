@@ -64,8 +64,10 @@ STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps
 # The motif jobs' section of the config, or None, and their test set.
 MOTIFS = config["motifs"]
 MOTIF_SET = MOTIFS and config["media"][MOTIFS["medium"]]["test"][MOTIFS["test_set"]]
-# The figures that need them; the truth is known of simulated data alone.
-MOTIF_FIGURES = ["figure5", "figureS2", "figure_sanity"] if MOTIFS else []
+# Figure, of those that the config does not suffice for -> why.
+LEFT_OUT = config["left_out"]
+# The figures that need the motif jobs; the truth is known of simulated data alone.
+MOTIF_FIGURES = list(configuration.MOTIF_FIGURES) if MOTIFS else []
 if MOTIFS and Path(MOTIF_SET["path"]).is_relative_to(configuration.simulated(config)):
     MOTIF_FIGURES.append("figure_truth")
 
@@ -97,12 +99,18 @@ def grows(base, per_mb=0, most=math.inf):
     return needed
 
 
+def as_read(table):
+    """What a script reads of a table; from other keys, such as what is drawn of it, no job has to
+    run again."""
+    return {key: table[key] for key in ("path", "header", "columns")}
+
+
 def train_tables(medium):
-    return config["media"][medium]["train"]
+    return [as_read(table) for table in config["media"][medium]["train"]]
 
 
 def test_tables(medium):
-    return config["media"][medium]["test"]
+    return {name: as_read(table) for name, table in config["media"][medium]["test"].items()}
 
 
 def test_table(wildcards):
@@ -181,11 +189,17 @@ def step_settings(wildcards):
 
 
 def predicted_sets(wildcards):
-    return configuration.predicted_sets(config, wildcards.model, wildcards.medium)
+    sets = configuration.predicted_sets(config, wildcards.model, wildcards.medium)
+    return {name: as_read(table) for name, table in sets.items()}
 
 
 def published_sets(wildcards):
-    return configuration.published_sets(config, wildcards.model, wildcards.medium)
+    """Of each test set the table, and that of the model's predictions."""
+    sets = configuration.published_sets(config, wildcards.model, wildcards.medium)
+    return {
+        name: [as_read(table), as_read(table["published"][wildcards.model])]
+        for name, table in sets.items()
+    }
 
 
 # The figures that compare models.
@@ -195,6 +209,7 @@ COMPARISONS = [name for name in ("figure3", "figure4") if name in config["figure
 def shown(figure):
     """The predictors in a figure: its model, then the others, each before what is published of
     it."""
+    stop_if_left_out(figure)
     drawn = config["figures"][figure]
     first, published = drawn["model"], configuration.PUBLISHED
     others = [name for model in drawn["against"] for name in (model, published.format(model=model))]
@@ -232,23 +247,38 @@ def set_label(medium, test_set):
     return f"{test_set.replace('_', ' ')} promoters, {medium_label(medium)}"
 
 
+def stop_if_left_out(figure):
+    """Says why a figure that is asked for cannot be made."""
+    if figure in LEFT_OUT:
+        raise WorkflowError(f"{figure} is left out: {LEFT_OUT[figure]}")
+
+
 def scatter_input(kind, figure):
-    """The predictions or metrics that a scatter figure draws."""
-    drawn = config["figures"][figure]
-    return f"{OUT}/{kind}/{drawn['model']}/{drawn['medium']}.tsv"
+    """The predictions or metrics that a scatter figure draws, medium by medium."""
+    stop_if_left_out(figure)
+    model = config["figures"][figure]["model"]
+    media = dict.fromkeys(medium for medium, _ in configuration.panels(config, figure))
+    return [f"{OUT}/{kind}/{model}/{medium}.tsv" for medium in media]
 
 
-def comparison_panels(figure):
+def panels(figure):
     """Medium, test set and title of each panel."""
+    stop_if_left_out(figure)
     return [
         [medium, test_set, set_label(medium, test_set)]
-        for medium in config["figures"][figure]["media"]
-        for test_set in test_tables(medium)
+        for medium, test_set in configuration.panels(config, figure)
     ]
+
+
+def motif_set():
+    """The table of the motif jobs' test set."""
+    stop_if_left_out("figure5")
+    return as_read(MOTIF_SET)
 
 
 def motif_model(kind):
     """The model of the motif jobs, its saliency maps, or their sanity checks."""
+    stop_if_left_out("figure5")
     model, medium, test_set = (MOTIFS[key] for key in ("model", "medium", "test_set"))
     if kind == "model":
         return model_path(model, medium)
@@ -258,6 +288,7 @@ def motif_model(kind):
 
 def of_motifs(file):
     """A file of the motif jobs in the mode that the figures show."""
+    stop_if_left_out("figure5")
     return f"{OUT}/motifs/{MOTIFS['families']}/{file}"
 
 

@@ -55,6 +55,34 @@ rule simulate:
         "../workflow/scripts/simulate.py"
 
 
+# A test set from a medium's own training files (`held_out`), which `shards` then leaves out.
+rule hold_out:
+    input:
+        train=lambda wildcards: paths(train_tables(wildcards.medium)),
+        lib=lib("logs", "sequences", "delimited", "tables"),
+    output:
+        f"{OUT}/{configuration.HELD_OUT}",
+    log:
+        f"{LOGS}/hold_out/{{medium}}/{{test_set}}.log",
+    benchmark:
+        f"{BENCHMARKS}/hold_out/{{medium}}/{{test_set}}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(1000, per_mb=1),
+        runtime=grows(15, per_mb=0.01),
+    params:
+        train=lambda wildcards: train_tables(wildcards.medium),
+        fraction=lambda wildcards: config["media"][wildcards.medium]["test"][wildcards.test_set][
+            "held_out"
+        ],
+        construct=config["construct"],
+        on_bad_rows=config["data"]["on_bad_rows"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/hold_out.py"
+
+
 # The training files of a medium, shuffled, without the sequences of its test sets; those of other
 # media's test sets lie apart, for models of this medium alone.
 rule shards:

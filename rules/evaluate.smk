@@ -42,10 +42,9 @@ rule predict:
 # The predictions that others published, in the order of the measured sequences.
 rule published:
     input:
-        test=lambda wildcards: paths(published_sets(wildcards).values()),
-        published=lambda wildcards: paths(
-            table["published"][wildcards.model] for table in published_sets(wildcards).values()
-        ),
+        tables=lambda wildcards: [
+            path for pair in published_sets(wildcards).values() for path in paths(pair)
+        ],
         lib=lib("logs", "sequences", "delimited", "tables", "published", "predictions"),
     output:
         f"{OUT}/predictions/{configuration.PUBLISHED.format(model='{model}')}/{{medium}}.tsv",
@@ -58,7 +57,6 @@ rule published:
         runtime=grows(15),
     params:
         test=published_sets,
-        model=lambda wildcards: wildcards.model,
         length=config["construct"]["length"],
     script:
         "../workflow/scripts/published.py"

@@ -38,7 +38,7 @@ rule figure1:
         "../workflow/scripts/figure1.py"
 
 
-# Measured against predicted expression on the test sets of one medium.
+# Measured against predicted expression on the test sets of the first medium; Figure S1: of the others.
 rule figure2:
     input:
         predictions=lambda wildcards: scatter_input("predictions", "figure2"),
@@ -59,8 +59,7 @@ rule figure2:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
-        panels=lambda wildcards: config["figures"]["figure2"]["panels"],
-        title=lambda wildcards: medium_label(config["figures"]["figure2"]["medium"]),
+        panels=lambda wildcards: panels("figure2"),
     script:
         "../workflow/scripts/figure2.py"
 
@@ -80,8 +79,7 @@ use rule figure2 as figureS1 with:
     log:
         f"{LOGS}/figureS1.log",
     params:
-        panels=lambda wildcards: config["figures"]["figureS1"]["panels"],
-        title=lambda wildcards: medium_label(config["figures"]["figureS1"]["medium"]),
+        panels=lambda wildcards: panels("figureS1"),
 
 
 # CRMnet against other models, on every test set.
@@ -108,7 +106,7 @@ rule figure3:
         model=lambda wildcards: config["figures"]["figure3"]["model"],
         models=lambda wildcards: shown("figure3"),
         labels={predictor: label(predictor) for predictor in PREDICTORS},
-        panels=lambda wildcards: comparison_panels("figure3"),
+        panels=lambda wildcards: panels("figure3"),
     script:
         "../workflow/scripts/figure3.py"
 
@@ -132,7 +130,7 @@ use rule figure3 as figure4 with:
         model=lambda wildcards: config["figures"]["figure4"]["model"],
         models=lambda wildcards: shown("figure4"),
         labels={predictor: label(predictor) for predictor in PREDICTORS},
-        panels=lambda wildcards: comparison_panels("figure4"),
+        panels=lambda wildcards: panels("figure4"),
 
 
 # Saliency maps beside the motifs of highly expressed promoters, and what these motifs do.

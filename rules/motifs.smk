@@ -5,7 +5,7 @@
 # The inserts of the test set, best expression first, and their families.
 rule rank:
     input:
-        test=lambda wildcards: MOTIF_SET["path"],
+        test=lambda wildcards: motif_set()["path"],
         lib=lib("logs", "sequences", "delimited", "tables", "families"),
     output:
         fasta=f"{OUT}/motifs/{{families}}/ranked.fa",
@@ -20,7 +20,7 @@ rule rank:
         mem_mb=grows(500, per_mb=100),
         runtime=grows(10, per_mb=2),
     params:
-        entry=lambda wildcards: MOTIF_SET,
+        entry=lambda wildcards: motif_set(),
         length=config["construct"]["length"],
         construct=config["construct"],
         distance=lambda wildcards: MOTIFS["distance"],

@@ -100,10 +100,14 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
         ({"media": {"pretrained": PAPER["media"]["complex"]}}, ["media.pretrained", "name"]),
         ({"media": {"bad name": PAPER["media"]["complex"]}}, ["bad name"]),
         ({"media": {"complex": {"train": []}}}, ["media.complex.train"]),
-        ({"media": {"complex": None}}, ["figures.figure2.medium", "complex", "defined"]),
-        ({"media": {"complex": {"test": {"all_native": None}}}}, ["figure2.panels", "all_native"]),
+        ({"media": {"complex": {"test": {"mine": {"header": True}}}}}, ["test.mine", "'file' and"]),
+        (
+            {"media": {"complex": {"test": {"native": {"held_out": 0.1}}}}},
+            ["media.complex.test.native", "`held_out` and 'file'"],
+        ),
+        ({"media": {"complex": {"test": {"mine": {"held_out": 1}}}}}, ["test.mine.held_out"]),
         ({"models": {"crmnet": None}}, ["figures.figure2.model", "crmnet"]),
-        ({"figures": {"figure2": {"medium": "complx"}}}, ["figures.figure2.medium", "complx"]),
+        ({"figures": {"figure2": {"media": ["complx"]}}}, ["figures.figure2.media", "complx"]),
         ({"figures": {"figure9": {}}}, ["figures: unknown key 'figure9'"]),
         ({"figures": {"figure3": {"against": ["crm"]}}}, ["figures.figure3.against", "'crm'"]),
         ({"figures": {"figure4": {"media": ["acid"]}}}, ["figures.figure4.media", "'acid'"]),
@@ -146,8 +150,7 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
         ({"models": {"cnn": {"label": "$x$"}}}, ["models.cnn.label", "$"]),
         ({"figures": {"figure2": {"model": "cnn"}}}, ["figure2.model", "cnn", "baselines: both"]),
         ({"figures": {"figure3": {"model": "danq"}}}, ["figure3.model", "danq", "complex"]),
-        ({"figures": {"figure3": {"against": ["crmnet"]}}}, ["figure3.against", "no other model"]),
-        ({"figures": {"figure3": {"against": []}}}, ["figure3.against", "figure3: null"]),
+        ({"figures": {"figure3": {"against": ["crmnet"]}}}, ["figure3.against", "take it away"]),
         (
             {"figures": {"figure3": {"against": ["crmnet", "cnn"]}}},
             ["figure3.against", "take it away"],
@@ -411,3 +414,45 @@ def test_motif_jobs_have_defaults_within_defaults():
     done = checked(few)["motifs"]
     assert done["engine"] == "auto" and done["families"] == "all"
     assert done["drimust"]["words"] == [5, 10] and done["jaspar"]["species"] == 4932
+
+
+def test_what_is_shown_follows_from_the_media_that_are_declared():
+    done = checked(config())
+    assert done["figures"]["figure2"]["media"] == ["complex"]
+    assert done["figures"]["figureS1"]["media"] == ["defined"]
+    assert done["figures"]["figure3"]["media"] == ["complex", "defined"]
+    assert done["motifs"]["medium"] == "complex" and done["motifs"]["test_set"] == "all_native"
+    assert done["benchmark"]["medium"] == "complex"
+    assert done["left_out"] == {}
+
+
+def test_panels_are_the_test_sets_that_are_not_taken_out():
+    done = checked(config())
+    drawn = [("complex", "all_native"), ("complex", "random")]
+    assert configuration.panels(done, "figure2") == drawn
+    assert ("complex", "native") in configuration.panels(done, "figure3")
+
+
+def test_data_of_ones_own_need_only_be_declared(tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text("insert,level\nACGT,1\n")
+    mine = {"file": str(table), "columns": {"sequence": "insert", "expression": "level"}}
+    media = {name: {"train": [mine], "test": {"kept": {"held_out": 0.1}}} for name in "abc"}
+    done = checked(config(media={"complex": None, "defined": None} | media))
+    assert done["figures"]["figureS1"]["media"] == ["b", "c"]
+    assert done["motifs"]["medium"] == "a" and done["motifs"]["test_set"] == "kept"
+    assert done["media"]["b"]["test"]["kept"]["path"] == "results/data/b/held_out/kept.tsv"
+
+
+def test_what_does_not_suffice_for_a_figure_leaves_it_out_and_is_said():
+    done = checked(config(media={"defined": None}, models={"cnn": None}, motifs=None))
+    assert "figureS1" not in done["figures"] and "figure2" in done["figures"]
+    left_out = done["left_out"]
+    assert "no medium but" in left_out["figureS1"] and "motifs: null" in left_out["figure5"]
+    assert "figure3" not in left_out
+    names = ("transformer", "cnn", "danq", "deepsea", "deepatt", "legnet")
+    done = checked(config(models=dict.fromkeys(names), benchmark=None))
+    assert "crmnet" in done["left_out"]["figure3"] and "benchmark" in done["left_out"]["table1"]
+    tests = {name: {"scatter": False} for name in ("all_native", "random")}
+    done = checked(config(media={"complex": {"test": tests}}))
+    assert "scatter" in done["left_out"]["figure2"]

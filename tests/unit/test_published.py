@@ -99,57 +99,35 @@ def test_what_is_ambiguous_but_not_measured_does_no_harm(published):
     assert list(join(["CCCC"], table, LENGTH)) == [9]
 
 
-def entry(path, value, published=None):
-    """A table as in the checked config."""
-    columns = {"sequence": 1, value: 2}
-    return {"path": str(path), "header": False, "columns": columns, "published": published or {}}
+def entry(path, value):
+    """A table as a rule gives it to its script."""
+    return {"path": str(path), "header": False, "columns": {"sequence": 1, value: 2}}
 
 
-def run_script(tmp_path, test, model):
+def run_script(tmp_path, test):
     out = tmp_path / "predictions.tsv"
-    params = SimpleNamespace(test=test, model=model, length=LENGTH)
+    params = SimpleNamespace(test=test, length=LENGTH)
     job = SimpleNamespace(params=params, output=[str(out)], log=[""])
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
     return pd.read_csv(out, sep="\t")
 
 
-@pytest.fixture
-def sets_of_config(tmp_path):
-    """Two test sets; `danq` has published predictions of one, `cnn` of both."""
+def test_script_keeps_the_measurements_in_their_order(tmp_path):
     files = {
         "random": "NACGT,1.5\nGGGG,-2\nGGGG,7\n",
         "native": "TTTT,3\n",
-        "random_danq": "GGGG,-1\nAAAA,0\nACGT,2\n",
         "random_cnn": "ACGT,4\nGGGG,5\nGGGG,6\n",
-        "native_cnn": "TTTT,8\n",
+        "native_cnn": "TTTT,8\nAAAA,0\n",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-
-    def predicted(*names):
-        return {name.split("_")[1]: entry(tmp_path / name, "prediction") for name in names}
-
-    return {
-        "random": entry(tmp_path / "random", "expression", predicted("random_danq", "random_cnn")),
-        "native": entry(tmp_path / "native", "expression", predicted("native_cnn")),
+    test = {
+        name: [entry(tmp_path / name, "expression"), entry(tmp_path / f"{name}_cnn", "prediction")]
+        for name in ("random", "native")
     }
-
-
-@pytest.mark.parametrize(
-    ("model", "sets", "predicted"),
-    [("danq", ["random"], [2, -1, -1]), ("cnn", ["random", "native"], [4, 5, 6, 8])],
-)
-def test_script_keeps_the_measurements_in_their_order(
-    tmp_path, sets_of_config, model, sets, predicted
-):
-    table = run_script(tmp_path, sets_of_config, model)
+    table = run_script(tmp_path, test)
     assert list(table) == ["test_set", "sequence", "measured", "predicted", "rows"]
-    assert list(table["test_set"].unique()) == sets
-    assert list(table["sequence"]) == ["ACGT", "GGGG", "GGGG", "TTTT"][: len(predicted)]
-    assert list(table["measured"]) == [1.5, -2, 7, 3][: len(predicted)]
-    assert list(table["predicted"]) == predicted
-
-
-def test_script_refuses_a_model_of_which_nothing_is_published(tmp_path, sets_of_config):
-    with pytest.raises(ValueError, match="predictions of legnet"):
-        run_script(tmp_path, sets_of_config, "legnet")
+    assert list(table["test_set"]) == ["random"] * 3 + ["native"]
+    assert list(table["sequence"]) == ["ACGT", "GGGG", "GGGG", "TTTT"]
+    assert list(table["measured"]) == [1.5, -2, 7, 3]
+    assert list(table["predicted"]) == [4, 5, 6, 8]

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmnet import sequences, tables
-from crmnet.tables import Rejects, Table, TableError
+from crmnet.sequences import Construct
+from crmnet.tables import Rejects, Table, TableError, hold_out
 
 ROWS = [("ACGT", 1.0), ("GATTACA", -2.5), ("TTNAA", 17.25)]
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -627,3 +628,40 @@ def test_a_file_with_faults_is_read_exactly_or_refused(tmp_path_factory, content
         assert row == found[number - 1]
     for number in refused_lines:
         assert found[number - 1] is None or '"' in lines[number - 1]
+
+
+# Flanks so long that no insert has one by chance.
+CONSTRUCT = Construct("AACCTTAACC", "GGTTCCAAGG", 8, 32)
+
+
+def random_inserts(count, seed=1):
+    return ["".join(row) for row in np.random.default_rng(seed).choice([*"ACGT"], (count, 8))]
+
+
+def test_the_same_sequences_are_held_out_of_every_table_in_either_form(file):
+    inserts = random_inserts(2000)
+    with_flanks = "".join(f"AACCTTAACC{insert}GGTTCCAAGG,1\n" for insert in inserts)
+    without = "".join(f"{insert},2\n" for insert in inserts[::-1])
+    first, _, _ = hold_out([table(file(with_flanks))], CONSTRUCT, 0.1, 7, Rejects())
+    second, _, _ = hold_out([table(file(without, "other.txt"))], CONSTRUCT, 0.1, 7, Rejects())
+    assert {text[10:-10] for text in first} == set(second)
+    assert 150 < len(first) < 250  # 200 expected, standard deviation 13
+
+
+def test_rows_of_one_sequence_are_held_out_together_with_their_mean(file):
+    inserts = random_inserts(300)
+    text = "".join(f"{insert},{n}\n" for n in (1, 2, 6) for insert in inserts)
+    found, mean, rows = hold_out([table(file(text))], CONSTRUCT, 0.2, 7, Rejects())
+    assert found == [insert for insert in inserts if insert in set(found)]
+    assert set(rows) == {3} and set(mean) == {3.0}
+
+
+def test_other_sequences_are_held_out_by_another_seed(file):
+    source = table(file("".join(f"{insert},1\n" for insert in random_inserts(1000))))
+    first, second = (set(hold_out([source], CONSTRUCT, 0.1, s, Rejects())[0]) for s in (7, 8))
+    assert len(first & second) < 0.4 * len(first)
+
+
+def test_so_few_sequences_that_none_is_held_out_are_refused(file):
+    with pytest.raises(TableError, match="held_out: 1e-06`; raise it"):
+        hold_out([table(file("ACGTACGT,1\n"))], CONSTRUCT, 1e-6, 7, Rejects())

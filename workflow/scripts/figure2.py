@@ -1,4 +1,4 @@
-"""Figure 2, and Figure S1 in the other medium: measured against predicted expression."""
+"""Figure 2, and Figure S1 in the other media: measured against predicted expression."""
 
 import sys
 
@@ -11,20 +11,27 @@ from crmnet.predictions import read
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-predictions = read(job.input.predictions)
-metrics = pd.read_csv(job.input.metrics, sep="\t", dtype={"p_value": str})
 panels = list(job.params.panels)
+media = list(dict.fromkeys(medium for medium, *_ in panels))
+predictions = dict(zip(media, map(read, job.input.predictions), strict=True))
+metrics = pd.concat(
+    pd.read_csv(path, sep="\t", dtype={"p_value": str}) for path in job.input.metrics
+)
 
 figure, axes = plotting.squares(len(panels))
 rows = []
-for letter, axis, name in zip(plotting.letters(len(panels)), axes, panels, strict=True):
-    points = predictions[predictions["test_set"] == name]
-    numbers = metrics[metrics["test_set"] == name]
+for letter, axis, (medium, name, title) in zip(
+    plotting.letters(len(panels)), axes, panels, strict=True
+):
+    points = predictions[medium]
+    points = points[points["test_set"] == name]
+    numbers = metrics[(metrics["medium"] == medium) & (metrics["test_set"] == name)]
     # One model's five numbers, of these very sequences.
     if numbers.empty or numbers["metric"].duplicated().any() or set(numbers["n"]) != {len(points)}:
         raise ValueError(
-            f"test set {name}: {len(points)} predictions in {job.input.predictions}, but metrics "
-            f"in {job.input.metrics} of n = {sorted(numbers['n'])}"
+            f"test set {name} of {medium}: {len(points)} predictions in "
+            f"{', '.join(job.input.predictions)}, but metrics in {', '.join(job.input.metrics)} of "
+            f"n = {sorted(numbers['n'])}"
         )
     plotting.density_scatter(
         axis,
@@ -32,10 +39,9 @@ for letter, axis, name in zip(plotting.letters(len(panels)), axes, panels, stric
         points["measured"],
         colour_bar=True,
     )
-    title = f"{name.replace('_', ' ')} promoters, {job.params.title}"
     plotting.panel(axis, letter, title, plotting.statistics_text(numbers))
     rows.append(numbers.assign(panel=letter))
-    print(f"panel {letter}: {name}, {len(points)} sequences", file=sys.stderr)
+    print(f"panel {letter}: {medium}, {name}, {len(points)} sequences", file=sys.stderr)
 
 plotting.save(figure, job.output.pdf)
 table = pd.concat(rows)

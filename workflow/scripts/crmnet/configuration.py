@@ -34,8 +34,13 @@ RELEASED_MODEL = {
     "transformer": True,
     "squeeze_excitation": True,
 }
+# The figures of measured against predicted expression, and those of the motif jobs.
+SCATTERS = ("figure2", "figureS1")
+MOTIF_FIGURES = ("figure5", "figureS2", "figure_sanity")
 # The baselines' kernels and pools need that many tokens.
 BASELINE_LENGTH = 32
+# What `rule hold_out` makes.
+HELD_OUT = "data/{medium}/held_out/{test_set}.tsv"
 # What `rule simulate` makes of each medium.
 SIMULATED = ("train.tsv.gz", "native.csv", "random.csv")
 # No number of the config is larger; seeds of R, for one, cannot be.
@@ -74,12 +79,33 @@ def checked(config: dict) -> dict:
             config[key] = str(Path(config[key]))
         for model in config["models"].values():
             model.setdefault("recipe", config["recipe"])
+        _choose_data(config)
+        errors = [*_held_out(config)]
+    if not errors:
         for file in files(config):
             file["path"] = str(_path(file, config))
         errors = list(_contradictions(config))
     if errors:
         raise ConfigError("the config cannot be run:\n" + "\n".join(f"  {e}" for e in errors))
+    config["left_out"] = _left_out(config)
+    for name in config["left_out"]:
+        config["figures"].pop(name, None)
     return config
+
+
+def panels(config: dict, figure: str) -> list[tuple[str, str]]:
+    """Medium and test set of each panel of Figure 2, S1, 3 or 4."""
+    tests = {
+        medium: config["media"][medium]["test"]
+        for medium in config["figures"][figure]["media"]
+        if medium in config["media"]
+    }
+    return [
+        (medium, name)
+        for medium, tables in tests.items()
+        for name, table in tables.items()
+        if table["scatter"] or figure not in SCATTERS
+    ]
 
 
 def files(config: dict) -> list[dict]:
@@ -208,6 +234,59 @@ def _without_nulls(config: dict) -> dict:
     return {key: copy(value, key, key in REMOVABLE) for key, value in config.items()}
 
 
+def _choose_data(config: dict) -> None:
+    """Fills in which data are shown where the config does not say: in Figure 2 the first medium, in
+    Figure S1 the others, in Figures 3 and 4 all; by motifs and benchmark the first medium, and of
+    that the first test set."""
+    first, *others = config["media"]
+    chosen = {"figure2": [first], "figureS1": others}
+    for name, figure in config["figures"].items():
+        figure.setdefault("media", chosen.get(name, [first, *others]))
+    for section in filter(None, (config["motifs"], config["benchmark"])):
+        section.setdefault("medium", first)
+    if config["motifs"]:
+        tests = config["media"].get(config["motifs"]["medium"], {"test": {}})["test"]
+        config["motifs"].setdefault("test_set", next(iter(tests), ""))
+
+
+def _held_out(config: dict) -> Iterator[str]:
+    """Declares the tables that `hold_out` makes of the training files; gives what is wrong with the
+    keys of a test set."""
+    for medium, entry in config["media"].items():
+        for name, table in entry["test"].items():
+            key = f"media.{medium}.test.{name}"
+            if "held_out" not in table:
+                if missing := [part for part in ("file", "columns") if part not in table]:
+                    yield (
+                        f"{key}: lacks the key {' and '.join(map(repr, missing))}; add it, or with "
+                        "`held_out: 0.1` take a tenth of the training sequences"
+                    )
+            elif unfit := [part for part in ("file", "columns") if part in table]:
+                yield f"{key}: has both `held_out` and {unfit[0]!r}; take one of them away"
+            else:
+                table["file"] = str(
+                    Path(config["outdir"], HELD_OUT.format(medium=medium, test_set=name))
+                )
+                table["columns"] = {"sequence": "sequence", "expression": "expression"}
+
+
+def _left_out(config: dict) -> dict[str, str]:
+    """The figures that this config's data or models do not suffice for, and why."""
+    found = {}
+    for name, figure in config["figures"].items():
+        if not figure["media"]:
+            found[name] = "there is no medium but that of Figure 2"
+        elif name in SCATTERS and not panels(config, name):
+            found[name] = f"no test set of {', '.join(figure['media'])} is drawn (`scatter: false`)"
+        elif not figure.get("against", True):
+            found[name] = f"there is no model to compare {figure['model']} with (`against`)"
+    if not config["motifs"]:
+        found |= dict.fromkeys(MOTIF_FIGURES, "there are no motif jobs (`motifs: null`)")
+    if not config["benchmark"]:
+        found["table1"] = "no training times are measured (`benchmark: null`)"
+    return found
+
+
 def _fill_defaults(validator, properties, instance, schema):
     if isinstance(instance, dict):
         for key, part in properties.items():
@@ -328,6 +407,8 @@ def _contradictions(config: dict) -> Iterator[str]:
     archives = _archives(config) if config["weights"] == "released" else ()
     for key, table in [*_tables(config), *archives]:
         path, file = Path(table["path"]), table["file"]
+        if "held_out" in table:
+            continue
         if is_url(file):
             if path == Path(config["resources"]):
                 yield f"{key}.file: {file} names no file; mend the URL"
@@ -433,36 +514,23 @@ def _contradictions(config: dict) -> Iterator[str]:
 
     for name, figure in config["figures"].items():
         yield from _unknown(f"figures.{name}.model", [figure["model"]], config["models"])
-        if "medium" in figure:
-            medium = figure["medium"]
-            yield from _unknown(f"figures.{name}.medium", [medium], config["media"])
-            if medium in config["media"]:
-                tests = config["media"][medium]["test"]
-                yield from _unknown(f"figures.{name}.panels", figure["panels"], tests)
-        else:
-            yield from _unknown(f"figures.{name}.against", figure["against"], config["models"])
-            yield from _unknown(f"figures.{name}.media", figure["media"], config["media"])
-            if not set(figure["against"]) - {figure["model"]}:
-                yield (
-                    f"figures.{name}.against: names no other model than {figure['model']}; name "
-                    f"one, or set `{name}: null`"
-                )
-            elif figure["model"] in figure["against"]:
-                yield f"figures.{name}.against: {figure['model']} is its `model`; take it away"
-        yield from _without_predictions(f"figures.{name}.model", figure, config)
+        yield from _unknown(f"figures.{name}.media", figure["media"], config["media"])
+        against = figure.get("against", [])
+        yield from _unknown(f"figures.{name}.against", against, config["models"])
+        if figure["model"] in against:
+            yield f"figures.{name}.against: {figure['model']} is its `model`; take it away"
+        yield from _without_predictions(name, config)
 
 
-def _without_predictions(key: str, figure: dict, config: dict) -> Iterator[str]:
+def _without_predictions(name: str, config: dict) -> Iterator[str]:
     """A figure's model is one that is trained here, and predicts on all that the figure shows."""
-    model = figure["model"]
+    key, model = f"figures.{name}.model", config["figures"][name]["model"]
     if model not in config["models"]:
         return
-    for medium in figure.get("media", [figure.get("medium")]):
-        if medium not in config["media"]:
-            continue
-        shown = figure.get("panels", config["media"][medium]["test"])
+    shown = panels(config, name)
+    for medium in dict.fromkeys(medium for medium, _ in shown):
         predicted = predicted_sets(config, model, medium)
-        lacking = [name for name in shown if name not in predicted]
+        lacking = [test for of, test in shown if of == medium and test not in predicted]
         if lacking:
             yield (
                 f"{key}: {model} is not trained to predict {', '.join(lacking)} in medium "

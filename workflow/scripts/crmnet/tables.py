@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -16,7 +16,17 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from crmnet.delimited import TableError, column_number, first_row
-from crmnet.sequences import ALPHABET, INVALID, TOKEN_OF_BYTE, pad, strip_n
+from crmnet.sequences import (
+    ALPHABET,
+    INVALID,
+    TOKEN_OF_BYTE,
+    Construct,
+    hashes,
+    leak_keys,
+    letters,
+    pad,
+    strip_n,
+)
 
 # Small enough for its tokens to stay in a processor's cache, large enough to hide the loop.
 BLOCK_BYTES = 1 << 20
@@ -91,6 +101,41 @@ def read(table: Table, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     parts = list(chunks(table, Rejects()))
     tokens = np.concatenate([pad(p.buffer, p.starts, p.ends, length) for p in parts])
     return tokens, {name: np.concatenate([p.values[name] for p in parts]) for name in table.values}
+
+
+def hold_out(
+    sources: Sequence[Table], construct: Construct, fraction: float, seed: int, rejects: Rejects
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """A share of the sequences of some tables, to test on: those whose hash is below it, so that
+    the same sequence is held out of every table, wherever it stands.
+
+    Returns:
+        The sequences, N around them off, in the order of the tables, each once
+        (`sequences.leak_keys` says which are the same); their mean expression (n,); and in how many
+        rows each is (n,).
+
+    Raises:
+        TableError: see `chunks`; or no sequence is held out.
+    """
+    places: dict[bytes, int] = {}
+    found, total, rows = [], [], []
+    for source in sources:
+        for chunk in chunks(source, rejects):
+            keys = leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct)
+            for row in np.flatnonzero(hashes(keys, seed) < fraction * 2.0**64):
+                place = places.setdefault(keys[row].tobytes(), len(found))
+                if place == len(found):
+                    found.append(letters(chunk.buffer[chunk.starts[row] : chunk.ends[row]]))
+                    total.append(0.0)
+                    rows.append(0)
+                total[place] += chunk.values["expression"][row]
+                rows[place] += 1
+    if not found:
+        raise TableError(
+            f"{', '.join(str(source.path) for source in sources)}: no sequence is held out by "
+            f"`held_out: {fraction}`; raise it"
+        )
+    return found, np.array(total) / np.array(rows), np.array(rows)
 
 
 def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
