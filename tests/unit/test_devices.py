@@ -23,7 +23,8 @@ from crmnet.layers import OneHot
 from crmnet.training import Recipe, compile_model, predict, train
 
 threads = set()
-training._Progress.on_train_batch_end = lambda *_, **__: threads.add(threading.current_thread())
+progress = training._EpochProgress
+progress.on_train_batch_end = lambda *_, **__: threads.add(threading.current_thread())
 recipe = Recipe(3, 4, 1, 1e-3, 1e-2, 1e-3, 5, 2, 1)
 with hardware.scope():
     inputs = keras.Input((8,), dtype="uint8")

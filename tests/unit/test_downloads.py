@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from crmnet import downloads
+from crmnet import downloads, logs
 from crmnet.downloads import DownloadError, fetch, file_name
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
@@ -416,11 +416,11 @@ def test_destination_that_cannot_be_written(server, tmp_path):
 
 
 def test_progress(server, get, monkeypatch, capsys):
-    monkeypatch.setattr(downloads, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(logs, "PROGRESS_SECONDS", 0)
     get(server.serve("/file.gz", Reply()))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 5
-    assert lines[1].startswith("file.gz: 50.0% of 1 MB, ") and lines[1].endswith(" s left")
+    assert lines[1].startswith("file.gz: 1 of 1 MB, ") and lines[1].endswith(" s left")
     assert "no checksum known" in lines[-1]
 
 

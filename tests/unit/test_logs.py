@@ -4,11 +4,22 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from crmnet.logs import PROGRESS_SECONDS, Progress, duration
+
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Stands still until it is told to go on."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
 
 
 def run(tmp_path, code, read=True):
@@ -50,3 +61,55 @@ def test_a_log_for_which_there_is_no_room_hides_nothing(tmp_path):
     done, _ = run(tmp_path, "print('a message', file=sys.stderr)", read=False)
     assert done.returncode != 0
     assert "No space left on device; free some space" in done.stderr
+
+
+def test_how_far_a_job_is_goes_to_its_log_and_to_the_terminal(tmp_path):
+    (tmp_path / "out" / "logs" / "train").mkdir(parents=True)
+    code = "from crmnet.logs import log_to, say\nlog_to('out/logs/train/a.log')\nsay('half done')"
+    done, _ = run(tmp_path, code)
+    assert done.stderr == "" and (tmp_path / "job.log").read_text() == "train/a: half done\n"
+    assert (tmp_path / "out" / "logs" / "train" / "a.log").read_text() == "half done\n"
+
+
+def test_a_job_outlives_its_terminal(tmp_path):
+    code = (
+        "from crmnet import logs\nlogs._terminal[0].close()\nlogs._terminal = (open('/dev/full', "
+    )
+    code += "'w', buffering=1), 'a')\nlogs.say('half done')\nopen('end', 'w').close()\nos._exit(0)"
+    run(tmp_path, code)
+    assert (tmp_path / "end").exists()
+
+
+def test_progress_is_told_every_so_often_with_the_time_left(clock, capsys):
+    progress = Progress(1000, "rows")
+    clock[0] = PROGRESS_SECONDS - 1
+    progress(500)
+    assert capsys.readouterr().err == ""
+    clock[0] = 20
+    progress(600)
+    assert capsys.readouterr().err == "600 of 1,000 rows, 30 rows/s, 13 s left\n"
+    clock[0] = 30
+    progress(900)
+    assert capsys.readouterr().err == ""
+
+
+def test_progress_counts_what_was_done_before_and_what_follows(clock, capsys):
+    progress = Progress(100, "MB", "a.gz: ", done=80, rounds=2)
+    clock[0] = 20
+    progress(90)
+    # 0.5 MB/s; 10 of this round, and 200.
+    assert capsys.readouterr().err == "a.gz: 90 of 100 MB, 0.5 MB/s, at most 7 min left\n"
+
+
+def test_progress_towards_an_unknown_end_says_how_fast_it_is(clock, capsys):
+    progress = Progress(None, "MB")
+    clock[0] = 20
+    progress(500)
+    assert capsys.readouterr().err == "500 MB, 25 MB/s\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1 h 30 min")]
+)
+def test_times_are_said_as_a_person_says_them(seconds, said):
+    assert duration(seconds) == said

@@ -18,7 +18,7 @@ import pytest
 import scipy.stats
 from keras import layers
 
-from crmnet import devices, saliency
+from crmnet import devices, logs, saliency
 from crmnet.baselines import ARCHITECTURES, BASELINES
 from crmnet.layers import OneHot, SelfAttention, SqueezeExcitation
 from crmnet.maps import Maps, load, masked, same_inserts, save, window
@@ -240,7 +240,7 @@ def test_a_model_without_one_hot_is_refused():
 
 
 def test_progress_is_told(monkeypatch, capsys):
-    monkeypatch.setattr(saliency, "PROGRESS_SECONDS", -1.0)
+    monkeypatch.setattr(logs, "PROGRESS_SECONDS", -1.0)
     gradients(linear()[0], random_tokens(1, 6), batch=4)
     first, last = capsys.readouterr().err.splitlines()
     assert first.startswith("4 of 6 sequences, ")

@@ -570,12 +570,12 @@ def test_recipe_takes_its_keys_of_the_config_and_changes():
 
 def test_progress_is_told_while_an_epoch_lasts(monkeypatch, capsys):
     clock = iter([100.0, 110.0, 125.0, 130.0])
-    monkeypatch.setattr(time, "time", lambda: next(clock))
-    progress = training._Progress(epoch=2, epochs=9, steps=30, batch=64)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    progress = training._EpochProgress(epoch=2, epochs=9, steps=30, batch=64)
     for batch in (4, 9, 14):
         progress.on_train_batch_end(batch)
-    # Ten steps in 25 s, twenty to go: said once, for the next line comes 20 s later.
-    assert (
-        capsys.readouterr().err
-        == "epoch 3/9: step 10/30, 26 sequences/s, 50 s of this epoch left\n"
+    # Ten steps in 25 s, twenty to go, and six epochs of thirty: said once, for the next line comes
+    # 20 s later.
+    assert capsys.readouterr().err == (
+        "epoch 3 of 9: 640 of 1,920 sequences, 26 sequences/s, at most 8 min left\n"
     )

@@ -15,7 +15,6 @@ import random
 import re
 import shutil
 import ssl
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -28,8 +27,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
+from crmnet.logs import Progress, say
+
 ZENODO = "https://zenodo.org"
-PROGRESS_SECONDS = 10.0
 CHUNK = 256 * 1024
 LONGEST_BACKOFF = 60.0
 LONGEST_RETRY_AFTER = 600.0
@@ -133,7 +133,7 @@ def fetch(
         elif files:
             _verify_archive(part, files, origin)
         found = f"{_size(part):,} bytes, {checksum or 'no checksum known'}"
-        _log(f"{destination.name}: {found}, from {origin}")
+        say(f"{destination.name}: {found}, from {origin}")
         os.replace(part, destination)
         _state(part).unlink(missing_ok=True)
     except OSError as error:
@@ -241,7 +241,7 @@ def _retrying(
                 ) from error
             backoff = min(2.0**failures, LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
             wait = max(backoff, min(error.wait, LONGEST_RETRY_AFTER))
-            _log(f"{url}: {error}; attempt {failures + 1} of {attempts} in {wait:.0f} s")
+            say(f"{url}: {error}; attempt {failures + 1} of {attempts} in {wait:.0f} s")
         sleep(wait)
 
 
@@ -334,7 +334,7 @@ def _transfer(url: str, part: Path, checked: bool, timeout: float) -> None:
         head = next(chunks, b"")
         # Before the file is opened: such an answer must not wipe what is there already.
         _refuse_other_content(url, response.headers, b"" if start else head)
-        progress = _Progress(file_name(url), start, total)
+        progress = Progress(total and total / 1e6, "MB", f"{file_name(url)}: ", start / 1e6)
         done = start
         with part.open("ab" if start else "wb") as file:
             if not start:
@@ -343,7 +343,7 @@ def _transfer(url: str, part: Path, checked: bool, timeout: float) -> None:
             for chunk in itertools.chain([head], chunks):
                 file.write(chunk)
                 done += len(chunk)
-                progress(done)
+                progress(done / 1e6)
     if total is not None and done != total:
         raise _Retry(f"the connection was cut at {done:,} of {total:,} bytes")
 
@@ -412,31 +412,3 @@ def _discard(part: Path) -> None:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-class _Progress:
-    """Prints, every PROGRESS_SECONDS at most, how far a download is and how fast."""
-
-    def __init__(self, name: str, start: int, total: int | None) -> None:
-        self.name, self.start, self.total = name, start, total
-        self.began = self.printed = time.monotonic()
-
-    def __call__(self, done: int) -> None:
-        now = time.monotonic()
-        if now - self.printed < PROGRESS_SECONDS:
-            return
-        self.printed = now
-        rate = max(done - self.start, 1) / max(now - self.began, 1e-9)
-        speed = f"{rate / 1e6:.1f} MB/s"
-        if self.total:
-            left = (self.total - done) / rate
-            _log(
-                f"{self.name}: {done / self.total:.1%} of {self.total / 1e6:,.0f} MB, {speed}, "
-                f"{left // 60:.0f} min {left % 60:.0f} s left"
-            )
-        else:
-            _log(f"{self.name}: {done / 1e6:,.0f} MB, {speed}")
-
-
-def _log(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from crmnet.logs import Progress
 from crmnet.motifs import COLUMNS as MOTIF_COLUMNS
 from crmnet.motifs import (
     Motif,
@@ -245,7 +246,7 @@ def discover(
     sought, tested = (
         _Sequences(tokens[half], top[half], families[half], widths[1]) for half in (~held, held)
     )
-    found, failures = [], 0
+    found, failures, progress = [], 0, Progress(number, "motifs")
     while len(found) < number and failures < PATIENCE:
         fit = _search(sought, widths, frequencies)
         if fit is None:
@@ -256,6 +257,7 @@ def discover(
         sites = int(((fit.sites.score >= fit.threshold) & sought.top).sum())
         motif = Motif("meme", fit.counts, sites)
         found.append(Enriched(motif, ln_p, positives, negatives, *tested.number))
+        progress(len(found))
         failures = failures + 1 if ln_p >= math.log(NOT_SIGNIFICANT) else 0
         sought, tested = (half.masked(fit.matrix, fit.threshold) for half in (sought, tested))
     return _ranked(replace(e, motif=_stated(e.motif, e.ln_p + math.log(len(found)))) for e in found)

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import gammaln, log_ndtr, xlogy
 
+from crmnet.logs import Progress
 from crmnet.motifs import (
     BUILTIN,
     LETTERS,
@@ -391,7 +392,7 @@ def search(tokens: np.ndarray, number: int) -> list[pd.DataFrame]:
         MotifError: a letter does not occur.
     """
     frequencies = background(tokens)
-    left, found = tokens.copy(), []
+    left, found, progress = tokens.copy(), [], Progress(number, "motifs")
     while len(found) < number:
         candidates = list(_candidates(left, frequencies))
         values = [_motif(sites, tokens).ln_e_value for sites in candidates]
@@ -399,6 +400,7 @@ def search(tokens: np.ndarray, number: int) -> list[pd.DataFrame]:
             break
         best = candidates[int(np.argmin(values))]
         found.append(best)
+        progress(len(found))
         columns = np.arange(best["end"].iloc[0] - best["start"].iloc[0])
         left[best["row"].to_numpy()[:, None], best["start"].to_numpy()[:, None] + columns] = N
     return found

@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from crmnet.logs import Progress
 from crmnet.motifs import COLUMNS as MOTIF_COLUMNS
 from crmnet.motifs import Motif, MotifError, described, scientific
 from crmnet.sequences import COMPLEMENT, N, letters, reverse_complement, reverse_words
@@ -331,6 +332,7 @@ def enriched_words(
     if not threshold > 0:
         raise MotifError(f"drimust: threshold {threshold}; give a number above 0")
     both, found, tested = strands == "both", [], 0
+    progress = Progress(lengths[1] - lengths[0] + 1, "lengths of words")
     for length in range(lengths[0], lengths[1] + 1):
         branching = rule == "right-branching" and length < lengths[1]
         codes, rows, starts = word_sequences(tokens, length, both, branching)
@@ -340,6 +342,7 @@ def enriched_words(
         found.append((_letters(codes[keep], length, lengths[1]), np.full(keep.sum(), length)))
         found[-1] += (rows[np.repeat(keep, sizes)].astype(np.int32), sizes[keep])
         found[-1] += (scores[keep], n[keep], b[keep])
+        progress(len(found))
     words, letters_, rows, sizes, scores, n, b = map(np.concatenate, zip(*found, strict=True))
     starts = np.concatenate([[0], np.cumsum(sizes)])
     unordered = Words(words, letters_, rows, starts, scores, n, b, len(tokens), tested, both)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -16,9 +15,9 @@ import scipy.stats
 from keras import layers, ops
 
 from crmnet.layers import OneHot, ReverseComplement, SelfAttention
+from crmnet.logs import Progress
 from crmnet.maps import Maps, masked, window
 from crmnet.sequences import ALPHABET, COMPLEMENT, Construct, N, insert_span, one_hot
-from crmnet.training import PROGRESS_SECONDS
 
 BATCH = 128
 # Layers in which every position sees every other; and what else only their blocks have.
@@ -122,7 +121,7 @@ class Gradients:
         predictions, gradients = np.empty(n, np.float32), np.empty((n, length, 4), np.float32)
         # Whole batches only: a partial one compiles again.
         batch = min(batch, 1 << max(0, n - 1).bit_length())
-        started = said = time.time()
+        progress = Progress(n, "sequences")
         with _in_float32(self._model):
             for at in range(0, n, batch):
                 part = tokens[at : at + batch]
@@ -131,14 +130,7 @@ class Gradients:
                 prediction, gradient = self._step(one_hot(padded))
                 predictions[at:end] = np.asarray(prediction)[: len(part)]
                 gradients[at:end] = np.asarray(gradient)[: len(part), :, :4]
-                now = time.time()
-                if now - said > PROGRESS_SECONDS:
-                    said, rate = now, end / (now - started)
-                    print(
-                        f"{end:,} of {n:,} sequences, {rate:,.0f} sequences/s, "
-                        f"{(n - end) / rate:.0f} s left",
-                        file=sys.stderr,
-                    )
+                progress(end)
         return predictions, gradients
 
 

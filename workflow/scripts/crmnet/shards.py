@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
+from crmnet.logs import Progress
 from crmnet.sequences import COMPLEMENT, Construct, hashes, leak_keys, pad
 from crmnet.tables import Rejects, Table, TableError, chunks
 
@@ -99,11 +99,13 @@ def write(
     own, other = Held(held, construct), Held(held_elsewhere or {}, construct)
     length = construct.length
     row = np.dtype([("tokens", np.uint8, length), ("expression", np.float32)])
-    shards = _shard_count(sources, rows_per_shard)
+    expected = _estimated_rows(sources)
+    shards = _shard_count(expected, rows_per_shard)
     names = [f"train-{n:05d}-of-{shards:05d}.tfrecord" for n in range(shards)]
     names += [VALIDATION, ELSEWHERE]
     deal = np.random.default_rng([seed, 0])
     rows = leaked = truncated = 0
+    progress = Progress(expected, "rows")
     with tempfile.TemporaryDirectory(dir=folder) as spill:
         paths = [Path(spill, name) for name in names]
         files = [path.open("wb") for path in paths]
@@ -126,8 +128,7 @@ def write(
                 records = records[order]
                 for number, file in enumerate(files):
                     file.write(records[bounds[number] : bounds[number + 1]].tobytes())
-                rate = rows / (time.time() - started)
-                print(f"{source.path}: {rows:,} rows read, {rate:,.0f}/s", file=sys.stderr)
+                progress(rows)
         for file in files:
             file.close()
 
@@ -164,14 +165,18 @@ def write(
     return manifest
 
 
-def _shard_count(sources: Sequence[Table], rows_per_shard: int) -> int:
-    """How many shards the sources fill, from the size of their files."""
+def _estimated_rows(sources: Sequence[Table]) -> float:
+    """How many rows the sources have, by the size of their files."""
     rows = 0.0
     for source in sources:
         with source.path.open("rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
         # A row of 110 bases and its value has about 116 bytes; gzip makes a quarter of it.
         rows += source.path.stat().st_size / 116 * (4 if packed else 1)
+    return rows
+
+
+def _shard_count(rows: float, rows_per_shard: int) -> int:
     return int(np.clip(round(rows / rows_per_shard), 1, MOST_SHARDS))
 
 

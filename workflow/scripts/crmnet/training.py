@@ -21,9 +21,9 @@ import pandas as pd
 from keras import ops
 
 from crmnet.evaluation import pearson, r_squared, rmse
+from crmnet.logs import Progress, duration, say
 from crmnet.model import BINS
 
-PROGRESS_SECONDS = 20.0
 # What reading a damaged file of arrays raises; zipfile a RuntimeError for what it cannot unpack.
 _DAMAGE = (
     OSError,
@@ -188,8 +188,10 @@ def predict(model: keras.Model, tokens: np.ndarray, batch: int = 1024) -> np.nda
     replicas = _replicas(model)
     batch = -(-min(batch, 1 << (n - 1).bit_length()) // replicas) * replicas
     padded = np.concatenate([tokens, np.zeros((-n % batch, tokens.shape[1]), tokens.dtype)])
-    forward = _forward(model)
-    parts = [forward(padded[at : at + batch]) for at in range(0, n, batch)]
+    forward, progress, parts = _forward(model), Progress(n, "sequences"), []
+    for at in range(0, n, batch):
+        parts.append(forward(padded[at : at + batch]))
+        progress(min(at + batch, n))
     return np.concatenate(parts)[:n, 0]
 
 
@@ -286,7 +288,7 @@ def train(
         _seed_dropout(fitted, recipe.seed, epoch)
         rate = learning_rate(recipe, epoch, devices)
         fitted.optimizer.learning_rate.assign(rate)
-        progress = _Progress(epoch, recipe.epochs, steps, devices * recipe.batch_size)
+        progress = _EpochProgress(epoch, recipe.epochs, steps, devices * recipe.batch_size)
         end = _End(model)
         fit = fitted.fit(
             epoch_batches(epoch),
@@ -317,11 +319,10 @@ def train(
         }
         state.end_epoch(row, end.weights)
         left = (recipe.epochs - epoch - 1) * row["seconds"]
-        print(
-            f"epoch {epoch + 1}/{recipe.epochs}: loss {loss:.4f}, validation R2 "
+        say(
+            f"epoch {epoch + 1} of {recipe.epochs}: loss {loss:.4f}, validation R2 "
             f"{row['validation_r2']:.4f}, r {row['validation_r']:.4f}, "
-            f"{row['sequences_per_second']:,.0f} sequences/s, at most {left / 60:.1f} min left",
-            file=sys.stderr,
+            f"{row['sequences_per_second']:,.0f} sequences/s, at most {duration(left)} left"
         )
     state.finish()
     return pd.DataFrame(state.history)
@@ -426,7 +427,7 @@ class _End(keras.callbacks.Callback):
         self.weights = self.predicts.get_weights()
 
 
-class _Progress(keras.callbacks.Callback):
+class _EpochProgress(keras.callbacks.Callback):
     """A line every so often."""
 
     # On JAX, Keras then calls it in a thread of its own; else it would first read the losses of
@@ -435,20 +436,11 @@ class _Progress(keras.callbacks.Callback):
 
     def __init__(self, epoch: int, epochs: int, steps: int, batch: int):
         super().__init__()
-        self.head, self.steps, self.batch = f"epoch {epoch + 1}/{epochs}", steps, batch
-        self.started = self.said = time.time()
+        head, rest = f"epoch {epoch + 1} of {epochs}: ", epochs - epoch - 1
+        self.batch, self.progress = batch, Progress(steps * batch, "sequences", head, rounds=rest)
 
     def on_train_batch_end(self, batch, logs=None):
-        now = time.time()
-        if now - self.said > PROGRESS_SECONDS:
-            self.said = now
-            rate = (batch + 1) * self.batch / (now - self.started)
-            left = (self.steps - batch - 1) * self.batch / rate
-            print(
-                f"{self.head}: step {batch + 1}/{self.steps}, {rate:,.0f} sequences/s, "
-                f"{left:.0f} s of this epoch left",
-                file=sys.stderr,
-            )
+        self.progress((batch + 1) * self.batch)
 
 
 def recipe_of(config: dict, **changes: object) -> Recipe:
