@@ -30,49 +30,40 @@ include: "rules/benchmark.smk"
 include: "rules/figures.smk"
 
 
-localrules:
-    all,
-    figures,
-    models,
-    data,
-    motifs,
-    benchmark,
-    beyond,
-
-
-# Every figure and table.
 rule all:
+    """Target: everything."""
     default_target: True
     input:
         rules.figures.input,
         rules.metrics.output,
 
 
-# The shards of every medium.
 rule data:
+    """Target: the training data of every medium, as shards."""
     input:
         expand(rules.shards.output.manifest, medium=MEDIA),
 
 
-# Every trained model.
 rule models:
+    """Target: every trained model."""
     input:
         [f"{OUT}/models/{training}.keras" for training in TRAININGS],
 
 
-# Every motif table.
 rule motifs:
+    """Target: the motifs of every method, their matches, and the choice for Figure 5."""
     input:
-        of_motifs("motifs.tsv") if MOTIFS else [],
+        lambda wildcards: of_motifs("motifs.tsv"),
 
 
-# Table 1: how long training takes here.
 rule benchmark:
+    """Target: Table 1, how long training takes here."""
     input:
-        f"{OUT}/table1.pdf" if config["benchmark"] else [],
+        rules.table1.output.pdf,
 
 
-# What the paper does not have: motifs of the saliency maps, and motifs in random inserts.
 rule beyond:
+    """Target, not in the paper: motifs of the saliency maps, and motifs in random inserts."""
     input:
-        [f"{OUT}/figure_{name}.pdf" for name in ("modisco", "insertion") if MOTIFS],
+        rules.figure_modisco.output.pdf,
+        rules.figure_insertion.output.pdf,

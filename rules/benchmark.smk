@@ -2,6 +2,7 @@
 
 
 rule training_speed:
+    """Times of training in one cell of Table 1."""
     input:
         shards=lambda wildcards: expand(rules.shards.output.shards, medium=BENCHMARK["medium"]),
         manifests=lambda wildcards: expand(rules.shards.output.manifest, medium=BENCHMARK["medium"]),
@@ -52,13 +53,16 @@ rule training_speed:
         "../workflow/scripts/training_speed.py"
 
 
-# The times of all cells, with the paper's beside ours.
+def cells(wildcards):
+    stop_if_left_out("table1")
+    settings = {key: BENCHMARK[key] for key in ("batch_size", "precision", "devices")}
+    return expand(rules.training_speed.output[0], **settings)
+
+
 rule table1:
+    """Table 1: training times here, with the paper's beside ours."""
     input:
-        cells=lambda wildcards: expand(
-            rules.training_speed.output[0],
-            **{key: BENCHMARK[key] for key in ("batch_size", "precision", "devices")},
-        ),
+        cells=cells,
         paper=workflow.source_path("../config/paper.yaml"),
         lib=lib("logs", "plotting"),
     output:

@@ -12,7 +12,7 @@ from snakemake.settings.types import DeploymentMethod
 PACKAGE = Path(workflow.basedir, "workflow", "scripts", "crmnet")
 sys.path.insert(0, str(PACKAGE.parent))
 
-from crmnet import configuration
+from crmnet import configuration, summary
 
 try:
     checked = configuration.checked(config)
@@ -35,6 +35,13 @@ onstart:
             "clusters set), and there is no conda on the PATH: load or install it, or add "
             "`--sdm env-modules` to take all programs from the PATH"
         )
+    for figure, reason in LEFT_OUT.items():
+        print(f"{figure} is left out: {reason}", file=sys.stderr)
+
+
+onsuccess:
+    model = next(iter(config["figures"].values()), {"model": MODELS[0]})["model"]
+    print(f"\n{summary.summary(Path(OUT), model, label(model), LEFT_OUT)}", file=sys.stderr)
 
 
 onerror:
@@ -48,6 +55,8 @@ onerror:
                 if record and not Path(path).exists():
                     record.input = ["failed"]
                     workflow.persistence._write_record(str(path), record)
+    failed = sorted((job.rule.name, list(job.log)) for job in workflow.scheduler.failed)
+    print(f"\n{summary.failure(failed)}", file=sys.stderr)
 
 
 OUT = config["outdir"]

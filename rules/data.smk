@@ -7,6 +7,7 @@ SIMULATED = configuration.simulated(config)
 
 
 rule download:
+    """A file of the config from its URL, or from the mirror, checked."""
     output:
         str(Path(config["resources"], "{file}")),
     log:
@@ -29,6 +30,7 @@ rule download:
 
 
 rule simulate:
+    """Measurements of simulated promoters with planted motifs."""
     input:
         lib=lib("logs", "sequences", "simulate"),
     output:
@@ -55,8 +57,8 @@ rule simulate:
         "../workflow/scripts/simulate.py"
 
 
-# A test set from a medium's own training files (`held_out`), which `shards` then leaves out.
 rule hold_out:
+    """A test set from the training files (`held_out`), which `shards` then leaves out."""
     input:
         train=lambda wildcards: paths(train_tables(wildcards.medium)),
         lib=lib("logs", "sequences", "delimited", "tables"),
@@ -83,14 +85,14 @@ rule hold_out:
         "../workflow/scripts/hold_out.py"
 
 
-# The training files of a medium, shuffled, without the sequences of its test sets; those of other
-# media's test sets lie apart, for models of this medium alone.
 rule shards:
+    """The training files of a medium, shuffled, without its test sequences."""
     input:
         train=lambda wildcards: paths(train_tables(wildcards.medium)),
         test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
         lib=lib("logs", "sequences", "delimited", "tables", "shards"),
     output:
+        # Test sequences of other media lie apart, for models of this medium alone.
         manifest=f"{OUT}/data/{{medium}}/manifest.json",
         rejected=f"{OUT}/data/{{medium}}/rejected.tsv",
         shards=directory(f"{OUT}/data/{{medium}}/shards"),

@@ -2,6 +2,7 @@
 
 
 rule predict:
+    """Predicted expression of every test sequence of a medium."""
     input:
         model=model_file,
         test=lambda wildcards: paths(predicted_sets(wildcards).values()),
@@ -39,8 +40,8 @@ rule predict:
         "../workflow/scripts/predict.py"
 
 
-# The predictions that others published, in the order of the measured sequences.
 rule published:
+    """The predictions that others published, in the order of the measured sequences."""
     input:
         tables=lambda wildcards: [
             path for pair in published_sets(wildcards).values() for path in paths(pair)
@@ -63,6 +64,7 @@ rule published:
 
 
 rule evaluate:
+    """Metrics of one model in one medium, with 95 % intervals."""
     input:
         predictions=f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv",
         lib=lib("logs", "evaluation", "predictions"),
@@ -84,8 +86,8 @@ rule evaluate:
         "../workflow/scripts/evaluate.py"
 
 
-# The model of Figure 3 or 4 against each of the others, on the same sequences.
 rule compare:
+    """The model of Figure 3 or 4 against each of the others, on the same sequences."""
     input:
         predictions=lambda wildcards: of_figure(
             f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv", wildcards.figure
@@ -114,8 +116,8 @@ rule compare:
         "../workflow/scripts/compare.py"
 
 
-# One table of all.
 rule metrics:
+    """The metrics of all models."""
     input:
         tables=[
             rules.evaluate.output[0].format(predictor=predictor, medium=medium)

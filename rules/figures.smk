@@ -3,6 +3,7 @@
 
 
 rule figures:
+    """Target: every figure and table."""
     input:
         f"{OUT}/figure1.pdf",
         expand(f"{OUT}/{{figure}}.pdf", figure=config["figures"]),
@@ -13,8 +14,8 @@ rule figures:
         f"{OUT}/table1.pdf" if config["benchmark"] else [],
 
 
-# The architecture, drawn from the model object itself.
 rule figure1:
+    """Figure 1: the architecture, drawn from the model object itself."""
     input:
         lib=lib("logs", "sequences", "devices", "layers", "model", "architecture", "plotting"),
     output:
@@ -38,8 +39,8 @@ rule figure1:
         "../workflow/scripts/figure1.py"
 
 
-# Measured against predicted expression on the test sets of the first medium; Figure S1: of the others.
 rule figure2:
+    """Figure 2: measured against predicted expression, first medium."""
     input:
         predictions=lambda wildcards: scatter_input("predictions", "figure2"),
         metrics=lambda wildcards: scatter_input("metrics", "figure2"),
@@ -65,6 +66,7 @@ rule figure2:
 
 
 use rule figure2 as figureS1 with:
+    """Figure S1: measured against predicted expression, the other media."""
     input:
         predictions=lambda wildcards: scatter_input("predictions", "figureS1"),
         metrics=lambda wildcards: scatter_input("metrics", "figureS1"),
@@ -82,8 +84,8 @@ use rule figure2 as figureS1 with:
         panels=lambda wildcards: panels("figureS1"),
 
 
-# CRMnet against other models, on every test set.
 rule figure3:
+    """Figure 3: CRMnet against other models, on every test set."""
     input:
         metrics=lambda wildcards: of_figure(rules.evaluate.output[0], "figure3"),
         comparisons=f"{OUT}/comparisons/figure3.tsv",
@@ -111,8 +113,8 @@ rule figure3:
         "../workflow/scripts/figure3.py"
 
 
-# CRMnet against itself without one of its parts.
 use rule figure3 as figure4 with:
+    """Figure 4: CRMnet against itself without one of its parts."""
     input:
         metrics=lambda wildcards: of_figure(rules.evaluate.output[0], "figure4"),
         comparisons=f"{OUT}/comparisons/figure4.tsv",
@@ -133,8 +135,8 @@ use rule figure3 as figure4 with:
         panels=lambda wildcards: panels("figure4"),
 
 
-# Saliency maps beside the motifs of highly expressed promoters, and what these motifs do.
 rule figure5:
+    """Figure 5: saliency maps beside the motifs of highly expressed promoters, and what these motifs do."""
     input:
         motifs=lambda wildcards: of_motifs("motifs.tsv"),
         jaspar=rules.jaspar.output[0],
@@ -159,8 +161,8 @@ rule figure5:
         "../workflow/scripts/figure5.py"
 
 
-# More examples.
 rule figureS2:
+    """Figure S2: more examples of saliency maps."""
     input:
         jaspar=rules.jaspar.output[0],
         examples=lambda wildcards: of_motifs("examples.tsv"),
@@ -183,8 +185,8 @@ rule figureS2:
         "../workflow/scripts/figureS2.py"
 
 
-# Do the saliency maps depend on the weights?
 rule figure_sanity:
+    """Sanity checks: do the saliency maps depend on the weights?"""
     input:
         sanity=lambda wildcards: motif_model("sanity"),
         lib=lib("logs", "plotting"),
@@ -206,8 +208,8 @@ rule figure_sanity:
         "../workflow/scripts/figure_sanity.py"
 
 
-# Simulated data: what was planted, and what is found of it.
 rule figure_truth:
+    """Simulated data: what was planted, and what is found of it."""
     input:
         found=lambda wildcards: of_motifs("truth_motifs.tsv"),
         sites=lambda wildcards: of_motifs("truth_sites.tsv"),
@@ -233,8 +235,8 @@ rule figure_truth:
         "../workflow/scripts/figure_truth.py"
 
 
-# Beyond the paper: the motifs of the saliency maps themselves ...
 rule figure_modisco:
+    """Not in the paper: the motifs of the saliency maps themselves."""
     input:
         motifs=lambda wildcards: of_motifs("modisco.meme"),
         table=lambda wildcards: of_motifs("modisco.tsv"),
@@ -267,8 +269,8 @@ rule figure_modisco:
         "../workflow/scripts/figure_modisco.py"
 
 
-# ... and what the selected motifs do in random inserts.
 rule figure_insertion:
+    """Not in the paper: what the selected motifs do in random inserts."""
     input:
         insertion=lambda wildcards: of_motifs("insertion.tsv"),
         lib=lib("logs", "sequences", "motifs", "insertion", "plotting"),
@@ -290,8 +292,8 @@ rule figure_insertion:
         "../workflow/scripts/figure_insertion.py"
 
 
-# Loss and validation R2 of every training, epoch by epoch.
 rule training_curves:
+    """Loss and validation R2 of every training, epoch by epoch."""
     input:
         histories=[f"{OUT}/models/{training}.history.tsv" for training in TRAININGS],
         lib=lib("logs", "plotting"),
@@ -316,8 +318,8 @@ rule training_curves:
         "../workflow/scripts/training_curves.py"
 
 
-# Sizes of all data sets, with the paper's beside ours.
 rule tableS1:
+    """Table S1: sizes of all data sets, with the paper's beside ours."""
     input:
         manifests=expand(rules.shards.output.manifest, medium=MEDIA),
         test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
@@ -344,8 +346,8 @@ rule tableS1:
         "../workflow/scripts/tableS1.py"
 
 
-# Every number of the paper, with ours beside it and a verdict.
 rule claims:
+    """Every number of the paper, with ours beside it and a verdict."""
     input:
         paper=workflow.source_path("../config/paper.yaml"),
         metrics=rules.metrics.output[0],

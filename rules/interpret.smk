@@ -1,8 +1,8 @@
 # Models -> what they have learned: saliency maps, their sanity checks, sites put into random inserts.
 
 
-# Input-masked gradients over the inserts of a test set.
 rule saliency:
+    """Input-masked gradients over the inserts of a test set."""
     input:
         model=model_file,
         test=lambda wildcards: test_table(wildcards)["path"],
@@ -42,8 +42,8 @@ rule saliency:
         "../workflow/scripts/saliency.py"
 
 
-# The same maps from randomised weights, and how they correlate with the real ones.
 rule sanity:
+    """The same maps from randomised weights, and how they correlate with the real ones."""
     input:
         model=model_file,
         test=lambda wildcards: test_table(wildcards)["path"],
@@ -85,8 +85,8 @@ rule sanity:
         "../workflow/scripts/sanity.py"
 
 
-# Sites of the selected motifs in random inserts: their predicted effect.
 rule insertion:
+    """Sites of the selected motifs in random inserts: their predicted effect."""
     input:
         model=lambda wildcards: motif_model("model"),
         motifs=f"{OUT}/motifs/jaspar.meme",

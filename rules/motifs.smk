@@ -2,8 +2,8 @@
 # under motifs/: sequences by themselves, or (`families` = representatives) one of each family.
 
 
-# The inserts of the test set, best expression first, and their families.
 rule rank:
+    """The inserts of the test set, best expression first, and their families."""
     input:
         test=lambda wildcards: motif_set()["path"],
         lib=lib("logs", "sequences", "delimited", "tables", "families"),
@@ -29,8 +29,8 @@ rule rank:
         "../workflow/scripts/rank.py"
 
 
-# Motifs enriched in the most highly against the most lowly expressed: MEME, or built in.
 rule discover:
+    """Motifs enriched in the most highly against the most lowly expressed: MEME, or built in."""
     input:
         sequences=rules.rank.output.fasta,
         table=rules.rank.output.tsv,
@@ -57,8 +57,8 @@ rule discover:
         "../workflow/scripts/discover.py"
 
 
-# Motifs of the top of the ranked list, as DRIMust finds them.
 rule drimust:
+    """Motifs of the top of the ranked list, as DRIMust finds them."""
     input:
         sequences=rules.rank.output.fasta,
         lib=lib("logs", "sequences", "motifs", "scanning", "ranked"),
@@ -81,8 +81,8 @@ rule drimust:
         "../workflow/scripts/drimust.py"
 
 
-# Motifs of the most highly expressed by rGADEM, or its stand-in.
 rule gadem:
+    """Motifs of the most highly expressed by rGADEM, or its stand-in."""
     input:
         sequences=rules.rank.output.fasta,
         program=workflow.source_path("../workflow/scripts/gadem.R"),
@@ -108,8 +108,8 @@ rule gadem:
         "../workflow/scripts/gadem.py"
 
 
-# Motifs of the saliency maps themselves.
 rule modisco:
+    """Motifs of the saliency maps themselves."""
     input:
         saliency=lambda wildcards: motif_model("saliency"),
         table=rules.rank.output.tsv,
@@ -134,8 +134,8 @@ rule modisco:
         "../workflow/scripts/modisco.py"
 
 
-# The known motifs.
 rule jaspar:
+    """The known motifs."""
     input:
         lib=lib("logs", "sequences", "motifs"),
     output:
@@ -153,8 +153,8 @@ rule jaspar:
         "../workflow/scripts/jaspar.py"
 
 
-# Matches of the known motifs in all sequences: FIMO, or built in.
 rule scan:
+    """Matches of the known motifs in all sequences: FIMO, or built in."""
     input:
         motifs=rules.jaspar.output[0],
         sequences=f"{OUT}/motifs/all/ranked.fa",
@@ -177,8 +177,8 @@ rule scan:
         "../workflow/scripts/scan.py"
 
 
-# Which known motif each found one is: Tomtom, or built in; and by TFBSTools' measures.
 rule match:
+    """Which known motif each found one is: Tomtom, or built in; and by TFBSTools' measures."""
     input:
         motifs=[
             rules.discover.output.motifs,
@@ -206,6 +206,7 @@ rule match:
 
 
 use rule match as match_modisco with:
+    """The same of the motifs of the saliency maps."""
     input:
         motifs=[rules.modisco.output.motifs],
         tables=[rules.modisco.output.table],
@@ -218,8 +219,8 @@ use rule match as match_modisco with:
         f"{BENCHMARKS}/match_modisco/{{families}}.tsv"
 
 
-# All motifs of all methods, with their matches, and which of them Figure 5 shows.
 rule motif_table:
+    """All motifs of all methods, with their matches, and which of them Figure 5 shows."""
     input:
         motifs=rules.match.input.motifs,
         tables=rules.match.input.tables,
@@ -241,8 +242,8 @@ rule motif_table:
         "../workflow/scripts/motif_table.py"
 
 
-# Saliency on the matches of the selected motifs, expression with them; and examples.
 rule effects:
+    """Saliency on the matches of the selected motifs, expression with them; and examples."""
     input:
         motifs=rules.motif_table.output[0],
         hits=rules.scan.output[0],
@@ -269,8 +270,8 @@ rule effects:
         "../workflow/scripts/effects.py"
 
 
-# Simulated data: what was planted against what was found.
 rule truth:
+    """Simulated data: what was planted against what was found."""
     input:
         motifs=rules.motif_table.output[0],
         matches=rules.match.output[0],

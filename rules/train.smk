@@ -1,9 +1,8 @@
 # Shards -> models: one job, one training.
 
 
-# `stage` is `pretrained` (all media, drawn evenly) or a medium: then from the pre-trained weights,
-# or from new ones where the model has `pretrain: false`.
 rule train:
+    """One training: of all media (`pretrained`), or of one."""
     input:
         shards=lambda wildcards: expand(rules.shards.output.shards, medium=train_media(wildcards)),
         manifests=lambda wildcards: expand(
@@ -52,8 +51,8 @@ rule train:
         "../workflow/scripts/train.py"
 
 
-# The authors' weights in our model (`weights: released`).
 rule released:
+    """The authors' weights in our model (`weights: released`)."""
     input:
         archive=lambda wildcards: config["released"][wildcards.medium]["path"],
         lib=lib("logs", "sequences", "devices", "layers", "model", "released"),
