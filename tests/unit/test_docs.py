@@ -225,6 +225,14 @@ def test_snakemake_commands_name_what_there_is(page, rules, parser):
     assert wrong == []
 
 
+def test_targets_of_the_readme_are_rules(rules):
+    (table,) = re.findall(
+        r"^\| target \|.*\n\|.*\n((?:\|.*\n)+)", (ROOT / "README.md").read_text(), re.M
+    )
+    targets = re.findall(r"^\| `([^`]+)` \|", table, re.M)
+    assert len(targets) > 10 and not [target for target in targets if target not in rules]
+
+
 def test_modules_that_are_run_exist():
     found = [name for page in PAGES for name in re.findall(r"-m crmnet\.(\w+)", page.read_text())]
     assert found and all((PACKAGE / f"{name}.py").is_file() for name in found)
