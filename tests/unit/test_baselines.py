@@ -10,8 +10,10 @@ from importlib.util import find_spec
 import keras
 import numpy as np
 import pytest
+import yaml
 
 from crmnet.baselines import (
+    ARCHITECTURES,
     BASELINES,
     Bases,
     PairConv1D,
@@ -20,6 +22,7 @@ from crmnet.baselines import (
     load_model,
     scaled,
 )
+from crmnet.configuration import SCHEMA
 from crmnet.layers import OneHot
 from crmnet.model import BINS
 from crmnet.sequences import COMPLEMENT
@@ -107,6 +110,11 @@ PARAMETERS = {f.__name__: f for f in (cnn, transformer, danq, deepsea, deepatt, 
 
 # The totals in the summaries that Vaishnav et al. printed.
 PRINTED = {"danq": 18_252_411, "deepsea": 37_785_051, "deepatt": 156_745}
+
+
+def test_every_architecture_can_be_named_in_a_config():
+    models = yaml.safe_load(SCHEMA.read_text())["properties"]["models"]["additionalProperties"]
+    assert sorted(models["properties"]["architecture"]["enum"]) == sorted(ARCHITECTURES)
 
 
 @every
