@@ -51,7 +51,7 @@ def tiny_config():
     config["training"] |= {"epochs": 2, "stages": {"finetune": {"epochs": 1}}}
     others = ("without_transformer", "without_squeeze_excitation", "transformer", "deepsea")
     config["models"] = dict.fromkeys([*others, "deepatt", "legnet"])
-    config["figures"] |= {
+    config["figures"] = {
         "figure3": {"against": ["cnn", "danq"]},
         "figure4": {"against": ["without_pretraining"]},
     }
