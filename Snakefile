@@ -10,6 +10,7 @@
 # rules/interpret.smk  models -> saliency maps, and what they show
 # rules/motifs.smk     ranked sequences -> motifs
 # rules/figures.smk    -> figures and tables
+# rules/report.smk     figures and tables -> where they come from
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -28,6 +29,7 @@ include: "rules/interpret.smk"
 include: "rules/motifs.smk"
 include: "rules/benchmark.smk"
 include: "rules/figures.smk"
+include: "rules/report.smk"
 
 
 rule all:
@@ -36,6 +38,7 @@ rule all:
     input:
         rules.figures.input,
         rules.metrics.output,
+        rules.provenance.output,
 
 
 rule data:

@@ -75,6 +75,8 @@ rule table1:
         ),
     log:
         f"{LOGS}/table1.log",
+    benchmark:
+        f"{BENCHMARKS}/table1.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -27,6 +27,8 @@ rule figure1:
         tsv=f"{OUT}/figure1.tsv",
     log:
         f"{LOGS}/figure1.log",
+    benchmark:
+        f"{BENCHMARKS}/figure1.tsv"
     conda:
         "../envs/train-cpu.yaml"
     resources:
@@ -54,6 +56,8 @@ rule figure2:
         tsv=f"{OUT}/figure2.tsv",
     log:
         f"{LOGS}/figure2.log",
+    benchmark:
+        f"{BENCHMARKS}/figure2.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -80,6 +84,8 @@ use rule figure2 as figureS1 with:
         tsv=f"{OUT}/figureS1.tsv",
     log:
         f"{LOGS}/figureS1.log",
+    benchmark:
+        f"{BENCHMARKS}/figureS1.tsv"
     params:
         panels=lambda wildcards: panels("figureS1"),
 
@@ -99,6 +105,8 @@ rule figure3:
         tsv=f"{OUT}/figure3.tsv",
     log:
         f"{LOGS}/figure3.log",
+    benchmark:
+        f"{BENCHMARKS}/figure3.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -128,6 +136,8 @@ use rule figure3 as figure4 with:
         tsv=f"{OUT}/figure4.tsv",
     log:
         f"{LOGS}/figure4.log",
+    benchmark:
+        f"{BENCHMARKS}/figure4.tsv"
     params:
         model=lambda wildcards: config["figures"]["figure4"]["model"],
         models=lambda wildcards: shown("figure4"),
@@ -152,6 +162,8 @@ rule figure5:
         tsv=f"{OUT}/figure5.tsv",
     log:
         f"{LOGS}/figure5.log",
+    benchmark:
+        f"{BENCHMARKS}/figure5.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -176,6 +188,8 @@ rule figureS2:
         tsv=f"{OUT}/figureS2.tsv",
     log:
         f"{LOGS}/figureS2.log",
+    benchmark:
+        f"{BENCHMARKS}/figureS2.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -199,6 +213,8 @@ rule figure_sanity:
         tsv=f"{OUT}/figure_sanity.tsv",
     log:
         f"{LOGS}/figure_sanity.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_sanity.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -224,6 +240,8 @@ rule figure_truth:
         tsv=f"{OUT}/figure_truth.tsv",
     log:
         f"{LOGS}/figure_truth.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_truth.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -260,6 +278,8 @@ rule figure_modisco:
         tsv=f"{OUT}/figure_modisco.tsv",
     log:
         f"{LOGS}/figure_modisco.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_modisco.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -283,6 +303,8 @@ rule figure_insertion:
         tsv=f"{OUT}/figure_insertion.tsv",
     log:
         f"{LOGS}/figure_insertion.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_insertion.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -306,6 +328,8 @@ rule training_curves:
         tsv=f"{OUT}/training_curves.tsv",
     log:
         f"{LOGS}/training_curves.log",
+    benchmark:
+        f"{BENCHMARKS}/training_curves.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -334,6 +358,8 @@ rule tableS1:
         ),
     log:
         f"{LOGS}/tableS1.log",
+    benchmark:
+        f"{BENCHMARKS}/tableS1.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -367,6 +393,8 @@ rule claims:
         ),
     log:
         f"{LOGS}/claims.log",
+    benchmark:
+        f"{BENCHMARKS}/claims.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:

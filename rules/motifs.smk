@@ -142,6 +142,8 @@ rule jaspar:
         f"{OUT}/motifs/jaspar.meme",
     log:
         f"{LOGS}/jaspar.log",
+    benchmark:
+        f"{BENCHMARKS}/jaspar.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -230,6 +232,8 @@ rule motif_table:
         f"{OUT}/motifs/{{families}}/motifs.tsv",
     log:
         f"{LOGS}/motif_table/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/motif_table/{{families}}.tsv"
     conda:
         "../envs/meme.yaml"
     resources:
