@@ -38,7 +38,8 @@ MEDIA_TYPES = {
     ".yaml": "application/yaml",
     ".zip": "application/zip",
 }
-# Profiles of RO-Crate that ours follows; the library adds the workflow's.
+# Profiles of RO-Crate that a crate follows: the first, and the others where its workflow is in the
+# web, for they want one that can be had.
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
@@ -248,8 +249,9 @@ def record(
 def crate(
     run: Mapping[str, object], outdir: Path, results: Iterable[Path], root: Path = ROOT
 ) -> ROCrate:
-    """A run as a Workflow Run RO-Crate (RO-Crate 1.1, doi:10.3233/DS-210053; profile 0.5,
-    doi:10.1371/journal.pone.0309210), whose root is `outdir`. Nothing is copied.
+    """A run as an RO-Crate 1.1 (doi:10.3233/DS-210053) whose root is `outdir`: a Workflow Run Crate
+    0.5 (doi:10.1371/journal.pone.0309210), or a Process Run Crate where the workflow's commit is in
+    no repository on the web. Nothing is copied.
 
     What lies elsewhere is named by its URL, or where it has none by its SHA-256 (RFC 6920).
 
@@ -265,6 +267,8 @@ def crate(
     paper = _citation(root)["preferred-citation"]
     name, made = run["workflow"]["name"], run["made"]
     made_of = ROCrate(version="1.1")
+    # Not among the terms of RO-Crate 1.1.
+    made_of.metadata.extra_terms["sha256"] = "https://schema.org/sha256"
 
     def context(identifier, kind, **properties):
         properties["@type"] = kind
@@ -289,19 +293,27 @@ def crate(
         name=paper["title"],
         datePublished=str(paper["year"]),
     )
+    commit = run["workflow"]["commit"]
+    web = commit and _web(run["workflow"]["repository"])
     snakefile = root / "Snakefile"
-    web = _web(run["workflow"]["repository"])
-    properties = {"name": name, "license": license_, "citation": article}
-    if web:
-        properties["codeRepository"] = web
-    if run["workflow"]["commit"]:
-        properties["version"] = run["workflow"]["commit"]
+    digest = sha256(snakefile)
+    properties = {
+        "name": name,
+        "encodingFormat": "text/plain",
+        "contentSize": str(snakefile.stat().st_size),
+        "sha256": digest,
+        "license": license_,
+        "citation": article,
+        "codeRepository": web,
+        "url": web,
+        "version": commit,
+    }
     instrument = made_of.add_workflow(
-        _named_by_hash(sha256(snakefile)),
-        main=True,
+        _in_web(web, commit, "Snakefile") if web else _named_by_hash(digest),
+        main=bool(web),
         lang="snakemake",
         lang_version=run["software"]["snakemake"],
-        properties=properties,
+        properties={key: value for key, value in properties.items() if value},
     )
     objects = [
         file(
@@ -325,7 +337,12 @@ def crate(
         identifier="#run",
         object=[config, *objects],
         result=[*shown, provenance],
-        properties={"name": f"Run of {name}", "endTime": made},
+        properties={
+            "name": f"Run of {name}",
+            "description": f"Jobs: {len(run['jobs'])}, of {run['total']['seconds']:.0f} s in all."
+            + " Files of the workflow had uncommitted changes." * bool(run["workflow"]["modified"]),
+            "endTime": made,
+        },
     )
     crate_root = made_of.root_dataset
     made_of.name = f"Results of {name}"
@@ -337,10 +354,11 @@ def crate(
     crate_root["datePublished"] = made
     crate_root["citation"] = article
     crate_root["mentions"] = action
-    crate_root["conformsTo"] = [
+    profiles = [
         context(profile, "CreativeWork", name=title, version=version)
         for profile, (title, version) in PROFILES.items()
     ]
+    crate_root["conformsTo"] = profiles if web else profiles[0]
     return made_of
 
 
@@ -359,13 +377,19 @@ def _is_remote(url: str) -> bool:
 
 
 def _web(repository: str | None) -> str | None:
-    """The address in the web of a repository that may be cloned by SSH."""
+    """The address in the web of a repository, which may be cloned by SSH."""
     if repository is None:
         return None
-    host = re.sub(r"^(ssh://|[\w.-]+@(?=[\w.-]+:))", "", repository)
-    if host == repository:
-        return repository.removesuffix(".git")
-    return "https://" + re.sub(r"^([\w.-]+):(\d+/)?", r"\1/", host).removesuffix(".git")
+    address = repository.removesuffix(".git")
+    if by_ssh := re.match(r"(?:ssh://|[\w.-]+@)([\w.-]+)(?::\d+/|[:/])(.+)", address):
+        address = "https://{}/{}".format(*by_ssh.groups())
+    return address if address.startswith(("http://", "https://")) else None
+
+
+def _in_web(repository: str, commit: str, file: str) -> str:
+    """Where a host of repositories has a file of a commit."""
+    raw = "-/raw" if "gitlab" in repository else "raw"
+    return f"{repository}/{raw}/{commit}/{file}"
 
 
 def _citation(root: Path) -> dict:
