@@ -1,5 +1,6 @@
 # What all rules share: the checked config, names, and how a rule says which modules it uses.
 import contextlib
+import functools
 import math
 import re
 import shutil
@@ -299,6 +300,26 @@ def of_motifs(file):
     """A file of the motif jobs in the mode that the figures show."""
     stop_if_left_out("figure5")
     return f"{OUT}/motifs/{MOTIFS['families']}/{file}"
+
+
+@functools.cache
+def lineage(targets):
+    """What makes the target files, whether it is to run again or not: all files on the way to them,
+    the benchmark files of the jobs, and the names of their environments."""
+    todo = [*targets]
+    files, benchmarks, environments = set(), set(), set()
+    while todo:
+        file = str(todo.pop())
+        if file in files:
+            continue
+        files.add(file)
+        maker = next((rule_ for rule_ in workflow.rules if rule_.is_producer(file)), None)
+        if maker:
+            wildcards = maker.get_wildcards(file)
+            todo += maker.expand_input(wildcards)[0]
+            benchmarks.add(str(maker.expand_benchmark(wildcards)))
+            environments.add(Path(maker.conda_env).name)
+    return files, sorted(benchmarks), sorted(environments)
 
 
 def run_conditions():

@@ -1,27 +1,6 @@
 # Figures and tables -> where they come from.
-import functools
 
-
-@functools.cache
-def lineage():
-    """What makes the figures and tables, whether it is to run again or not: every file on the way
-    to them, the benchmark files of the jobs, and their environments."""
-    todo = [*rules.figures.input, *rules.metrics.output]
-    files, benchmarks, environments = set(), set(), set()
-    while todo:
-        file = str(todo.pop())
-        if file in files:
-            continue
-        files.add(file)
-        maker = next((each for each in workflow.rules if each.is_producer(file)), None)
-        if maker:
-            wildcards = maker.get_wildcards(file)
-            todo += maker.expand_input(wildcards)[0]
-            benchmarks.add(str(maker.expand_benchmark(wildcards)))
-            environments.add(Path(maker.conda_env).name)
-    return files, sorted(benchmarks), sorted(environments)
-
-
+MADE = (*rules.figures.input, *rules.metrics.output)
 # The table of each motif job that says what its engine was.
 ENGINES = {}
 if MOTIFS:
@@ -37,12 +16,12 @@ if MOTIFS:
 # The workflow, the config, the data, software, hardware and jobs behind all figures and tables.
 rule provenance:
     input:
-        results=[*rules.figures.input, *rules.metrics.output],
+        results=MADE,
         # Those of the config's files that were used.
         files=lambda wildcards: [
             path
             for path in dict.fromkeys(paths(configuration.files(config)))
-            if path in lineage()[0]
+            if path in lineage(MADE)[0]
         ],
         engines=list(ENGINES.values()),
         lib=lib("logs", "provenance"),
@@ -58,14 +37,13 @@ rule provenance:
         mem_mb=grows(500),
         runtime=grows(10, per_mb=0.005),
     params:
-        outdir=OUT,
         config=config,
         urls={path: file["file"] for path, file in DOWNLOADS.items()},
         engines=list(ENGINES),
-        folder=BENCHMARKS,
-        benchmarks=lambda wildcards: lineage()[1],
+        folder=lambda wildcards: BENCHMARKS,
+        benchmarks=lambda wildcards: lineage(MADE)[1],
         environments=lambda wildcards: (
-            lineage()[2] if DeploymentMethod.CONDA in DEPLOYMENT else []
+            lineage(MADE)[2] if DeploymentMethod.CONDA in DEPLOYMENT else []
         ),
     script:
         "../workflow/scripts/provenance.py"

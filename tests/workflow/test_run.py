@@ -1,11 +1,14 @@
 """The whole workflow on a tiny simulation, run as its user would."""
 
+import hashlib
 import json
+import re
 
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, run_snakemake, tiny_config
+from rocrate.rocrate import ROCrate
 
 FIGURES = ["figure1", "figure2", "figureS1", "figure3", "figure4", "training_curves"]
 MOTIF_FIGURES = ["figure5", "figureS2", "figure_sanity", "figure_truth"]
@@ -82,6 +85,77 @@ def test_simulated_data_reproduces_no_claim(results):
 
 def test_checkpoints_are_gone_after_success(results):
     assert not list((results / "checkpoints").rglob("*.npz"))
+
+
+def jobs_of(said):
+    """Rule -> how many jobs a run or a plan has of it, but for those that only gather."""
+    table = re.search(r"^Job stats:\n.*?\n-.*?\n(.*?)^total ", said, re.M | re.S)[1]
+    jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+    return {rule: count for rule, count in jobs.items() if rule not in ("all", "index")}
+
+
+def listed(results):
+    """The same, as provenance lists them."""
+    run = json.loads((results / "provenance.json").read_text())
+    return pd.DataFrame(run["jobs"]).groupby("rule").size().to_dict()
+
+
+def test_provenance_lists_the_jobs_that_ran(tiny_run, results):
+    ran = jobs_of(tiny_run[1])
+    assert ran.pop("provenance") == 1
+    assert listed(results) == ran
+    run = json.loads((results / "provenance.json").read_text())
+    assert all(job["seconds"] > 0 for job in run["jobs"])
+    trained = [job for job in run["jobs"] if job["rule"] == "train"]
+    assert all(job["peak_mb"] > 100 and job["cpu_seconds"] > 0 for job in trained)
+    assert {"crmnet/pretrained", "crmnet/complex", "cnn/complex"} < {job["job"] for job in trained}
+    assert run["total"]["seconds"] == pytest.approx(sum(job["seconds"] for job in run["jobs"]))
+
+
+def test_provenance_has_the_hashes_of_all_inputs(tiny_run, results):
+    run = json.loads((results / "provenance.json").read_text())
+    names = ("train.tsv.gz", "native.csv", "random.csv")
+    media = ("complex", "defined")
+    used = {f"results/demo/simulated/{medium}/{name}" for medium in media for name in names}
+    assert {entry["path"] for entry in run["inputs"]} == used
+    for entry in run["inputs"]:
+        data = (tiny_run[0] / entry["path"]).read_bytes()
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest() and entry["bytes"] == len(data)
+        assert entry["url"] is None
+
+
+def test_provenance_has_the_whole_config_and_what_found_the_motifs(results):
+    run = json.loads((results / "provenance.json").read_text())
+    assert run["config"]["evaluation"] == {"replicates": 50} and run["seed"] == 1
+    assert run["config"] == yaml.safe_load((results / "config.yaml").read_text())
+    motifs = pd.read_csv(results / "motifs" / "all" / "motifs.tsv", sep="\t")
+    engines = run["software"]["engines"]
+    assert set(engines) <= {"discover", "drimust", "gadem", "match", "scan"}
+    assert set(motifs["engine"]) <= set(engines.values())
+
+
+def test_the_crate_names_every_figure_and_table(results):
+    crate = ROCrate(results)
+    made = {entity.id for entity in crate.root_dataset["mentions"]["result"]}
+    drawn = {path.name for path in results.glob("*.pdf")}
+    assert drawn and drawn | {"metrics.tsv", "claims.md", "figure2.tsv"} < made
+    assert all((results / name).is_file() for name in made)
+
+
+def test_jobs_of_a_model_that_is_no_longer_in_the_config_are_not_listed(tiny_run, results):
+    before = listed(results)
+    stale = results / "benchmarks" / "train" / "removed" / "complex.tsv"
+    stale.parent.mkdir()
+    stale.write_text((results / "benchmarks" / "metrics.tsv").read_text())
+    done = again(tiny_run, "provenance", "--forcerun", "provenance")
+    stale.unlink()
+    assert jobs_of(done.stdout) == {"provenance": 1}
+    assert listed(results) == before
+
+
+def test_a_change_of_the_config_that_changes_no_job_remakes_provenance_alone(tiny_run, tmp_path):
+    done = again(tiny_run, "-n", "--config", f"mirror={tmp_path}")
+    assert jobs_of(done.stdout) == {"provenance": 1}
 
 
 def test_nothing_is_made_twice(tiny_run):

@@ -22,8 +22,9 @@ run = provenance.record(
 )
 Path(job.output.json).write_text(json.dumps(run, indent=2) + "\n")
 Path(job.output.config).write_text(yaml.safe_dump(run["config"], sort_keys=False))
+outdir = Path(job.output.json).parent
 # The numbers of a figure lie beside it.
 made = map(Path, job.input.results)
 results = {path for each in made for path in each.parent.glob(f"{each.stem}.*")}
-crate = provenance.crate(run, Path(job.params.outdir), results)
+crate = provenance.crate(run, outdir, results)
 Path(job.output.crate).write_text(json.dumps(crate.metadata.generate(), indent=2) + "\n")

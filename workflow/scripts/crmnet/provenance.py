@@ -96,7 +96,7 @@ def sha256(path: Path) -> str:
             digest.update(chunk)
             done += len(chunk)
             if done % PROGRESS == 0:
-                print(f"  {path}: {done >> 30} GB", file=sys.stderr)
+                print(f"  {path}: {done / 1e9:.1f} GB", file=sys.stderr)
     return digest.hexdigest()
 
 
