@@ -1,6 +1,7 @@
 """What can be checked without running a job: plans, and that rules say what they use."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,13 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from snakemake.api import SnakemakeApi
-from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+from snakemake.settings.types import (
+    ConfigSettings,
+    DeploymentMethod,
+    DeploymentSettings,
+    OutputSettings,
+    ResourceSettings,
+)
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -67,11 +74,12 @@ def all_imports(path):
     return found
 
 
-def parsed(**config):
+def parsed(deployment=(), **config):
     """Name -> rule as Snakemake has it, of the paper's config with changes."""
     with SnakemakeApi(OutputSettings()) as api:
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1),
+            deployment_settings=DeploymentSettings(deployment_method=set(deployment)),
             config_settings=ConfigSettings(config=config),
             snakefile=ROOT / "Snakefile",
         )
@@ -197,6 +205,25 @@ def test_a_rule_has_an_environment_a_log_and_a_benchmark(name, parsed_rules):
     else:
         # Provenance has the job's name from there.
         assert re.match(rf"results/benchmarks/{name}(/|\.tsv$)", str(rule.benchmark))
+
+
+@pytest.mark.parametrize(("weights", "used"), [("trained", False), ("released", True)])
+def test_provenance_has_the_files_that_are_used(weights, used):
+    files = set(parsed(weights=weights)["provenance"].expand_input({})[0])
+    assert "resources/complex_media_training_data_Glu.txt" in files
+    assert ("resources/crmnet_released.zip" in files) == used
+
+
+def test_provenance_has_the_environments_of_the_jobs_where_conda_makes_them(tmp_path, monkeypatch):
+    (tmp_path / "conda").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    def environments(*deployment):
+        return parsed(deployment)["provenance"].params.environments({})
+
+    names = ("analysis", "meme", "rgadem", "train-cpu", "train-gpu")
+    assert environments(DeploymentMethod.CONDA) == [f"{name}.yaml" for name in names]
+    assert environments() == []
 
 
 @pytest.mark.parametrize("profile", sorted((ROOT / "profiles").glob("*/config.yaml")))

@@ -147,7 +147,7 @@ def test_jobs_of_a_model_that_is_no_longer_in_the_config_are_not_listed(tiny_run
     stale = results / "benchmarks" / "train" / "removed" / "complex.tsv"
     stale.parent.mkdir()
     stale.write_text((results / "benchmarks" / "metrics.tsv").read_text())
-    done = again(tiny_run, "provenance", "--forcerun", "provenance")
+    done = again(tiny_run, "--forcerun", "provenance")
     stale.unlink()
     assert jobs_of(done.stdout) == {"provenance": 1}
     assert listed(results) == before
