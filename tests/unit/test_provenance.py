@@ -154,10 +154,10 @@ def test_engines_are_those_of_the_tables(tmp_path):
 
 
 def test_software_is_what_runs():
-    found = provenance.software(["train-tpu.yaml"])
+    found = provenance.software("9.0.1", ["train-tpu.yaml"])
     assert found["python"] == "{}.{}.{}".format(*sys.version_info)
     assert found["packages"]["rocrate"] == "0.16.0"
-    assert found["packages"]["snakemake"] == found["snakemake"]
+    assert found["snakemake"] == "9.0.1"
     pins = found["environments"]["train-tpu.yaml"]
     assert any(pin.startswith("python=") for pin in pins) and "jax[tpu]==0.9.2" in pins
 
@@ -166,7 +166,7 @@ def test_packages_of_another_environment_are_not_ours(tmp_path, monkeypatch):
     (tmp_path / "foreign-1.0.dist-info").mkdir()
     (tmp_path / "foreign-1.0.dist-info" / "METADATA").write_text("Name: foreign\nVersion: 1.0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert "foreign" not in provenance.software([])["packages"]
+    assert "foreign" not in provenance.software("9.0.1", [])["packages"]
 
 
 def test_gpus_are_those_that_the_driver_lists(tmp_path, monkeypatch):

@@ -129,6 +129,7 @@ def test_provenance_has_the_whole_config_and_what_found_the_motifs(results):
     assert run["config"]["evaluation"] == {"replicates": 50} and run["seed"] == 1
     assert run["config"] == yaml.safe_load((results / "config.yaml").read_text())
     motifs = pd.read_csv(results / "motifs" / "all" / "motifs.tsv", sep="\t")
+    assert run["software"]["snakemake"] == run["software"]["packages"]["snakemake"]
     engines = run["software"]["engines"]
     assert set(engines) <= {"discover", "drimust", "gadem", "match", "scan"}
     assert set(motifs["engine"]) <= set(engines.values())

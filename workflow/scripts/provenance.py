@@ -1,6 +1,7 @@
 """Writes down what all figures and tables come from, for readers and as an RO-Crate."""
 
 import json
+import sys
 from pathlib import Path
 
 import yaml
@@ -15,6 +16,8 @@ run = provenance.record(
     config=job.params.config,
     files=job.input.files,
     urls=job.params.urls,
+    # Whose package it is need not be this environment's: it comes with the job.
+    snakemake=sys.modules["snakemake"].__version__,
     environments=job.params.environments,
     tables=dict(zip(job.params.engines, job.input.engines, strict=True)),
     benchmarks=job.params.benchmarks,

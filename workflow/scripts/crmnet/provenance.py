@@ -137,19 +137,22 @@ def engines(tables: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def software(environments: Iterable[str], root: Path = ROOT) -> dict[str, object]:
-    """Python, Snakemake, all packages beside this Python, and the pinned dependencies of each of
-    the conda environments, by the names of their files.
+def software(snakemake: str, environments: Iterable[str], root: Path = ROOT) -> dict[str, object]:
+    """Python, Snakemake, and all packages beside this Python: not those on its path that are
+    Snakemake's own, where a job has another environment.
 
-    Snakemake puts its own packages on the path of a job in another environment: those are not this
-    Python's.
+    Args:
+        snakemake: its version.
+        environments: names of the files of conda environments, of which the pinned dependencies
+            are named too.
+        root: the folder that has them in envs/.
     """
     own = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     installed = importlib.metadata.distributions(path=sorted(own))
     packages = {package.name: package.version for package in installed}
     return {
         "python": platform.python_version(),
-        "snakemake": importlib.metadata.version("snakemake"),
+        "snakemake": snakemake,
         "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
         "environments": {name: _pins(root / "envs" / name) for name in environments},
     }
@@ -218,6 +221,7 @@ def record(
     config: Mapping[str, object],
     files: Iterable[str],
     urls: Mapping[str, str],
+    snakemake: str,
     environments: Iterable[str],
     tables: Mapping[str, str],
     benchmarks: Iterable[str],
@@ -228,7 +232,7 @@ def record(
     Args:
         config: the config with every default.
         files, urls: see `inputs`.
-        environments: see `software`; none where conda is not used.
+        snakemake, environments: see `software`; no environments where conda is not used.
         tables: see `engines`.
         benchmarks, folder: see `jobs`.
     """
@@ -239,7 +243,7 @@ def record(
         "config": plain(config),
         "seed": config["seed"],
         "inputs": inputs(files, urls),
-        "software": {**software(environments), "engines": engines(tables)},
+        "software": {**software(snakemake, environments), "engines": engines(tables)},
         "hardware": hardware(),
         "jobs": measured,
         "total": total(measured),
