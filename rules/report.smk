@@ -13,8 +13,8 @@ if MOTIFS:
     }
 
 
-# The workflow, the config, the data, software, hardware and jobs behind all figures and tables.
 rule provenance:
+    """Where all figures and tables come from: commit, config, data, software, hardware, jobs."""
     input:
         results=MADE,
         # Those of the config's files that were used.

@@ -123,10 +123,10 @@ def test_hashes_are_those_of_the_standard(tmp_path, monkeypatch):
 
 def test_a_large_file_says_how_far_it_is(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(provenance, "CHUNK", 4)
-    monkeypatch.setattr(provenance, "PROGRESS", 8)
+    monkeypatch.setattr("crmnet.logs.PROGRESS_SECONDS", 0)
     (tmp_path / "large").write_bytes(bytes(20))
     provenance.sha256(tmp_path / "large")
-    assert capsys.readouterr().err.count("large: ") == 2
+    assert capsys.readouterr().err.count("large: ") == 5
 
 
 def test_inputs_have_their_size_hash_and_url_and_folders_their_files(tmp_path):

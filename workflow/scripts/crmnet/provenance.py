@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from crmnet.logs import Progress
+
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
 
 ROOT = Path(__file__).parents[3]
-# What is read of a file at a time, and after how much of it the log has a line, bytes.
-CHUNK, PROGRESS = 1 << 20, 1 << 30
+# What is read of a file at a time, bytes.
+CHUNK = 1 << 20
 MEDIA_TYPES = {
     ".csv": "text/csv",
     ".gz": "application/gzip",
@@ -89,14 +91,14 @@ def workflow(root: Path = ROOT) -> dict[str, object]:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file of any size, in hexadecimal; the log says how far it is."""
+    """The SHA-256 of a file of any size, in hexadecimal."""
     digest, done = hashlib.sha256(), 0
+    progress = Progress(path.stat().st_size / 1e6, "MB", f"sha256 of {path}: ")
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
             done += len(chunk)
-            if done % PROGRESS == 0:
-                print(f"  {path}: {done / 1e9:.1f} GB", file=sys.stderr)
+            progress(done / 1e6)
     return digest.hexdigest()
 
 
@@ -112,10 +114,9 @@ def inputs(paths: Iterable[str], urls: Mapping[str, str]) -> list[dict[str, obje
         within = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         url = without_credentials(urls[str(path)]) if str(path) in urls else None
         for file in within:
+            print(f"sha256 of {file}", file=sys.stderr)
             size = file.stat().st_size
-            print(f"sha256 of {file} ({size:,} bytes)", file=sys.stderr)
-            entry = {"path": str(file), "url": url, "bytes": size, "sha256": sha256(file)}
-            found.append(entry)
+            found.append({"path": str(file), "url": url, "bytes": size, "sha256": sha256(file)})
     return found
 
 
