@@ -10,7 +10,7 @@
 # rules/interpret.smk  models -> saliency maps, and what they show
 # rules/motifs.smk     ranked sequences -> motifs
 # rules/figures.smk    -> figures and tables
-# rules/report.smk     figures and tables -> where they come from
+# rules/report.smk     -> where they come from, and one page of all
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -19,6 +19,9 @@ min_version("9.0")
 
 
 configfile: Path(workflow.basedir, "config", "config.yaml")
+
+
+report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
@@ -33,12 +36,10 @@ include: "rules/report.smk"
 
 
 rule all:
-    """Target: everything."""
+    """Target: everything; last of all the page of it."""
     default_target: True
     input:
-        rules.figures.input,
-        rules.metrics.output,
-        rules.provenance.output,
+        rules.index.output,
 
 
 rule data:

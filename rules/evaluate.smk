@@ -128,7 +128,7 @@ rule metrics:
         ],
         lib=lib("logs"),
     output:
-        f"{OUT}/metrics.tsv",
+        reported("metrics.tsv"),
     log:
         f"{LOGS}/metrics.log",
     benchmark:

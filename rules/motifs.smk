@@ -229,7 +229,7 @@ rule motif_table:
         matches=rules.match.output[0],
         lib=lib("logs", "sequences", "motifs", "scanning", "matching", "selection"),
     output:
-        f"{OUT}/motifs/{{families}}/motifs.tsv",
+        reported("motifs/{families}/motifs.tsv"),
     log:
         f"{LOGS}/motif_table/{{families}}.log",
     benchmark:

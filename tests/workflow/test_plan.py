@@ -138,6 +138,33 @@ def test_one_figure_needs_only_what_it_is_made_from(snakemake):
     assert "figure2" not in jobs and "figure1" not in jobs
 
 
+@pytest.mark.parametrize("name", ["demo", "lite"])
+def test_the_page_links_to_every_table_that_is_made(snakemake, name):
+    done = snakemake("-n", "--forceall", "--cores", 2, "--configfile", ROOT / f"config/{name}.yaml")
+    assert done.returncode == 0, done.stdout
+    made = re.findall(r"^    output: (.*)$", done.stdout, re.M)
+    tables = {path for paths in made for path in paths.split(", ") if ".tsv" in path}
+    tables = {path for path in tables if not path.endswith("/train.tsv.gz")}
+    (page,) = re.findall(r"^rule index:\n.*?    input: (.*?)$", done.stdout, re.M | re.S)
+    assert len(tables) > 50 and not tables - set(page.split(", "))
+
+
+def test_the_page_is_made_last(snakemake):
+    done = snakemake("-n", "--cores", 2)
+    jobs = re.findall(r"^(?:local)?rule (\w+):", done.stdout, re.M)
+    assert jobs[-3:] == ["provenance", "index", "all"]
+
+
+def test_what_reports_show_has_a_caption():
+    common = (ROOT / "rules" / "common.smk").read_text()
+    table = ast.literal_eval(re.search(r"^REPORTED = (\{.*?^\})", common, re.M | re.S)[1])
+    captions = {path.stem for path in (ROOT / "workflow" / "report").glob("*.rst")}
+    assert captions == {*table, "workflow"}
+    flagged = re.findall(r'reported\("(.+?)"\)', "".join(RULES.values()))
+    assert {Path(file).stem for file in flagged} == set(table)
+    assert [section for section, *_ in table.values()] == sorted(s for s, *_ in table.values())
+
+
 def test_released_weights_need_no_training(snakemake):
     done = snakemake("figure2", "-n", "--cores", 2, "--config", "weights=released")
     assert done.returncode == 0, done.stdout

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -209,3 +211,37 @@ def test_a_bad_row_stops_the_run_with_its_line(tiny_run, tmp_path):
     assert f"{bad}: 1 bad row(s), the first in line 4" in done.stdout
     assert "letter 'R'" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_the_page_shows_every_figure(results):
+    page = (results / "index.html").read_text()
+    links = re.findall(r'<a href="([^"#]+)"', page)
+    assert {f"{figure}.pdf" for figure in (*FIGURES, *MOTIF_FIGURES, "table1")} <= set(links)
+    pictures = re.findall(r'<img src="data:image/webp;base64,[^"]+" width="\d+"', page)
+    assert len(pictures) == len(FIGURES) + len(MOTIF_FIGURES)
+    local = [link for link in links if not link.startswith("https://doi.org/")]
+    assert all((results / link).is_file() for link in local)
+    tables = [path for path in results.rglob("*.tsv") if not {"benchmarks"} & set(path.parts)]
+    assert {str(path.relative_to(results)) for path in tables} <= set(links)
+    assert "Simulated data, a model of width 8" in page and len(page) < 10_000_000
+
+
+@pytest.mark.parametrize("ending", ["html", "zip"])
+def test_snakemake_reports_without_a_network(tiny_run, tmp_path, monkeypatch, ending):
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:9")
+    report = tmp_path / f"report.{ending}"
+    done = again(tiny_run, "--report", report)
+    assert done.returncode == 0, done.stdout
+    if ending == "zip":
+        with zipfile.ZipFile(report) as files:
+            text = files.read("report/report.html").decode()
+    else:
+        text = report.read_text()
+    categories = json.loads(re.search(r"var categories = (\{.*?\});", text)[1])
+    shown = [Path(path).name for of in categories.values() for one in of.values() for path in one]
+    figures = [f"{name}.{as_}" for name in (*FIGURES, *MOTIF_FIGURES) for as_ in ("pdf", "tsv")]
+    assert {*figures, "metrics.tsv", "motifs.tsv", "claims.md", "index.html"} <= set(shown)
+    assert sorted(categories)[0] == "1. Model" and sorted(categories)[-1] == "7. This run"
+    assert "Simulated data; model of width 8" in text
