@@ -10,6 +10,7 @@
 # rules/interpret.smk  models -> saliency maps, and what they show
 # rules/motifs.smk     ranked sequences -> motifs
 # rules/figures.smk    -> figures and tables
+# rules/report.smk     -> where they come from, and one page of all
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -20,6 +21,9 @@ min_version("9.0")
 configfile: Path(workflow.basedir, "config", "config.yaml")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/train.smk"
@@ -28,14 +32,14 @@ include: "rules/interpret.smk"
 include: "rules/motifs.smk"
 include: "rules/benchmark.smk"
 include: "rules/figures.smk"
+include: "rules/report.smk"
 
 
 rule all:
-    """Target: everything."""
+    """Target: everything; last of all the page of it."""
     default_target: True
     input:
-        rules.figures.input,
-        rules.metrics.output,
+        rules.index.output,
 
 
 rule data:

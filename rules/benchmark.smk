@@ -66,15 +66,13 @@ rule table1:
         paper=workflow.source_path("../config/paper.yaml"),
         lib=lib("logs", "plotting"),
     output:
-        tsv=f"{OUT}/table1.tsv",
+        tsv=reported("table1.tsv"),
         md=f"{OUT}/table1.md",
-        pdf=report(
-            f"{OUT}/table1.pdf",
-            caption="../workflow/report/table1.rst",
-            category="Performance",
-        ),
+        pdf=reported("table1.pdf"),
     log:
         f"{LOGS}/table1.log",
+    benchmark:
+        f"{BENCHMARKS}/table1.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -1,5 +1,6 @@
 # What all rules share: the checked config, names, and how a rule says which modules it uses.
 import contextlib
+import functools
 import math
 import re
 import shutil
@@ -94,6 +95,43 @@ def lib(*modules):
     """The package's modules that a script imports, as inputs: Snakemake does not see an edited
     import."""
     return [str(PACKAGE / f"{module}.py") for module in modules]
+
+
+# What reports show, in the paper's order: section, name and content of a file. Snakemake's report
+# sorts sections by name.
+REPORTED = {
+    "figure1": ("1. Model", "Figure 1", "architecture"),
+    "training_curves": ("1. Model", "Training curves", "loss and validation R² of every training"),
+    "figure2": ("2. Performance", "Figure 2", "measured against predicted expression"),
+    "figureS1": ("2. Performance", "Figure S1", "the same in the other media"),
+    "figure3": ("2. Performance", "Figure 3", "against other models"),
+    "figure4": ("2. Performance", "Figure 4", "ablations"),
+    "metrics": ("2. Performance", "Metrics", "of every model and test set"),
+    "figure5": ("3. Motifs", "Figure 5", "saliency maps, motifs, and what these do"),
+    "figureS2": ("3. Motifs", "Figure S2", "more saliency maps"),
+    "motifs": ("3. Motifs", "Motif table", "every motif of every method, and the choice"),
+    "figure_sanity": ("3. Motifs", "Sanity checks", "maps of randomised weights"),
+    "figure_truth": ("3. Motifs", "Truth", "what is found of what was planted"),
+    "figure_insertion": ("3. Motifs", "Insertion", "sites put into random inserts"),
+    "figure_modisco": ("3. Motifs", "TF-MoDISco", "motifs of the saliency maps themselves"),
+    "table1": ("4. Training times", "Table 1", "time and memory by batch, precision and devices"),
+    "tableS1": ("5. Data", "Table S1", "sizes of the data sets"),
+    "claims": ("6. Claims", "Claims", "the paper's numbers, ours beside them, and a verdict"),
+    "index": ("7. This run", "On one page", "figures, tables and facts of the run"),
+    "provenance": ("7. This run", "Provenance", "commit, config, inputs, versions, times"),
+}
+
+
+def reported(file):
+    """A file of the results that reports show, with its caption."""
+    name, ending = Path(file).stem, Path(file).suffix[1:]
+    section, title, content = REPORTED[name]
+    return report(
+        f"{OUT}/{file}",
+        caption=f"../workflow/report/{name}.rst",
+        category=section,
+        labels={"name": title, "content": content, "as": ending},
+    )
 
 
 def grows(base, per_mb=0, most=math.inf):
@@ -299,6 +337,27 @@ def of_motifs(file):
     """A file of the motif jobs in the mode that the figures show."""
     stop_if_left_out("figure5")
     return f"{OUT}/motifs/{MOTIFS['families']}/{file}"
+
+
+@functools.cache
+def lineage(targets):
+    """What makes the target files, whether it is to run again or not: all files on the way to them,
+    the benchmark files of the jobs, the names of their environments, and all that the jobs make."""
+    todo = [*targets]
+    files, benchmarks, environments, made = set(), set(), set(), set()
+    while todo:
+        file = str(todo.pop())
+        if file in files:
+            continue
+        files.add(file)
+        maker = next((rule_ for rule_ in workflow.rules if rule_.is_producer(file)), None)
+        if maker:
+            wildcards = maker.get_wildcards(file)
+            todo += maker.expand_input(wildcards)[0]
+            benchmarks.add(str(maker.expand_benchmark(wildcards)))
+            environments.add(Path(maker.conda_env).name)
+            made |= set(map(str, maker.expand_output(wildcards)[0]))
+    return files, sorted(benchmarks), sorted(environments), sorted(made)
 
 
 def run_conditions():

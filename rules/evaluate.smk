@@ -51,6 +51,8 @@ rule published:
         f"{OUT}/predictions/{configuration.PUBLISHED.format(model='{model}')}/{{medium}}.tsv",
     log:
         f"{LOGS}/published/{{model}}/{{medium}}.log",
+    benchmark:
+        f"{BENCHMARKS}/published/{{model}}/{{medium}}.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -126,9 +128,11 @@ rule metrics:
         ],
         lib=lib("logs"),
     output:
-        f"{OUT}/metrics.tsv",
+        reported("metrics.tsv"),
     log:
         f"{LOGS}/metrics.log",
+    benchmark:
+        f"{BENCHMARKS}/metrics.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -19,14 +19,12 @@ rule figure1:
     input:
         lib=lib("logs", "sequences", "devices", "layers", "model", "architecture", "plotting"),
     output:
-        pdf=report(
-            f"{OUT}/figure1.pdf",
-            caption="../workflow/report/figure1.rst",
-            category="Model",
-        ),
-        tsv=f"{OUT}/figure1.tsv",
+        pdf=reported("figure1.pdf"),
+        tsv=reported("figure1.tsv"),
     log:
         f"{LOGS}/figure1.log",
+    benchmark:
+        f"{BENCHMARKS}/figure1.tsv"
     conda:
         "../envs/train-cpu.yaml"
     resources:
@@ -46,14 +44,12 @@ rule figure2:
         metrics=lambda wildcards: scatter_input("metrics", "figure2"),
         lib=lib("logs", "plotting", "predictions"),
     output:
-        pdf=report(
-            f"{OUT}/figure2.pdf",
-            caption="../workflow/report/figure2.rst",
-            category="Performance",
-        ),
-        tsv=f"{OUT}/figure2.tsv",
+        pdf=reported("figure2.pdf"),
+        tsv=reported("figure2.tsv"),
     log:
         f"{LOGS}/figure2.log",
+    benchmark:
+        f"{BENCHMARKS}/figure2.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -72,14 +68,12 @@ use rule figure2 as figureS1 with:
         metrics=lambda wildcards: scatter_input("metrics", "figureS1"),
         lib=lib("logs", "plotting", "predictions"),
     output:
-        pdf=report(
-            f"{OUT}/figureS1.pdf",
-            caption="../workflow/report/figureS1.rst",
-            category="Performance",
-        ),
-        tsv=f"{OUT}/figureS1.tsv",
+        pdf=reported("figureS1.pdf"),
+        tsv=reported("figureS1.tsv"),
     log:
         f"{LOGS}/figureS1.log",
+    benchmark:
+        f"{BENCHMARKS}/figureS1.tsv"
     params:
         panels=lambda wildcards: panels("figureS1"),
 
@@ -91,14 +85,12 @@ rule figure3:
         comparisons=f"{OUT}/comparisons/figure3.tsv",
         lib=lib("logs", "evaluation", "plotting"),
     output:
-        pdf=report(
-            f"{OUT}/figure3.pdf",
-            caption="../workflow/report/figure3.rst",
-            category="Performance",
-        ),
-        tsv=f"{OUT}/figure3.tsv",
+        pdf=reported("figure3.pdf"),
+        tsv=reported("figure3.tsv"),
     log:
         f"{LOGS}/figure3.log",
+    benchmark:
+        f"{BENCHMARKS}/figure3.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -120,14 +112,12 @@ use rule figure3 as figure4 with:
         comparisons=f"{OUT}/comparisons/figure4.tsv",
         lib=lib("logs", "evaluation", "plotting"),
     output:
-        pdf=report(
-            f"{OUT}/figure4.pdf",
-            caption="../workflow/report/figure4.rst",
-            category="Performance",
-        ),
-        tsv=f"{OUT}/figure4.tsv",
+        pdf=reported("figure4.pdf"),
+        tsv=reported("figure4.tsv"),
     log:
         f"{LOGS}/figure4.log",
+    benchmark:
+        f"{BENCHMARKS}/figure4.tsv"
     params:
         model=lambda wildcards: config["figures"]["figure4"]["model"],
         models=lambda wildcards: shown("figure4"),
@@ -144,14 +134,12 @@ rule figure5:
         effects=lambda wildcards: of_motifs("effects.tsv"),
         lib=lib("logs", "sequences", "motifs", "plotting", "logos"),
     output:
-        pdf=report(
-            f"{OUT}/figure5.pdf",
-            caption="../workflow/report/figure5.rst",
-            category="Motifs",
-        ),
-        tsv=f"{OUT}/figure5.tsv",
+        pdf=reported("figure5.pdf"),
+        tsv=reported("figure5.tsv"),
     log:
         f"{LOGS}/figure5.log",
+    benchmark:
+        f"{BENCHMARKS}/figure5.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -168,14 +156,12 @@ rule figureS2:
         examples=lambda wildcards: of_motifs("examples.tsv"),
         lib=lib("logs", "sequences", "motifs", "plotting", "logos"),
     output:
-        pdf=report(
-            f"{OUT}/figureS2.pdf",
-            caption="../workflow/report/figureS2.rst",
-            category="Motifs",
-        ),
-        tsv=f"{OUT}/figureS2.tsv",
+        pdf=reported("figureS2.pdf"),
+        tsv=reported("figureS2.tsv"),
     log:
         f"{LOGS}/figureS2.log",
+    benchmark:
+        f"{BENCHMARKS}/figureS2.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -191,14 +177,12 @@ rule figure_sanity:
         sanity=lambda wildcards: motif_model("sanity"),
         lib=lib("logs", "plotting"),
     output:
-        pdf=report(
-            f"{OUT}/figure_sanity.pdf",
-            caption="../workflow/report/figure_sanity.rst",
-            category="Motifs",
-        ),
-        tsv=f"{OUT}/figure_sanity.tsv",
+        pdf=reported("figure_sanity.pdf"),
+        tsv=reported("figure_sanity.tsv"),
     log:
         f"{LOGS}/figure_sanity.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_sanity.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -216,14 +200,12 @@ rule figure_truth:
         curve=lambda wildcards: of_motifs("truth_curve.tsv"),
         lib=lib("logs", "evaluation", "plotting", "effects", "truth"),
     output:
-        pdf=report(
-            f"{OUT}/figure_truth.pdf",
-            caption="../workflow/report/figure_truth.rst",
-            category="Motifs",
-        ),
-        tsv=f"{OUT}/figure_truth.tsv",
+        pdf=reported("figure_truth.pdf"),
+        tsv=reported("figure_truth.tsv"),
     log:
         f"{LOGS}/figure_truth.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_truth.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -252,14 +234,12 @@ rule figure_modisco:
             "logos",
         ),
     output:
-        pdf=report(
-            f"{OUT}/figure_modisco.pdf",
-            caption="../workflow/report/figure_modisco.rst",
-            category="Motifs",
-        ),
-        tsv=f"{OUT}/figure_modisco.tsv",
+        pdf=reported("figure_modisco.pdf"),
+        tsv=reported("figure_modisco.tsv"),
     log:
         f"{LOGS}/figure_modisco.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_modisco.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -275,14 +255,12 @@ rule figure_insertion:
         insertion=lambda wildcards: of_motifs("insertion.tsv"),
         lib=lib("logs", "sequences", "motifs", "insertion", "plotting"),
     output:
-        pdf=report(
-            f"{OUT}/figure_insertion.pdf",
-            caption="../workflow/report/figure_insertion.rst",
-            category="Motifs",
-        ),
-        tsv=f"{OUT}/figure_insertion.tsv",
+        pdf=reported("figure_insertion.pdf"),
+        tsv=reported("figure_insertion.tsv"),
     log:
         f"{LOGS}/figure_insertion.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_insertion.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -298,14 +276,12 @@ rule training_curves:
         histories=[f"{OUT}/models/{training}.history.tsv" for training in TRAININGS],
         lib=lib("logs", "plotting"),
     output:
-        pdf=report(
-            f"{OUT}/training_curves.pdf",
-            caption="../workflow/report/training_curves.rst",
-            category="Model",
-        ),
-        tsv=f"{OUT}/training_curves.tsv",
+        pdf=reported("training_curves.pdf"),
+        tsv=reported("training_curves.tsv"),
     log:
         f"{LOGS}/training_curves.log",
+    benchmark:
+        f"{BENCHMARKS}/training_curves.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -326,14 +302,12 @@ rule tableS1:
         paper=workflow.source_path("../config/paper.yaml"),
         lib=lib("logs", "sequences", "delimited", "tables"),
     output:
-        tsv=f"{OUT}/tableS1.tsv",
-        md=report(
-            f"{OUT}/tableS1.md",
-            caption="../workflow/report/tableS1.rst",
-            category="Data",
-        ),
+        tsv=reported("tableS1.tsv"),
+        md=reported("tableS1.md"),
     log:
         f"{LOGS}/tableS1.log",
+    benchmark:
+        f"{BENCHMARKS}/tableS1.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -359,14 +333,12 @@ rule claims:
         table1=[f"{OUT}/table1.tsv"] if config["benchmark"] else [],
         lib=lib("logs", "sequences", "motifs", "claims"),
     output:
-        tsv=f"{OUT}/claims.tsv",
-        md=report(
-            f"{OUT}/claims.md",
-            caption="../workflow/report/claims.rst",
-            category="Claims",
-        ),
+        tsv=reported("claims.tsv"),
+        md=reported("claims.md"),
     log:
         f"{LOGS}/claims.log",
+    benchmark:
+        f"{BENCHMARKS}/claims.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:

@@ -142,6 +142,8 @@ rule jaspar:
         f"{OUT}/motifs/jaspar.meme",
     log:
         f"{LOGS}/jaspar.log",
+    benchmark:
+        f"{BENCHMARKS}/jaspar.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
@@ -227,9 +229,11 @@ rule motif_table:
         matches=rules.match.output[0],
         lib=lib("logs", "sequences", "motifs", "scanning", "matching", "selection"),
     output:
-        f"{OUT}/motifs/{{families}}/motifs.tsv",
+        reported("motifs/{families}/motifs.tsv"),
     log:
         f"{LOGS}/motif_table/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/motif_table/{{families}}.tsv"
     conda:
         "../envs/meme.yaml"
     resources:

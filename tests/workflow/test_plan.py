@@ -1,6 +1,7 @@
 """What can be checked without running a job: plans, and that rules say what they use."""
 
 import ast
+import os
 import re
 import shutil
 import subprocess
@@ -12,11 +13,19 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from snakemake.api import SnakemakeApi
-from snakemake.settings.types import ConfigSettings, OutputSettings, ResourceSettings
+from snakemake.settings.types import (
+    ConfigSettings,
+    DeploymentMethod,
+    DeploymentSettings,
+    OutputSettings,
+    ResourceSettings,
+)
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
 PACKAGE = SCRIPTS / "crmnet"
+# What tells of the other jobs, after them.
+UNMEASURED = {"provenance", "index"}
 # Minutes that a job may take in the longest of the profiles' queues.
 LONGEST = 48 * 60
 
@@ -65,11 +74,12 @@ def all_imports(path):
     return found
 
 
-def parsed(**config):
+def parsed(deployment=(), **config):
     """Name -> rule as Snakemake has it, of the paper's config with changes."""
     with SnakemakeApi(OutputSettings()) as api:
         workflow = api.workflow(
             resource_settings=ResourceSettings(cores=1),
+            deployment_settings=DeploymentSettings(deployment_method=set(deployment)),
             config_settings=ConfigSettings(config=config),
             snakefile=ROOT / "Snakefile",
         )
@@ -126,6 +136,33 @@ def test_one_figure_needs_only_what_it_is_made_from(snakemake):
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
     assert jobs["train"] == "2" and jobs["predict"] == "1"
     assert "figure2" not in jobs and "figure1" not in jobs
+
+
+@pytest.mark.parametrize("name", ["demo", "lite"])
+def test_the_page_links_to_every_table_that_is_made(snakemake, name):
+    done = snakemake("-n", "--forceall", "--cores", 2, "--configfile", ROOT / f"config/{name}.yaml")
+    assert done.returncode == 0, done.stdout
+    made = re.findall(r"^    output: (.*)$", done.stdout, re.M)
+    tables = {path for paths in made for path in paths.split(", ") if ".tsv" in path}
+    tables = {path for path in tables if not path.endswith("/train.tsv.gz")}
+    (page,) = re.findall(r"^rule index:\n.*?    input: (.*?)$", done.stdout, re.M | re.S)
+    assert len(tables) > 50 and not tables - set(page.split(", "))
+
+
+def test_the_page_is_made_last(snakemake):
+    done = snakemake("-n", "--cores", 2)
+    jobs = re.findall(r"^(?:local)?rule (\w+):", done.stdout, re.M)
+    assert jobs[-3:] == ["provenance", "index", "all"]
+
+
+def test_what_reports_show_has_a_caption():
+    common = (ROOT / "rules" / "common.smk").read_text()
+    table = ast.literal_eval(re.search(r"^REPORTED = (\{.*?^\})", common, re.M | re.S)[1])
+    captions = {path.stem for path in (ROOT / "workflow" / "report").glob("*.rst")}
+    assert captions == {*table, "workflow"}
+    flagged = re.findall(r'reported\("(.+?)"\)', "".join(RULES.values()))
+    assert {Path(file).stem for file in flagged} == set(table)
+    assert [section for section, *_ in table.values()] == sorted(s for s, *_ in table.values())
 
 
 def test_released_weights_need_no_training(snakemake):
@@ -186,9 +223,34 @@ def test_a_rule_names_all_modules_that_its_script_imports(name):
 
 
 @pytest.mark.parametrize("name", WITH_SCRIPT)
-def test_a_rule_has_an_environment_and_a_log(name, parsed_rules):
-    assert (ROOT / "rules" / parsed_rules[name].conda_env).is_file()
-    assert parsed_rules[name].log
+def test_a_rule_has_an_environment_a_log_and_a_benchmark(name, parsed_rules):
+    rule = parsed_rules[name]
+    assert (ROOT / "rules" / rule.conda_env).is_file()
+    assert rule.log
+    if name in UNMEASURED:
+        assert not rule.benchmark
+    else:
+        # Provenance has the job's name from there.
+        assert re.match(rf"results/benchmarks/{name}(/|\.tsv$)", str(rule.benchmark))
+
+
+@pytest.mark.parametrize(("weights", "used"), [("trained", False), ("released", True)])
+def test_provenance_has_the_files_that_are_used(weights, used):
+    files = set(parsed(weights=weights)["provenance"].expand_input({})[0])
+    assert "resources/complex_media_training_data_Glu.txt" in files
+    assert ("resources/crmnet_released.zip" in files) == used
+
+
+def test_provenance_has_the_environments_of_the_jobs_where_conda_makes_them(tmp_path, monkeypatch):
+    (tmp_path / "conda").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+
+    def environments(*deployment):
+        return parsed(deployment)["provenance"].params.environments({})
+
+    names = ("analysis", "meme", "rgadem", "train-cpu", "train-gpu")
+    assert environments(DeploymentMethod.CONDA) == [f"{name}.yaml" for name in names]
+    assert environments() == []
 
 
 @pytest.mark.parametrize("profile", sorted((ROOT / "profiles").glob("*/config.yaml")))

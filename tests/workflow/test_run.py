@@ -1,11 +1,16 @@
 """The whole workflow on a tiny simulation, run as its user would."""
 
+import hashlib
 import json
+import re
+import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, run_snakemake, tiny_config
+from rocrate.rocrate import ROCrate
 
 FIGURES = ["figure1", "figure2", "figureS1", "figure3", "figure4", "training_curves"]
 MOTIF_FIGURES = ["figure5", "figureS2", "figure_sanity", "figure_truth"]
@@ -84,6 +89,78 @@ def test_checkpoints_are_gone_after_success(results):
     assert not list((results / "checkpoints").rglob("*.npz"))
 
 
+def jobs_of(said):
+    """Rule -> how many jobs a run or a plan has of it, but for those that only gather."""
+    table = re.search(r"^Job stats:\n.*?\n-.*?\n(.*?)^total ", said, re.M | re.S)[1]
+    jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.M)}
+    return {rule: count for rule, count in jobs.items() if rule not in ("all", "index")}
+
+
+def listed(results):
+    """The same, as provenance lists them."""
+    run = json.loads((results / "provenance.json").read_text())
+    return pd.DataFrame(run["jobs"]).groupby("rule").size().to_dict()
+
+
+def test_provenance_lists_the_jobs_that_ran(tiny_run, results):
+    ran = jobs_of(tiny_run[1])
+    assert ran.pop("provenance") == 1
+    assert listed(results) == ran
+    run = json.loads((results / "provenance.json").read_text())
+    assert all(job["seconds"] > 0 for job in run["jobs"])
+    trained = [job for job in run["jobs"] if job["rule"] == "train"]
+    assert all(job["peak_mb"] > 100 and job["cpu_seconds"] > 0 for job in trained)
+    assert {"crmnet/pretrained", "crmnet/complex", "cnn/complex"} < {job["job"] for job in trained}
+    assert run["total"]["seconds"] == pytest.approx(sum(job["seconds"] for job in run["jobs"]))
+
+
+def test_provenance_has_the_hashes_of_all_inputs(tiny_run, results):
+    run = json.loads((results / "provenance.json").read_text())
+    names = ("train.tsv.gz", "native.csv", "random.csv")
+    media = ("complex", "defined")
+    used = {f"results/demo/simulated/{medium}/{name}" for medium in media for name in names}
+    assert {entry["path"] for entry in run["inputs"]} == used
+    for entry in run["inputs"]:
+        data = (tiny_run[0] / entry["path"]).read_bytes()
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest() and entry["bytes"] == len(data)
+        assert entry["url"] is None
+
+
+def test_provenance_has_the_whole_config_and_what_found_the_motifs(results):
+    run = json.loads((results / "provenance.json").read_text())
+    assert run["config"]["evaluation"] == {"replicates": 50} and run["seed"] == 1
+    assert run["config"] == yaml.safe_load((results / "config.yaml").read_text())
+    motifs = pd.read_csv(results / "motifs" / "all" / "motifs.tsv", sep="\t")
+    assert run["software"]["snakemake"] == run["software"]["packages"]["snakemake"]
+    engines = run["software"]["engines"]
+    assert set(engines) <= {"discover", "drimust", "gadem", "match", "scan"}
+    assert set(motifs["engine"]) <= set(engines.values())
+
+
+def test_the_crate_names_every_figure_and_table(results):
+    crate = ROCrate(results)
+    made = {entity.id for entity in crate.root_dataset["mentions"]["result"]}
+    drawn = {path.name for path in results.glob("*.pdf")}
+    assert drawn and drawn | {"metrics.tsv", "claims.md", "figure2.tsv"} < made
+    assert all((results / name).is_file() for name in made)
+
+
+def test_jobs_of_a_model_that_is_no_longer_in_the_config_are_not_listed(tiny_run, results):
+    before = listed(results)
+    stale = results / "benchmarks" / "train" / "removed" / "complex.tsv"
+    stale.parent.mkdir()
+    stale.write_text((results / "benchmarks" / "metrics.tsv").read_text())
+    done = again(tiny_run, "--forcerun", "provenance")
+    stale.unlink()
+    assert jobs_of(done.stdout) == {"provenance": 1}
+    assert listed(results) == before
+
+
+def test_a_change_of_the_config_that_changes_no_job_remakes_provenance_alone(tiny_run, tmp_path):
+    done = again(tiny_run, "-n", "--config", f"mirror={tmp_path}")
+    assert jobs_of(done.stdout) == {"provenance": 1}
+
+
 def test_nothing_is_made_twice(tiny_run):
     assert "Nothing to be done" in again(tiny_run, "-n").stdout
 
@@ -134,3 +211,37 @@ def test_a_bad_row_stops_the_run_with_its_line(tiny_run, tmp_path):
     assert f"{bad}: 1 bad row(s), the first in line 4" in done.stdout
     assert "letter 'R'" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_the_page_shows_every_figure(results):
+    page = (results / "index.html").read_text()
+    links = re.findall(r'<a href="([^"#]+)"', page)
+    assert {f"{figure}.pdf" for figure in (*FIGURES, *MOTIF_FIGURES, "table1")} <= set(links)
+    pictures = re.findall(r'<img src="data:image/webp;base64,[^"]+" width="\d+"', page)
+    assert len(pictures) == len(FIGURES) + len(MOTIF_FIGURES)
+    local = [link for link in links if not link.startswith("https://doi.org/")]
+    assert all((results / link).is_file() for link in local)
+    tables = [path for path in results.rglob("*.tsv") if not {"benchmarks"} & set(path.parts)]
+    assert {str(path.relative_to(results)) for path in tables} <= set(links)
+    assert "Simulated data, a model of width 8" in page and len(page) < 10_000_000
+
+
+@pytest.mark.parametrize("ending", ["html", "zip"])
+def test_snakemake_reports_without_a_network(tiny_run, tmp_path, monkeypatch, ending):
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:9")
+    report = tmp_path / f"report.{ending}"
+    done = again(tiny_run, "--report", report)
+    assert done.returncode == 0, done.stdout
+    if ending == "zip":
+        with zipfile.ZipFile(report) as files:
+            text = files.read("report/report.html").decode()
+    else:
+        text = report.read_text()
+    categories = json.loads(re.search(r"var categories = (\{.*?\});", text)[1])
+    shown = [Path(path).name for of in categories.values() for one in of.values() for path in one]
+    figures = [f"{name}.{as_}" for name in (*FIGURES, *MOTIF_FIGURES) for as_ in ("pdf", "tsv")]
+    assert {*figures, "metrics.tsv", "motifs.tsv", "claims.md", "index.html"} <= set(shown)
+    assert sorted(categories)[0] == "1. Model" and sorted(categories)[-1] == "7. This run"
+    assert "Simulated data; model of width 8" in text

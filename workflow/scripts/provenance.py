@@ -1,0 +1,33 @@
+"""Writes down what all figures and tables come from, for readers and as an RO-Crate."""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+from crmnet import provenance
+from crmnet.logs import log_to
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+run = provenance.record(
+    config=job.params.config,
+    files=job.input.files,
+    urls=job.params.urls,
+    # Whose package it is need not be this environment's: it comes with the job.
+    snakemake=sys.modules["snakemake"].__version__,
+    environments=job.params.environments,
+    tables=dict(zip(job.params.engines, job.input.engines, strict=True)),
+    benchmarks=job.params.benchmarks,
+    folder=job.params.folder,
+)
+Path(job.output.json).write_text(json.dumps(run, indent=2) + "\n")
+Path(job.output.config).write_text(yaml.safe_dump(run["config"], sort_keys=False))
+outdir = Path(job.output.json).parent
+# The numbers of a figure lie beside it.
+made = map(Path, job.input.results)
+results = {path for each in made for path in each.parent.glob(f"{each.stem}.*")}
+crate = provenance.crate(run, outdir, results)
+Path(job.output.crate).write_text(json.dumps(crate.metadata.generate(), indent=2) + "\n")
