@@ -2,15 +2,6 @@
 #
 #   snakemake --profile profiles/demo                 everything, simulated data, minutes
 #   snakemake --profile profiles/local figure2        one figure, and what it needs
-#
-# rules/data.smk       downloads or simulation -> shards
-# rules/train.smk      shards -> models
-# rules/evaluate.smk   models -> predictions and metrics
-# rules/benchmark.smk  shards -> times of training
-# rules/interpret.smk  models -> saliency maps, and what they show
-# rules/motifs.smk     ranked sequences -> motifs
-# rules/figures.smk    -> figures and tables
-# rules/report.smk     -> where they come from, and one page of all
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -25,14 +16,14 @@ report: "workflow/report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/data.smk"
-include: "rules/train.smk"
-include: "rules/evaluate.smk"
-include: "rules/interpret.smk"
-include: "rules/motifs.smk"
-include: "rules/benchmark.smk"
-include: "rules/figures.smk"
-include: "rules/report.smk"
+include: "rules/data.smk"  # downloads or simulation -> shards
+include: "rules/train.smk"  # shards -> models
+include: "rules/evaluate.smk"  # models -> predictions and metrics
+include: "rules/interpret.smk"  # models -> saliency maps, and what they show
+include: "rules/motifs.smk"  # ranked sequences -> motifs
+include: "rules/benchmark.smk"  # shards -> times of training
+include: "rules/figures.smk"  # -> figures and tables
+include: "rules/report.smk"  # -> where they come from, and one page of all
 
 
 rule all:
@@ -71,3 +62,10 @@ rule beyond:
     input:
         rules.figure_modisco.output.pdf,
         rules.figure_insertion.output.pdf,
+
+
+rule report:
+    """Target: the page of the run, index.html, and where all comes from, provenance.json."""
+    input:
+        rules.index.output,
+        rules.provenance.output,

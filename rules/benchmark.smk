@@ -53,16 +53,10 @@ rule training_speed:
         "../workflow/scripts/training_speed.py"
 
 
-def cells(wildcards):
-    stop_if_left_out("table1")
-    settings = {key: BENCHMARK[key] for key in ("batch_size", "precision", "devices")}
-    return expand(rules.training_speed.output[0], **settings)
-
-
 rule table1:
     """Table 1: training times here, with the paper's beside ours."""
     input:
-        cells=cells,
+        cells=benchmark_cells,
         paper=workflow.source_path("../config/paper.yaml"),
         lib=lib("logs", "plotting"),
     output:

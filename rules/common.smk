@@ -235,6 +235,12 @@ def step_settings(wildcards):
     return {key: recipe[key] for key in STEP_KEYS}
 
 
+def benchmark_cells(wildcards):
+    stop_if_left_out("table1")
+    settings = {key: BENCHMARK[key] for key in ("batch_size", "precision", "devices")}
+    return expand(rules.training_speed.output[0], **settings)
+
+
 def predicted_sets(wildcards):
     sets = configuration.predicted_sets(config, wildcards.model, wildcards.medium)
     return {name: as_read(table) for name, table in sets.items()}
