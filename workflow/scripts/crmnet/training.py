@@ -440,7 +440,8 @@ class _EpochProgress(keras.callbacks.Callback):
         self.batch, self.progress = batch, Progress(steps * batch, "sequences", head, rounds=rest)
 
     def on_train_batch_end(self, batch, logs=None):
-        self.progress((batch + 1) * self.batch)
+        # The last execution may have fewer steps than Keras counts.
+        self.progress(min((batch + 1) * self.batch, self.progress.total))
 
 
 def recipe_of(config: dict, **changes: object) -> Recipe:
