@@ -117,8 +117,7 @@ REPORTED = {
     "table1": ("4. Training times", "Table 1", "time and memory by batch, precision and devices"),
     "tableS1": ("5. Data", "Table S1", "sizes of the data sets"),
     "claims": ("6. Claims", "Claims", "the paper's numbers, ours beside them, and a verdict"),
-    "index": ("7. This run", "On one page", "figures, tables and facts of the run"),
-    "provenance": ("7. This run", "Provenance", "commit, config, inputs, versions, times"),
+    "provenance": ("7. Provenance", "Provenance", "commit, config, inputs, versions, times"),
 }
 
 

@@ -70,7 +70,8 @@ rule index:
         captions=[workflow.source_path(f"../workflow/report/{name}.rst") for name in PAGE],
         lib=lib("logs", "pages"),
     output:
-        reported("index.html"),
+        # Not in Snakemake's report, in which browsers show no page above 2 MB.
+        f"{OUT}/index.html",
     log:
         f"{LOGS}/index.log",
     conda:

@@ -6,11 +6,13 @@ import functools
 import http.server
 import io
 import json
+import os
+import queue
 import re
 import shutil
+import signal
 import subprocess
 import threading
-from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -438,10 +440,10 @@ def test_what_is_given_is_left_as_it_was(results):
     assert results == before
 
 
-# A page around the page, so wide: opens all that is closed, and writes down what is amiss.
-AROUND = """<!doctype html><meta charset="utf-8"><title>waiting</title>
+# A page around the page, so wide: opens all that is closed, and says what is amiss.
+AROUND = """<!doctype html><meta charset="utf-8"><title>around</title>
 <body style="margin: 0"><iframe src="index.html" style="border: 0; width: WIDTHpx; height: 900px">
-</iframe><pre id="said"></pre><script>
+</iframe><script>
 document.querySelector("iframe").addEventListener("load", async event => {
   const page = event.target.contentDocument, root = page.documentElement;
   page.querySelectorAll("details").forEach(one => one.open = true);
@@ -449,25 +451,29 @@ document.querySelector("iframe").addEventListener("load", async event => {
   await Promise.all(images.map(one => one.decode().catch(() => {})));
   const beyond = [...page.querySelectorAll("body *")].filter(one =>
     !one.closest(".scroll *, .hidden") && one.getBoundingClientRect().right > root.clientWidth + 1);
-  document.getElementById("said").textContent = JSON.stringify({
+  fetch("said", {method: "POST", body: JSON.stringify({
     width: root.clientWidth, scroll: root.scrollWidth, images: images.length,
     blank: images.filter(one => !one.naturalWidth).length,
     beyond: beyond.map(one => one.outerHTML.slice(0, 80)),
-    colour: getComputedStyle(page.body).backgroundColor});
+    colour: getComputedStyle(page.body).backgroundColor})});
 });
 </script>"""
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves a folder on this machine, and notes what it could not."""
+    """Serves a folder on this machine; notes what it could not serve, and what it is told."""
 
     def __init__(self, folder):
-        self.refused = []
-        handler = functools.partial(Handler, directory=folder)
-        super().__init__(("127.0.0.1", 0), handler)
+        self.refused, self.told = [], queue.Queue()
+        super().__init__(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
+    def do_POST(self):
+        self.server.told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
     def log_error(self, *_):
         self.server.refused.append(self.path)
 
@@ -476,26 +482,29 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 def browse(folder, width, *options):
-    """What the page around `index.html` wrote down, what the console said, and what was refused."""
+    """What the page around `index.html` says, what the console said, and what was refused."""
     (folder / "around.html").write_text(AROUND.replace("WIDTH", str(width)))
     server = Server(folder)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    command += [f"--user-data-dir={folder / 'browser'}", "--enable-logging=stderr", "--dump-dom"]
+    command += ["--disable-dev-shm-usage", f"--user-data-dir={folder / 'browser'}"]
     # No name but this machine's leads anywhere.
     command += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", *options]
-    command += ["--virtual-time-budget=10000", "--disable-dev-shm-usage"]
-    command += [f"http://127.0.0.1:{server.server_port}/around.html"]
+    command += ["--enable-logging=stderr", f"http://127.0.0.1:{server.server_port}/around.html"]
+    log = folder / "browser.log"
+    with log.open("w") as stderr:
+        browser = subprocess.Popen(command, stderr=stderr, start_new_session=True)
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        said = server.told.get(timeout=120)
+    except queue.Empty:
+        raise AssertionError(f"the browser says nothing:\n{log.read_text()}") from None
     finally:
+        os.killpg(browser.pid, signal.SIGKILL)
+        browser.wait()
         server.shutdown()
         server.server_close()
-    said = re.search(r'<pre id="said">(.+?)</pre>', done.stdout)
-    assert said, done.stderr
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    refused = [path for path in server.refused if path != "/favicon.ico"]
-    return json.loads(unescape(said[1])), console, refused
+    console = [line for line in log.read_text().splitlines() if "CONSOLE" in line]
+    return said, console, [path for path in server.refused if path != "/favicon.ico"]
 
 
 BROWSER = next(

@@ -242,6 +242,6 @@ def test_snakemake_reports_without_a_network(tiny_run, tmp_path, monkeypatch, en
     categories = json.loads(re.search(r"var categories = (\{.*?\});", text)[1])
     shown = [Path(path).name for of in categories.values() for one in of.values() for path in one]
     figures = [f"{name}.{as_}" for name in (*FIGURES, *MOTIF_FIGURES) for as_ in ("pdf", "tsv")]
-    assert {*figures, "metrics.tsv", "motifs.tsv", "claims.md", "index.html"} <= set(shown)
-    assert sorted(categories)[0] == "1. Model" and sorted(categories)[-1] == "7. This run"
+    assert {*figures, "metrics.tsv", "motifs.tsv", "claims.md", "provenance.json"} <= set(shown)
+    assert sorted(categories)[0] == "1. Model" and sorted(categories)[-1] == "7. Provenance"
     assert "Simulated data; model of width 8" in text
