@@ -4,12 +4,12 @@
 #   snakemake --profile profiles/local figure2        one figure, and what it needs
 #
 # rules/data.smk       downloads or simulation -> shards
-# rules/train.smk      shards -> models
+# rules/train.smk      shards -> models; benchmark.smk: how long that takes
 # rules/evaluate.smk   models -> predictions and metrics
-# rules/benchmark.smk  shards -> times of training
 # rules/interpret.smk  models -> saliency maps, and what they show
 # rules/motifs.smk     ranked sequences -> motifs
 # rules/figures.smk    -> figures and tables
+# rules/score.smk      models -> predictions for sequences and variants of your own
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -28,6 +28,7 @@ include: "rules/interpret.smk"
 include: "rules/motifs.smk"
 include: "rules/benchmark.smk"
 include: "rules/figures.smk"
+include: "rules/score.smk"
 
 
 localrules:
