@@ -175,6 +175,7 @@ def test_every_snv_of_whole_constructs_in_one_medium(scored, trained):
     assert len(variants) == 3 * sum(map(len, inserts))
     assert variants["position"].min() == len(left) + 1
     assert variants["effect_complex"].abs().max() > 1e-3
+    assert not list((folder / "results" / "demo" / "score").glob("saliency.*"))
 
 
 def test_a_bad_variant_stops_before_the_model_is_read(scored):

@@ -12,6 +12,7 @@ devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
 from contextlib import ExitStack  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
@@ -55,6 +56,9 @@ def named(what, values):
     return {f"{what}_{medium}": values[medium] for medium in models}
 
 
+# What an earlier run made of other sequences, and this one is not asked for.
+for name in ("variants.tsv", "saliency.tsv", "saliency.npz"):
+    Path(job.output.predictions).with_name(name).unlink(missing_ok=True)
 construct = Construct(**job.params.construct)
 paths = dict(zip(job.params.media, job.input.models, strict=True))
 models = {medium: load_model(path) for medium, path in paths.items()}
