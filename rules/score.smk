@@ -72,7 +72,7 @@ rule score_predictions:
         "../workflow/scripts/score_predictions.py"
 
 
-# Saliency maps and effects of the first sequences; predictions and effects of all.
+# Saliency maps of the first sequences, with their variants; predictions and effects of all.
 rule figure_score:
     input:
         **{name: path for name, path in SCORED.items() if name != "maps"},
@@ -88,6 +88,7 @@ rule figure_score:
         mem_mb=grows(2000, per_mb=5),
         runtime=grows(15),
     params:
+        saturated=lambda wildcards: SCORE["variants"] == "all",
         labels=lambda wildcards: {medium: medium_label(medium) for medium in score_media()},
     script:
         "../workflow/scripts/figure_score.py"

@@ -1,4 +1,4 @@
-"""Saliency maps of some sequences, the effects of their SNVs; all predictions and effects."""
+"""Saliency maps of the first sequences, with their variants; all predictions and effects."""
 
 import sys
 
@@ -42,23 +42,48 @@ def histogram(axis, measure, table, name):
     return pd.concat(parts)
 
 
+def marked(axis, own):
+    """The bases that variants replace, behind the letters of a map."""
+    for position, ref in own[["position", "ref"]].itertuples(index=False):
+        end = position + len(ref) - 0.5
+        axis.axvspan(position - 0.5, end, color=plotting.YELLOW, alpha=0.5, lw=0, zorder=-1)
+
+
+def cells(axis, own, span, values, strongest):
+    """The effects of SNVs, a column a position and a row a base; the image."""
+    effect = np.full((len(LETTERS), span[1] - span[0] + 1), np.nan)
+    effect[own["alt"].map(LETTERS.index), own["position"] - span[0]] = values
+    image = axis.imshow(
+        effect,
+        cmap=COLOURS,
+        vmin=-strongest,
+        vmax=strongest,
+        extent=(span[0] - 0.5, span[1] + 0.5, len(LETTERS) - 0.5, -0.5),
+        aspect="auto",
+        interpolation="none",
+    )
+    axis.set_yticks(range(len(LETTERS)), list(LETTERS))
+    axis.tick_params(axis="y", length=0)
+    axis.set_ylabel("SNV to")
+    return image
+
+
 log_to(job.log[0])
-labels = job.params.labels
+labels, saturated = job.params.labels, job.params.saturated
 predictions = pd.read_csv(job.input.predictions, **TEXT)
-ids = predictions["id"].iloc[: max(1, ROWS // len(labels))].tolist()
-maps = variants = snvs = None
+shown = predictions.iloc[: max(1, ROWS // len(labels))].set_index("id")
+maps = variants = None
 if path := job.input.get("variants"):
     variants = pd.read_csv(path, **TEXT)
-    # Those of the sequences that have some, in the order of the sequences.
-    varied = predictions["id"][predictions["id"].isin(variants["id"].unique())]
-    ids = varied.iloc[: len(ids)].tolist()
-    single = (variants["ref"].str.len() == 1) & (variants["alt"].str.len() == 1)
-    snvs = variants[variants["id"].isin(ids) & single & variants["alt"].isin(list(LETTERS))]
+    varied = predictions[predictions["id"].isin(variants["id"].unique())]
+    shown = varied.iloc[: len(shown)].set_index("id")
+    of_shown = variants[variants["id"].isin(shown.index)]
+    strongest = of_shown[[f"effect_{medium}" for medium in labels]].abs().max(axis=None)
 if path := job.input.get("saliency"):
-    maps = of(path, ids)
+    maps = of(path, shown.index)
 
-places = [(name, medium) for name in ids for medium in labels] if maps is not None else []
-heights = [logos.MAP, *([CELLS] if snvs is not None else [])]
+places = [(name, medium) for name in shown.index for medium in labels] if maps is not None else []
+heights = [logos.MAP, *([CELLS] if saturated else [])]
 panels = 1 + (variants is not None)
 page = plotting.figure(
     plotting.DOUBLE, len(places) * (sum(heights) + logos.AROUND) + BARS + logos.AROUND
@@ -72,57 +97,38 @@ grid = page.add_gridspec(
     width_ratios=[1] * panels + [0.02],
 )
 letters = iter(plotting.letters(len(places) + panels))
-numbers = []
-strongest = (
-    0.0
-    if snvs is None
-    else np.nanmax([0, *(snvs[f"effect_{medium}"].abs().max() for medium in labels)])
-)
-cells = None
+numbers, image = [], None
 for number, (name, medium) in enumerate(places):
-    rows = maps[maps["id"] == name]
-    letter = next(letters)
+    letter, rows = next(letters), maps[maps["id"] == name]
+    span = rows["position"].iloc[0], rows["position"].iloc[-1]
     upper = page.add_subplot(grid[number * len(heights), :])
-    first, last = rows["position"].iloc[0], rows["position"].iloc[-1]
-    values = rows[f"saliency_{medium}"].to_numpy()
-    logos.logo(upper, logos.map_heights("".join(rows["base"]), values), first)
-    upper.set(xlim=(first - 0.5, last + 0.5), ylabel="saliency")
+    values = rows[f"saliency_{medium}"]
+    logos.logo(upper, logos.map_heights("".join(rows["base"]), values.to_numpy()), span[0])
+    upper.set(xlim=(span[0] - 0.5, span[1] + 0.5), ylabel="saliency")
     upper.locator_params(axis="y", nbins=3)
-    predicted = predictions.set_index("id").loc[name, f"predicted_{medium}"]
-    plotting.panel(upper, letter, f"{name}, {labels[medium]}: predicted {predicted:.2f}")
+    # A dollar sign would begin a formula.
+    short = name[:60].replace("$", r"\$")
+    predicted = shown.loc[name, f"predicted_{medium}"]
+    plotting.panel(upper, letter, f"{short}, {labels[medium]}: predicted {predicted:.2f}")
     drawn = {"panel": letter, "id": name, "medium": medium}
-    columns = {f"saliency_{medium}": "value", "base": "ref"}
-    numbers.append(
-        rows[["position", *columns]].rename(columns=columns).assign(measure="saliency", **drawn)
-    )
-    if snvs is not None:
-        own = snvs[snvs["id"] == name]
-        effect = np.full((len(LETTERS), last - first + 1), np.nan)
-        effect[own["alt"].map(LETTERS.index), own["position"] - first] = own[f"effect_{medium}"]
+    columns = {"position": rows["position"], "ref": rows["base"], "value": values}
+    numbers.append(pd.DataFrame(columns).assign(measure="saliency", **drawn))
+    if variants is None:
+        continue
+    own = of_shown[of_shown["id"] == name]
+    values = own[f"effect_{medium}"]
+    if saturated:
         lower = page.add_subplot(grid[number * len(heights) + 1, :], sharex=upper)
-        cells = lower.imshow(
-            effect,
-            cmap=COLOURS,
-            vmin=-strongest,
-            vmax=strongest,
-            extent=(first - 0.5, last + 0.5, len(LETTERS) - 0.5, -0.5),
-            aspect="auto",
-            interpolation="none",
-        )
-        lower.set_yticks(range(len(LETTERS)), list(LETTERS))
-        lower.tick_params(axis="y", length=0)
-        lower.set_ylabel("SNV to")
+        image = cells(lower, own, span, values, strongest)
         upper.tick_params(labelbottom=False)
-        columns = {f"effect_{medium}": "value"}
-        numbers.append(
-            own[["position", "ref", "alt", *columns]]
-            .rename(columns=columns)
-            .assign(measure="effect", **drawn)
-        )
+    else:
+        marked(upper, own)
+    changes = own[["position", "ref", "alt"]]
+    numbers.append(changes.assign(value=values, measure="effect", **drawn))
 if places:
     page.axes[-1].set_xlabel("position in the sequence (bp)")
-if cells is not None:
-    bar = page.colorbar(cells, cax=page.add_subplot(grid[-1, -1]))
+if image is not None:
+    bar = page.colorbar(image, cax=page.add_subplot(grid[-1, -1]))
     bar.set_label("effect of the SNV", fontsize=plotting.SMALL)
     bar.outline.set_linewidth(0.4)
 bars = [("predicted", predictions, "predicted expression")]
@@ -136,4 +142,4 @@ plotting.save(page, job.output.pdf)
 columns = ["panel", "measure", "id", "medium", "position", "ref", "alt", "low", "high", "value"]
 table = pd.concat(numbers).reindex(columns=columns)
 table.to_csv(job.output.tsv, sep="\t", index=False, float_format="%.6g")
-print(f"{len(places)} maps of {len(ids)} sequences", file=sys.stderr)
+print(f"{len(places)} maps", file=sys.stderr)
