@@ -47,7 +47,7 @@ def score(tmp_path, monkeypatch):
         table.to_csv(tmp_path / "sequences.tsv", sep="\t", index=False)
         changes = pd.DataFrame(variants, columns=["row", "whole"])
         changes = changes.assign(id="s0", position=1, ref="A", alt="C")
-        changes.to_csv(tmp_path / "variants.tsv", sep="\t", index=False)
+        changes.to_csv(tmp_path / "changed.tsv", sep="\t", index=False)
         paths = []
         for medium, model in models.items():
             paths.append(str(tmp_path / f"{medium}.keras"))
@@ -58,7 +58,7 @@ def score(tmp_path, monkeypatch):
             input=SimpleNamespace(
                 models=paths,
                 sequences=tmp_path / "sequences.tsv",
-                variants=tmp_path / "variants.tsv",
+                variants=tmp_path / "changed.tsv",
             ),
             output=made,
             params=SimpleNamespace(media=list(models), hardware={}, construct=CONSTRUCT),
