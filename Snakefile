@@ -24,6 +24,7 @@ include: "rules/motifs.smk"  # ranked sequences -> motifs
 include: "rules/benchmark.smk"  # shards -> times of training
 include: "rules/figures.smk"  # -> figures and tables
 include: "rules/report.smk"  # -> where they come from, and one page of all
+include: "rules/score.smk"  # models -> predictions for sequences and variants of your own
 
 
 rule all:

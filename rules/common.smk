@@ -382,3 +382,44 @@ def run_conditions():
         "motifs": MOTIFS
         and {key: MOTIFS[key] for key in ("model", "medium", "test_set", "families")},
     }
+
+
+# The section on scores, or None, and the files that it names.
+SCORE = config["score"]
+SCORE_TABLES = [
+    table for table in (SCORE or {}).values() if isinstance(table, dict) and "file" in table
+]
+# What is checked, and what the section asks for: name of the output -> file.
+CHECKED = {"sequences": f"{OUT}/score/input/sequences.tsv.gz"}
+SCORED = {"predictions": f"{OUT}/score/predictions.tsv"}
+if SCORE and SCORE["variants"]:
+    CHECKED["variants"] = f"{OUT}/score/input/variants.tsv.gz"
+    SCORED["variants"] = f"{OUT}/score/variants.tsv"
+if SCORE and SCORE["saliency"]:
+    SCORED |= {"saliency": f"{OUT}/score/saliency.tsv", "maps": f"{OUT}/score/saliency.npz"}
+
+
+def score_media():
+    return [SCORE["medium"]] if SCORE["medium"] else MEDIA
+
+
+def score_model(medium):
+    """The model that scores. Asked for scores alone, one that is there is taken as it is, whatever
+    has become of what it was made from."""
+    path = model_path(SCORE["model"], medium)
+    alone = set(workflow.dag_settings.targets) == {"score"}
+    return before_update(path) if alone and Path(path).exists() else path
+
+
+def scored(wildcards):
+    """All that the section asks for."""
+
+    def file(path):
+        if not SCORE:
+            raise WorkflowError(
+                "there is nothing to score: set `score` in the config, as config/README.md explains"
+            )
+        return path
+
+    # As an iterator: an error in the function itself gets a traceback from Snakemake.
+    return map(file, [*SCORED.values(), f"{OUT}/score/figure_score.pdf"])

@@ -65,6 +65,14 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
     assert complex_["train"][0]["path"] == "elsewhere/complex_media_training_data_Glu.txt"
 
 
+def test_a_fasta_file_to_score_has_no_columns(tmp_path):
+    fasta = tmp_path / "mine.fa"
+    fasta.write_text(">a\nACGT\n")
+    score = checked(config(score={"sequences": {"file": str(fasta)}}))["score"]
+    assert score["model"] == "crmnet" and score["medium"] is None and score["saliency"] is True
+    assert score["sequences"]["flanks"] == "add" and score["variants"] is None
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -80,6 +88,30 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
         ({"training": {"device": "tpu"}}, ["training.device", "`training: backend: jax`"]),
         ({"training": {"hosts": 2}}, ["training.hosts", "`training: backend: jax`"]),
         ({"training": {"peak_rate": 0}}, ["training.peak_rate"]),
+        ({"score": {"saliency": False}}, ["score", "lacks the key 'sequences'"]),
+        ({"score": {"sequences": {"file": "a", "flank": "add"}}}, ["'flanks'"]),
+        ({"score": {"sequences": {"file": "none.fa"}}}, ["score.sequences.file", "none.fa"]),
+        (
+            {"score": {"sequences": {"file": "https://example.org/a.fa"}}},
+            ["score.sequences.file", "download"],
+        ),
+        (
+            {"score": {"sequences": {"file": __file__}, "model": "mine"}},
+            ["score.model", "'mine'", "crmnet"],
+        ),
+        (
+            {"score": {"sequences": {"file": __file__}, "medium": "rich"}},
+            ["score.medium", "'rich'", "complex, defined"],
+        ),
+        (
+            {"score": {"sequences": {"file": __file__}, "variants": "each"}},
+            ["score.variants", "'each'", "`all`"],
+        ),
+        ({"score": {"sequences": {"file": __file__}}}, ["score.sequences", "column 'sequence'"]),
+        (
+            {"score": {"sequences": {"file": __file__}, "variants": {"file": __file__}}},
+            ["score.variants", "column 'id'"],
+        ),
         ({"motifs": {"moddel": "crmnet"}}, ["motifs: unknown key", "'model'"]),
         ({"motifs": {"model": "mine"}}, ["motifs.model", "'mine'", "crmnet"]),
         ({"motifs": {"medium": "rich"}}, ["motifs.medium", "'rich'", "complex, defined"]),

@@ -85,7 +85,8 @@ def exists(name):
 
 def commands(page):
     """The Snakemake commands of a page: their words, without comments and variables."""
-    lines = [line for text in blocks(page, "bash", "") for line in text.splitlines()]
+    texts = (text.replace("\\\n", "") for text in blocks(page, "bash", ""))
+    lines = [line for text in texts for line in text.splitlines()]
     for line in [*lines, *code(page)]:
         for part in line.split(" #")[0].split("&&"):
             if re.match(r"\s*(\.venv/bin/)?snakemake\s+\S", part):

@@ -173,6 +173,23 @@ def test_released_weights_need_no_training(snakemake):
     assert "train" not in jobs and "shards" not in jobs
 
 
+def test_scores_need_the_released_weights_alone(snakemake, tmp_path):
+    (tmp_path / "mine.fa").write_text(">a\nACGT\n")
+    score = {"medium": "complex", "sequences": {"file": str(tmp_path / "mine.fa")}}
+    (tmp_path / "score.yaml").write_text(yaml.safe_dump({"score": score, "weights": "released"}))
+    done = snakemake("score", "-n", "--cores", 2, "--configfile", tmp_path / "score.yaml")
+    assert done.returncode == 0, done.stdout
+    jobs = set(re.findall(r"^(\w+) +\d+$", done.stdout, re.M)) - {"total"}
+    scoring = {"score_input", "score_predictions", "figure_score", "score"}
+    assert jobs == {"download", "released", *scoring}
+
+
+def test_without_a_section_on_scores_a_sentence_says_so(snakemake):
+    done = snakemake("score", "-n", "--cores", 1)
+    assert done.returncode != 0 and "nothing to score: set `score` in the config" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
 def test_baselines_with_published_predictions_are_not_trained(snakemake):
     done = snakemake("figure3", "-n", "--cores", 2)
     assert done.returncode == 0, done.stdout

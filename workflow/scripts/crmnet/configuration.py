@@ -13,7 +13,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from crmnet.delimited import TableError, column_number, first_row
+from crmnet.delimited import TableError, column_number, first_row, is_fasta
 from crmnet.downloads import DownloadError, file_name
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -512,6 +512,9 @@ def _contradictions(config: dict) -> Iterator[str]:
         yield from _unknown("benchmark.model", [benchmark["model"]], config["models"])
         yield from _unknown("benchmark.medium", [benchmark["medium"]], config["media"])
 
+    if score := config["score"]:
+        yield from _score_contradictions(score, config)
+
     for name, figure in config["figures"].items():
         yield from _unknown(f"figures.{name}.model", [figure["model"]], config["models"])
         yield from _unknown(f"figures.{name}.media", figure["media"], config["media"])
@@ -576,6 +579,33 @@ def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
     ):
         if span[0] > span[1]:
             yield f"motifs.{key}: {span} goes down; give the smaller number first"
+
+
+def _score_contradictions(score: dict, config: dict) -> Iterator[str]:
+    yield from _unknown("score.model", [score["model"]], config["models"])
+    if score["medium"] is not None:
+        yield from _unknown("score.medium", [score["medium"]], config["media"])
+    for key in ("sequences", "variants"):
+        table = score[key]
+        if not isinstance(table, dict):
+            continue
+        file, key = table["file"], f"score.{key}"
+        if is_url(file):
+            yield f"{key}.file: {file} is a URL; download it, and give its path"
+        elif re.search(r"[{}<>]", file):
+            yield f"{key}.file: {file} has one of {{ }} < > in its path; give it another"
+        elif not os.path.isfile(file):
+            yield f"{key}.file: there is no file {file}; mend the path"
+        elif not (key == "score.sequences" and _is_fasta(Path(file))):
+            columns = {name: at for name, at in table["columns"].items() if at is not None}
+            yield from _missing_columns(key, Path(file), {**table, "columns": columns})
+
+
+def _is_fasta(path: Path) -> bool:
+    try:
+        return is_fasta(path)
+    except TableError:
+        return False
 
 
 def _unknown(key: str, names: list[str], declared: dict) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The first line of a delimited text file, and finding columns in it. Standard library only."""
+"""The first line of a delimited text file, its columns, its rows. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ import csv
 import gzip
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 SEPARATORS = "\t,;"
 
 
 class TableError(ValueError):
     """A table that cannot be used as it is; says the file, the line, what is wrong and the mend."""
+
+
+def open_text(path: Path) -> TextIO:
+    """The text of a file (plain or gzip, which its first bytes say), line ends as they are."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    opened = gzip.open if packed else open
+    return opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
 
 
 def first_row(path: Path) -> tuple[list[str], str]:
@@ -22,10 +32,8 @@ def first_row(path: Path) -> tuple[list[str], str]:
         TableError: there is no such file, it cannot be read, is empty or starts with a blank line.
     """
     try:
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with (gzip.open if packed else open)(path, "rb") as file:
-            start = file.read(1 << 16).decode("utf-8-sig", errors="replace")
+        with open_text(path) as file:
+            start = file.read(1 << 16)
     except FileNotFoundError:
         raise TableError(f"{path}: there is no such file") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -60,3 +68,46 @@ def column_number(path: Path, column: str | int, cells: list[str], header: bool)
             f"{path}: has no column {column!r}, but {', '.join(map(repr, cells[:12]))}; {mend}"
         )
     return cells.index(column)
+
+
+def is_fasta(path: Path) -> bool:
+    """Whether a file's first line is the header of a FASTA record.
+
+    Raises:
+        TableError: see `first_row`.
+    """
+    return first_row(path)[0][0].startswith(">")
+
+
+def rows(
+    path: Path, columns: dict[str, str | int], header: bool
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line (from 1) and cells, name -> text, of each row of a table; blank lines are no rows.
+
+    Args:
+        columns: name -> column, by its name or its number from 1.
+        header: whether the first line names the columns.
+
+    Raises:
+        TableError: see `first_row` and `column_number`; a row has another number of columns than
+            the first; or the file cannot be read to its end.
+    """
+    cells, separator = first_row(path)
+    numbers = {name: column_number(path, at, cells, header) for name, at in columns.items()}
+    try:
+        with open_text(path) as file:
+            reader = csv.reader(file, delimiter=separator)
+            if header:
+                next(reader)
+            for row in reader:
+                if row and len(row) != len(cells):
+                    raise TableError(
+                        f"{path}: line {reader.line_num} has {len(row)} column(s), the first line "
+                        f"{len(cells)}; mend that line"
+                    )
+                if row:
+                    yield reader.line_num, {name: row[at] for name, at in numbers.items()}
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise TableError(
+            f"{path}: cannot be read to its end ({error}); fetch or make it anew"
+        ) from error

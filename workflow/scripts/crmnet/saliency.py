@@ -85,8 +85,9 @@ def _has_one_hot(model: keras.Model) -> bool:
 
 
 @contextlib.contextmanager
-def _in_float32(model: keras.Model) -> Iterator[None]:
-    """In it, all layers of the model compute in float32, whatever precision it was trained with."""
+def in_float32(model: keras.Model) -> Iterator[None]:
+    """In it, all layers of the model compute in float32, whatever precision it was trained with: a
+    function that is first traced in it, at least."""
     policies = [(layer, layer.dtype_policy) for layer in model._flatten_layers()]
     try:
         for layer, _ in policies:
@@ -122,7 +123,7 @@ class Gradients:
         # Whole batches only: a partial one compiles again.
         batch = min(batch, 1 << max(0, n - 1).bit_length())
         progress = Progress(n, "sequences")
-        with _in_float32(self._model):
+        with in_float32(self._model):
             for at in range(0, n, batch):
                 part = tokens[at : at + batch]
                 end = at + len(part)
