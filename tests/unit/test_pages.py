@@ -320,12 +320,6 @@ def test_times_of_jobs_the_longest_first(results):
         ["train crmnet/complex", "3,600.0", "7,000.0", "1,234.5"],
         ["figure2", "3.3", "-", "-"],
     ]
-    assert [pages.duration(s) for s in (3.4, 119, 600, 3725)] == [
-        "3 s",
-        "2 min",
-        "10 min",
-        "1 h 2 min",
-    ]
 
 
 def test_the_page_says_at_once_what_the_run_was(results):
@@ -347,7 +341,7 @@ def test_the_page_has_all_facts(results):
         "seed 7",
         "a processor",
         "MEME 5.5.9",
-        "1 h 2 min",
+        "62 min",
     ):
         assert said in text
     for said in ("second", "numpy", "a" * 64, "2.4.6", "train crmnet/complex", "0.890 to 0.910"):

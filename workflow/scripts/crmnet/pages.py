@@ -21,6 +21,8 @@ from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 from docutils.writers.html5_polyglot import Writer
 
+from crmnet.logs import duration
+
 # A point of a PDF on the page, in CSS pixels: its letters are read at an arm's length, not in hand;
 # and pixels of the image, for screens of twice the usual density.
 CSS_PIXELS_PER_POINT = 1.75
@@ -263,15 +265,6 @@ def jobs(provenance: Mapping) -> Table:
 def number(value: float | None) -> str:
     """A time or size of a job; "-" where it was not measured."""
     return "-" if value is None else f"{value:,.1f}"
-
-
-def duration(seconds: float) -> str:
-    """3725 as "1 h 2 min"."""
-    minutes = round(seconds / 60)
-    if minutes < 2:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes} min" if hours else f"{minutes} min"
 
 
 def versions(provenance: Mapping) -> Table:
