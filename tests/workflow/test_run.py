@@ -244,4 +244,4 @@ def test_snakemake_reports_without_a_network(tiny_run, tmp_path, monkeypatch, en
     figures = [f"{name}.{as_}" for name in (*FIGURES, *MOTIF_FIGURES) for as_ in ("pdf", "tsv")]
     assert {*figures, "metrics.tsv", "motifs.tsv", "claims.md", "provenance.json"} <= set(shown)
     assert sorted(categories)[0] == "1. Model" and sorted(categories)[-1] == "7. Provenance"
-    assert "Simulated data; model of width 8" in text
+    assert "Simulated data; model of width 8" in text.replace(r"\n", " ")
