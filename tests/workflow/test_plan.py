@@ -278,6 +278,13 @@ def test_a_profile_names_only_rules_that_exist(profile):
             assert re.split(r"[:=]", str(entry))[0] in RULES
 
 
+def test_on_slurm_all_rules_that_ask_for_gpus_have_their_partition():
+    settings = yaml.safe_load((ROOT / "profiles" / "slurm" / "config.yaml").read_text())
+    ask = {name for name, text in WITH_SCRIPT.items() if "accelerators(" in text or " gpu=" in text}
+    assert set(settings["set-resources"]) == ask
+    assert {entry["slurm_partition"] for entry in settings["set-resources"].values()} == {"gpu"}
+
+
 def test_the_readme_has_two_commands_for_a_machine_with_python_alone():
     commands = re.findall(r"^python3 -m venv .*$", (ROOT / "README.md").read_text(), re.M)
     demo, tests = commands
