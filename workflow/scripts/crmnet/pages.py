@@ -374,6 +374,7 @@ def facts(
         "provenance": record,
         "provenance_links": [link(path, folder) for path in provenance],
         "files": grouped(tables, folder),
+        "medium": lambda name: config["media"][name].get("label", name),
         "duration": duration,
         "number": number,
     }
