@@ -10,11 +10,12 @@ cnn\trich\tnative\tpearson_r\t0.5\t0.4\t0.6\t1600\t0
 
 
 def test_it_has_what_is_there_and_what_is_left_out_with_the_correlations(tmp_path):
-    for name in ("figure2.pdf", "figure2.tsv", "claims.md", "index.html"):
+    (tmp_path / "score").mkdir()
+    for name in ("figure2.pdf", "figure2.tsv", "claims.md", "index.html", "score/figure_score.pdf"):
         (tmp_path / name).touch()
     (tmp_path / "metrics.tsv").write_text(METRICS)
     said = summary(tmp_path, "crmnet", "CRMnet", {"figureS1": "there is one medium"})
-    assert "has claims.md, figure2.pdf." in " ".join(said.split())
+    assert "has claims.md, figure2.pdf, score/figure_score.pdf." in " ".join(said.split())
     assert "Left out: figureS1: there is one medium." in said
     numbers = (
         "Pearson's r of CRMnet, with its 95 % interval: rich native 0.912 (0.900 to 0.920, N ="

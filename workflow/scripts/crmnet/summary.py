@@ -21,7 +21,9 @@ def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> s
         label: the model's name for readers.
         left_out: figure -> why it is.
     """
-    made = sorted(path.name for path in outdir.glob("*") if path.suffix in (".pdf", ".md"))
+    there = [*outdir.glob("*"), *outdir.glob("score/*")]
+    shown = (path for path in there if path.suffix in (".pdf", ".md"))
+    made = sorted(path.relative_to(outdir).as_posix() for path in shown)
     lines = [f"{outdir} has {', '.join(made)}."] if made else []
     lines += [f"Left out: {figure}: {reason}." for figure, reason in left_out.items()]
     if found := _correlations(outdir / "metrics.tsv", model):
