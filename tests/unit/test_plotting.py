@@ -212,33 +212,31 @@ def run_script(name, tmp_path, **job):
 
 @pytest.fixture
 def tables(tmp_path):
-    """Paths of predictions and metrics of two test sets."""
-    sets = []
-    for name, n, seed in (("native", 3000, 1), ("random_2", 40, 2)):
-        measured, predicted, _ = gaussian(n, 0.97, seed)
-        sets.append(
-            pd.DataFrame(
-                {"test_set": name, "sequence": "A", "measured": measured, "predicted": predicted}
-            )
-        )
-    found = pd.concat(
-        evaluation.metrics(one["measured"], one["predicted"], replicates=5).assign(
-            model="crmnet", medium="complex", test_set=one["test_set"].iloc[0]
-        )
-        for one in sets
-    )
-    paths = {"predictions": tmp_path / "predictions.tsv", "metrics": tmp_path / "metrics.tsv"}
-    predictions.write(paths["predictions"], sets)
-    found.to_csv(paths["metrics"], sep="\t", index=False)
+    """Paths of predictions and metrics, a file a medium."""
+    paths = {"predictions": [], "metrics": []}
+    for medium, sizes in (("rich", {"native": 3000, "random_2": 40}), ("poor", {"native": 50})):
+        sets, found = [], []
+        for seed, (name, n) in enumerate(sizes.items(), start=1):
+            measured, predicted, _ = gaussian(n, 0.97, seed)
+            values = {"measured": measured, "predicted": predicted}
+            sets.append(pd.DataFrame({"test_set": name, "sequence": "A", **values}))
+            numbers = evaluation.metrics(measured, predicted, replicates=5)
+            found.append(numbers.assign(model="crmnet", medium=medium, test_set=name))
+        for kind in paths:
+            paths[kind].append(tmp_path / f"{kind}_{medium}.tsv")
+        predictions.write(paths["predictions"][-1], sets)
+        pd.concat(found).to_csv(paths["metrics"][-1], sep="\t", index=False)
     return paths
 
 
 def test_figure_2_and_its_numbers(tables, tmp_path):
-    params = {"panels": ["random_2", "native"], "title": "complex medium"}
+    panels = [("rich", "random_2"), ("rich", "native"), ("poor", "native")]
+    params = {"panels": [[*panel, "a title"] for panel in panels]}
     table = run_script("figure2", tmp_path, input=tables, params=params)
-    assert list(table["panel"].unique()) == ["A", "B"]
+    drawn = table.drop_duplicates("panel")
+    assert list(drawn["panel"]) == ["A", "B", "C"] and list(drawn["n"]) == [40, 3000, 50]
+    assert list(zip(drawn["medium"], drawn["test_set"], strict=True)) == panels
     first = table[table["panel"] == "A"]
-    assert set(first["test_set"]) == {"random_2"} and set(first["n"]) == {40}
     assert list(first["metric"]) == list(evaluation.METRICS)
     p_values = table.set_index(["panel", "metric"])["p_value"]
     assert p_values["B", "pearson_r"] == "< 5e-324"
@@ -246,8 +244,8 @@ def test_figure_2_and_its_numbers(tables, tmp_path):
 
 
 def test_figure_2_names_a_test_set_that_is_not_there(tables, tmp_path):
-    params = {"panels": ["all_native"], "title": "complex medium"}
-    with pytest.raises(ValueError, match="all_native"):
+    params = {"panels": [["rich", "all_native", "a title"], ["poor", "native", "a title"]]}
+    with pytest.raises(ValueError, match="test set all_native of rich: 0 predictions"):
         run_script("figure2", tmp_path, input=tables, params=params)
 
 
