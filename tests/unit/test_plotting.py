@@ -223,7 +223,7 @@ def tables(tmp_path):
             numbers = evaluation.metrics(measured, predicted, replicates=5)
             found.append(numbers.assign(model="crmnet", medium=medium, test_set=name))
         for kind in paths:
-            paths[kind].append(tmp_path / f"{kind}_{medium}.tsv")
+            paths[kind].append(str(tmp_path / f"{kind}_{medium}.tsv"))
         predictions.write(paths["predictions"][-1], sets)
         pd.concat(found).to_csv(paths["metrics"][-1], sep="\t", index=False)
     return paths
