@@ -41,7 +41,7 @@ onstart:
 
 
 onsuccess:
-    model = next(iter(config["figures"].values()), {"model": MODELS[0]})["model"]
+    model = run_conditions()["main_model"]
     print(f"\n{summary.summary(Path(OUT), model, label(model), LEFT_OUT)}", file=sys.stderr)
 
 
@@ -56,7 +56,8 @@ onerror:
                 if record and not Path(path).exists():
                     record.input = ["failed"]
                     workflow.persistence._write_record(str(path), record)
-    failed = sorted((job.rule.name, list(job.log)) for job in workflow.scheduler.failed)
+    failed = getattr(workflow.scheduler, "failed", ())
+    failed = sorted((job.rule.name, list(job.log)) for job in failed)
     print(f"\n{summary.failure(failed)}", file=sys.stderr)
 
 
@@ -261,7 +262,6 @@ COMPARISONS = [name for name in ("figure3", "figure4") if name in config["figure
 def shown(figure):
     """The predictors in a figure: its model, then the others, each before what is published of
     it."""
-    stop_if_left_out(figure)
     drawn = config["figures"][figure]
     first, published = drawn["model"], configuration.PUBLISHED
     others = [name for model in drawn["against"] for name in (model, published.format(model=model))]
@@ -270,6 +270,7 @@ def shown(figure):
 
 def pairs(figure):
     """Each predictor in a figure with each medium in which it has predictions."""
+    stop_if_left_out(figure)
     media = config["figures"][figure]["media"]
     return [
         [name, medium] for name in shown(figure) for medium in PREDICTORS[name] if medium in media
@@ -315,7 +316,6 @@ def scatter_input(kind, figure):
 
 def panels(figure):
     """Medium, test set and title of each panel."""
-    stop_if_left_out(figure)
     return [
         [medium, test_set, set_label(medium, test_set)]
         for medium, test_set in configuration.panels(config, figure)

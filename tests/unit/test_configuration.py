@@ -485,6 +485,7 @@ def test_what_does_not_suffice_for_a_figure_leaves_it_out_and_is_said():
     names = ("transformer", "cnn", "danq", "deepsea", "deepatt", "legnet")
     done = checked(config(models=dict.fromkeys(names), benchmark=None))
     assert "crmnet" in done["left_out"]["figure3"] and "benchmark" in done["left_out"]["table1"]
+    assert "`figures`" in checked(config(figures={"figure4": None}))["left_out"]["figure4"]
     tests = {name: {"scatter": False} for name in ("all_native", "random")}
     done = checked(config(media={"complex": {"test": tests}}))
     assert "scatter" in done["left_out"]["figure2"]

@@ -117,7 +117,11 @@ def test_a_figure_that_is_left_out_cannot_be_asked_for(tmp_path):
     config = own_config(tmp_path / "library.csv.gz", media=["glucose"])
     (tmp_path / "one.yaml").write_text(text(config))
     arguments = ("-n", "--cores", 2, "--configfile", tmp_path / "one.yaml")
-    for target, reason in [("figureS1", "no medium but"), ("benchmark", "`benchmark: null`")]:
+    for target, reason in [
+        ("figureS1", "no medium but"),
+        ("figure4", "no model to compare"),
+        ("benchmark", "`benchmark: null`"),
+    ]:
         done = run_snakemake(tmp_path, target, *arguments)
         assert done.returncode != 0
         assert "is left out" in done.stdout and reason in done.stdout

@@ -37,6 +37,8 @@ RELEASED_MODEL = {
 # The figures of measured against predicted expression, and those of the motif jobs.
 SCATTERS = ("figure2", "figureS1")
 MOTIF_FIGURES = ("figure5", "figureS2", "figure_sanity")
+# What the config's section of this name can have.
+FIGURES = (*SCATTERS, "figure3", "figure4")
 # The baselines' kernels and pools need that many tokens.
 BASELINE_LENGTH = 32
 # What `rule hold_out` makes.
@@ -272,7 +274,8 @@ def _held_out(config: dict) -> Iterator[str]:
 
 def _left_out(config: dict) -> dict[str, str]:
     """The figures that this config's data or models do not suffice for, and why."""
-    found = {}
+    absent = [name for name in FIGURES if name not in config["figures"]]
+    found = dict.fromkeys(absent, "the config has it not (`figures`)")
     for name, figure in config["figures"].items():
         if not figure["media"]:
             found[name] = "there is no medium but that of Figure 2"
