@@ -101,6 +101,13 @@ def test_progress_counts_what_was_done_before_and_what_follows(clock, capsys):
     assert capsys.readouterr().err == "a.gz: 90 of 100 MB, 0.5 MB/s, at most 7 min left\n"
 
 
+def test_progress_beyond_an_estimate_has_no_time_left(clock, capsys):
+    progress = Progress(100, "rows")
+    clock[0] = 20
+    progress(120)
+    assert capsys.readouterr().err == "120 of 120 rows, 6 rows/s, 0 s left\n"
+
+
 def test_progress_towards_an_unknown_end_says_how_fast_it_is(clock, capsys):
     progress = Progress(None, "MB")
     clock[0] = 20

@@ -71,10 +71,12 @@ class Progress:
         if self.total is None:
             say(f"{self.head}{done:,.0f} {self.unit}, {speed} {self.unit}/s")
             return
-        left = duration((self.total - done + self.rounds * self.total) / rate)
+        # An estimate may have been too small.
+        total = max(self.total, done)
+        left = duration((total - done + self.rounds * total) / rate)
         left = f"at most {left}" if self.rounds else left
         say(
-            f"{self.head}{done:,.0f} of {self.total:,.0f} {self.unit}, {speed} {self.unit}/s, "
+            f"{self.head}{done:,.0f} of {total:,.0f} {self.unit}, {speed} {self.unit}/s, "
             f"{left} left"
         )
 
