@@ -237,6 +237,7 @@ def test_figure_2_and_its_numbers(tables, tmp_path):
     assert list(drawn["panel"]) == ["A", "B", "C"] and list(drawn["n"]) == [40, 3000, 50]
     assert list(zip(drawn["medium"], drawn["test_set"], strict=True)) == panels
     first = table[table["panel"] == "A"]
+    assert set(first["test_set"]) == {"random_2"} and set(first["n"]) == {40}
     assert list(first["metric"]) == list(evaluation.METRICS)
     p_values = table.set_index(["panel", "metric"])["p_value"]
     assert p_values["B", "pearson_r"] == "< 5e-324"
