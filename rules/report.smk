@@ -24,7 +24,7 @@ rule provenance:
             if path in lineage(MADE)[0]
         ],
         engines=list(ENGINES.values()),
-        lib=lib("logs", "provenance"),
+        lib=lib("logs", "delimited", "provenance"),
     output:
         json=reported("provenance.json"),
         config=f"{OUT}/config.yaml",

@@ -17,11 +17,15 @@ class TableError(ValueError):
     """A table that cannot be used as it is; says the file, the line, what is wrong and the mend."""
 
 
-def open_text(path: Path) -> TextIO:
-    """The text of a file (plain or gzip, which its first bytes say), line ends as they are."""
+def is_gzip(path: Path) -> bool:
+    """Whether a file is gzip, by its first bytes (not its name)."""
     with path.open("rb") as file:
-        packed = file.read(2) == b"\x1f\x8b"
-    opened = gzip.open if packed else open
+        return file.read(2) == b"\x1f\x8b"
+
+
+def open_text(path: Path) -> TextIO:
+    """The text of a file (plain or gzip), line ends as they are."""
+    opened = gzip.open if is_gzip(path) else open
     return opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
 
 

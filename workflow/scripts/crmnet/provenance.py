@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import gzip
 import hashlib
 import importlib.metadata
 import os
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from crmnet.delimited import open_text
 from crmnet.logs import Progress
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def engines(tables: Mapping[str, str]) -> dict[str, str]:
     """
     found = {}
     for job, path in tables.items():
-        with (gzip.open if path.endswith(".gz") else open)(path, "rt", newline="") as file:
+        with open_text(Path(path)) as file:
             row = next(csv.DictReader(file, delimiter="\t"), None)
         if row is None:
             print(f"{path}: empty, and its engine unknown", file=sys.stderr)

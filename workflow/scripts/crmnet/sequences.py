@@ -43,6 +43,14 @@ def tokenise(sequence: str) -> np.ndarray:
     return tokens
 
 
+def bad_letter(sequence: str) -> str | None:
+    """What is wrong with the first letter of a sequence that is no base; None if all are some."""
+    for position, letter in enumerate(sequence, start=1):
+        if letter.upper() not in ALPHABET:
+            return f"letter {letter!r} (position {position}) is none of {ALPHABET}"
+    return None
+
+
 def letters(tokens: np.ndarray) -> str:
     """The sequence of one row of tokens, without the N around it."""
     return _BYTE_OF_TOKEN[tokens].tobytes().decode().strip("N")

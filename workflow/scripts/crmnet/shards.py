@@ -18,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
+from crmnet.delimited import is_gzip
 from crmnet.logs import Progress
 from crmnet.sequences import COMPLEMENT, Construct, hashes, leak_keys, pad
 from crmnet.tables import Rejects, Table, TableError, chunks
@@ -169,10 +170,8 @@ def _estimated_rows(sources: Sequence[Table]) -> float:
     """How many rows the sources have, by the size of their files."""
     rows = 0.0
     for source in sources:
-        with source.path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
         # A row of 110 bases and its value has about 116 bytes; gzip makes a quarter of it.
-        rows += source.path.stat().st_size / 116 * (4 if packed else 1)
+        rows += source.path.stat().st_size / 116 * (4 if is_gzip(source.path) else 1)
     return rows
 
 

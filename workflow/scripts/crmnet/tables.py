@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from crmnet.delimited import TableError, column_number, first_row
+from crmnet.delimited import TableError, column_number, first_row, is_gzip
 from crmnet.sequences import (
-    ALPHABET,
     INVALID,
     TOKEN_OF_BYTE,
     Construct,
+    bad_letter,
     hashes,
     leak_keys,
     letters,
@@ -245,7 +245,7 @@ def _check(cells: dict[str, pa.BinaryArray]) -> tuple[Chunk, dict[int, str]]:
     buffer, starts, ends = _tokens(cells["sequence"])
     invalid = np.flatnonzero(buffer == INVALID)
     rows = np.unique(np.searchsorted(starts, invalid, side="right") - 1)
-    refuse(rows, "sequence", _bad_letter)
+    refuse(rows, "sequence", bad_letter)
     starts, ends = strip_n(buffer, starts, ends)
     refuse(np.flatnonzero(ends == starts), "sequence", lambda _: "no sequence")
     values = {name: _numbers(column) for name, column in cells.items() if name != "sequence"}
@@ -307,11 +307,9 @@ def _lines(block: bytes) -> list[str]:
 
 
 def _open(path: Path) -> pa.NativeFile:
-    """The file's text, of gzip by its first bytes (not its name)."""
+    """The file's text (plain or gzip)."""
     file = pa.OSFile(str(path))
-    magic = file.read(2)
-    file.seek(0)
-    return pa.CompressedInputStream(file, "gzip") if magic == b"\x1f\x8b" else file
+    return pa.CompressedInputStream(file, "gzip") if is_gzip(path) else file
 
 
 def _tokens(column: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -332,11 +330,6 @@ def _numbers(column: pa.BinaryArray) -> np.ndarray:
     except pa.ArrowInvalid:
         cells = column.to_pylist()
         return np.array([float(c) if _NUMBER.fullmatch(c) else np.nan for c in cells])
-
-
-def _bad_letter(sequence: str) -> str:
-    letter = next(letter for letter in sequence if letter.upper() not in ALPHABET)
-    return f"letter {letter!r} (position {sequence.index(letter) + 1}) is none of {ALPHABET}"
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from crmnet.delimited import TableError, first_row, is_fasta, open_text, rows
-from crmnet.sequences import ALPHABET, Construct
+from crmnet.sequences import Construct, bad_letter
 
 # Whether a file has bare inserts, to which the flanks are added, or whole constructs.
 ADD, PRESENT = "add", "present"
@@ -255,10 +255,8 @@ def _change(cells: dict[str, str]) -> tuple[int, str, str]:
 
 
 def _check_letters(sequence: str) -> None:
-    for letter in set(sequence) - set(ALPHABET):
-        raise ValueError(
-            f"letter {letter!r} (position {sequence.index(letter) + 1}) is none of {ALPHABET}"
-        )
+    if fault := bad_letter(sequence):
+        raise ValueError(fault)
 
 
 def _check_length(whole: str, construct: Construct, flanks: str) -> None:
