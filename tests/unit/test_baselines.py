@@ -303,6 +303,16 @@ def test_attention_rectifies_its_projections():
     assert (got > 0).any()
 
 
+def test_attention_of_the_baselines_is_drawn_normally_by_matrices():
+    layer = RectifiedAttention(heads=8, key_dim=8)
+    layer.build((None, 7, 64))
+    deviation = (2 / (64 + 64)) ** 0.5
+    for kernel in layer.get_weights()[::2]:
+        assert kernel.std() == pytest.approx(deviation, rel=0.05)
+        # A uniform distribution ends at sqrt(3) standard deviations.
+        assert np.abs(kernel).max() > 2 * deviation
+
+
 # The models.
 
 

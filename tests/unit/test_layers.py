@@ -158,6 +158,38 @@ def test_attention_has_the_gradients_of_that_of_keras(activations):
         np.testing.assert_allclose(one, other, atol=1e-4)
 
 
+def drawn_within(kernel):
+    """The limit of the uniform distribution that a kernel was drawn from, by its variance."""
+    return np.sqrt(3 * np.mean(np.square(kernel)))
+
+
+def test_attention_is_drawn_within_the_limits_of_tensorflow_2_8():
+    layer = SelfAttention(heads=12, key_dim=256)
+    layer.build((None, 14, 256))
+    kernels, biases = layer.get_weights()[::2], layer.get_weights()[1::2]
+    # sqrt(6 / (fan in + fan out)): a kernel (256, 12, 256) has fans 12 * 256 and 256 * 256, one of
+    # (12, 256, 256) twice 256 * 12.
+    for kernel, limit in zip(kernels, [0.00935, 0.00935, 0.00935, 0.03125], strict=True):
+        assert drawn_within(kernel) == pytest.approx(limit, rel=5e-3)
+        assert np.abs(kernel).max() == pytest.approx(limit, rel=1e-3)
+    assert len({float(kernel.ravel()[0]) for kernel in kernels}) == 4
+    assert not any(bias.any() for bias in biases)
+
+
+@pytest.mark.parametrize(("width", "heads", "key_dim"), [(256, 12, 256), (32, 2, 32), (64, 8, 24)])
+def test_attention_starts_as_that_of_keras_2(width, heads, key_dim):
+    legacy = pytest.importorskip("tf_keras").layers.MultiHeadAttention(heads, key_dim)
+    keras.utils.set_random_seed(1)
+    x = np.random.default_rng(6).normal(size=(64, 14, width)).astype(np.float32)
+    layer = SelfAttention(heads, key_dim)
+    started, expected = of(layer, x), np.array(legacy(x, x))
+    for kernel, theirs in zip(layer.get_weights()[::2], legacy.get_weights()[::2], strict=True):
+        assert kernel.size == theirs.size
+        assert drawn_within(kernel) == pytest.approx(drawn_within(theirs), rel=0.05)
+    # At the paper's size 0.023; with the fans of a matrix it would be 0.15.
+    assert started.std() == pytest.approx(expected.std(), rel=0.15)
+
+
 def test_attention_has_no_order_of_its_own(activations):
     layer = with_random_weights(SelfAttention(heads=2, key_dim=4), activations)
     order = np.random.default_rng(4).permutation(14)

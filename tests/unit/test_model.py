@@ -85,6 +85,16 @@ def test_the_model_has_the_published_parameters(full):
     assert full.count_params() == 34_170_289
 
 
+@pytest.mark.parametrize("flavour", ["paper", "released"])
+def test_attention_of_both_flavours_is_drawn_as_tensorflow_2_8_drew_it(flavour):
+    attention = crmnet(**SMALL, flavour=flavour).get_layer("transformer_1_attention")
+    # Kernels (16, 2, 16) have the fans 2 * 16 and 16 * 16, not 16 and 2 * 16 as matrices.
+    limit = (6 / (2 * 16 + 16 * 16)) ** 0.5
+    for projection in (attention.query, attention.key, attention.value):
+        drawn = keras.ops.convert_to_numpy(projection.kernel)
+        assert 0.97 * limit < np.abs(drawn).max() <= limit
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

@@ -81,7 +81,10 @@ class PairConv1D(layers.DepthwiseConv1D):
 @register
 class RectifiedAttention(SelfAttention):
     """Self-attention whose four projections are rectified, as in the library that Vaishnav et al.
-    2022 built on (keras-multi-head)."""
+    2022 built on (keras-multi-head), and drawn as there: each kernel is one matrix."""
+
+    def initializer(self, shape):
+        return "glorot_normal"
 
     def build(self, input_shape):
         super().build(input_shape)
