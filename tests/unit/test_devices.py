@@ -9,6 +9,7 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+from waiting import HANGS
 
 from crmnet import devices
 
@@ -227,7 +228,7 @@ def together(folder, backend, *, virtual=1, precision="float32", processes=1):
         )
         for host in range(processes)
     ]
-    said = [process.communicate(timeout=300)[0] for process in started]
+    said = [process.communicate(timeout=HANGS)[0] for process in started]
     assert [process.returncode for process in started] == [0] * processes
     return [json.loads(text.splitlines()[-1]) for text in said]
 

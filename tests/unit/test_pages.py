@@ -24,6 +24,7 @@ import yaml
 from matplotlib.backends.backend_pdf import PdfPages
 from PIL import Image
 from snakemake.utils import update_config
+from waiting import HANGS
 
 from crmnet import configuration, pages
 
@@ -489,7 +490,7 @@ def browse(folder, width, *options):
     with log.open("w") as stderr:
         browser = subprocess.Popen(command, stderr=stderr, start_new_session=True)
     try:
-        said = server.told.get(timeout=120)
+        said = server.told.get(timeout=HANGS)
     except queue.Empty:
         raise AssertionError(f"the browser says nothing:\n{log.read_text()}") from None
     finally:

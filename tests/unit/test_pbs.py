@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
+from waiting import HANGS, wait_until
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "nci_dgx"
 SITE = yaml.safe_load((PROFILE / "config.yaml").read_text())["default-resources"]
@@ -262,7 +262,8 @@ class Server:
         return json.loads((self.home / "jobs.json").read_text())
 
     def calls(self, name):
-        lines = (self.home / "calls").read_text().splitlines()
+        calls = self.home / "calls"
+        lines = calls.read_text().splitlines() if calls.exists() else []
         return [line.split() for line in lines if line.split()[0] == name]
 
     def call(self, program, *arguments, **environment):
@@ -365,10 +366,7 @@ def test_a_job_that_is_being_cancelled_is_waited_for(server):
     first = server.submit()
     done = server.call("cancel.py", first, "77.pbs")
     assert done.returncode == 0
-    until = time.time() + 10
-    while not (server.home / "calls").exists() or not server.calls("qdel"):
-        assert time.time() < until
-        time.sleep(0.05)
+    wait_until(lambda: server.calls("qdel"), "qdel is called")
     assert server.calls("qdel") == [["qdel", first, "77.pbs"]]
     server.set(_1={"job_state": "E"})
     assert server.submit() == "2.pbs"
@@ -462,10 +460,13 @@ def test_the_status_always_is_one_word(server, broken):
     assert (done.returncode, done.stdout) == (0, "running\n")
 
 
-def test_an_interrupt_of_snakemake_leaves_the_status_its_word(server):
+def test_an_interrupt_of_snakemake_leaves_the_status_its_word(server, tmp_path):
     """Ctrl-C reaches all processes of a terminal, at any moment; Snakemake fails without a word."""
     job = server.submit()
     path = f"{server.home / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    started, python = tmp_path / "started", server.home / "bin" / "python3"
+    python.write_text(f'#!/bin/sh\ntouch {started}\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
     process = subprocess.Popen(
         [str(PROFILE / "status.py"), job],
         env={**os.environ, "PATH": path},
@@ -473,10 +474,9 @@ def test_an_interrupt_of_snakemake_leaves_the_status_its_word(server):
         text=True,
         start_new_session=True,
     )
-    time.sleep(0.03)  # Python is about to start
+    wait_until(started.exists, "Python is about to start")
     while process.poll() is None:
         os.killpg(process.pid, signal.SIGINT)
-        time.sleep(0.01)
     assert process.communicate()[0] == "running\n"
     assert process.returncode == 0
 
@@ -499,28 +499,28 @@ def test_a_job_leaves_its_exit_status(tmp_path, status):
     assert done.returncode == status and marker.read_text() == f"{status}\n"
 
 
-@pytest.mark.parametrize("signal", [15, 2, 1])
-def test_a_job_that_is_killed_has_not_succeeded(tmp_path, signal):
-    marker = tmp_path / "marker"
+@pytest.fixture
+def running(tmp_path):
+    """A job that has started and does not end by itself, and the file for its exit status."""
+    marker, started = tmp_path / "marker", tmp_path / "started"
     process = subprocess.Popen(
-        script(f"touch {tmp_path / 'started'} && exec sleep 60", tmp_path),
+        script(f"touch {started} && exec sleep {HANGS}", tmp_path),
         env=os.environ | {"CRMNET_PBS_MARKER": str(marker)},
+        start_new_session=True,
     )
-    while not (tmp_path / "started").exists():
-        time.sleep(0.02)
-    process.send_signal(signal)
-    assert process.wait(10) == 128 + signal
-    assert marker.read_text() == f"{128 + signal}\n"
-
-
-def test_a_running_job_has_no_marker(tmp_path):
-    marker = tmp_path / "marker"
-    process = subprocess.Popen(
-        script(f"touch {tmp_path / 'started'} && exec sleep 60", tmp_path),
-        env=os.environ | {"CRMNET_PBS_MARKER": str(marker)},
-    )
-    while not (tmp_path / "started").exists():
-        time.sleep(0.02)
-    assert not marker.exists()
-    process.kill()
+    wait_until(started.exists, "the job has started")
+    yield process, marker
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+@pytest.mark.parametrize("number", [15, 2, 1])
+def test_a_job_that_is_killed_has_not_succeeded(running, number):
+    process, marker = running
+    process.send_signal(number)
+    assert process.wait(HANGS) == 128 + number
+    assert marker.read_text() == f"{128 + number}\n"
+
+
+def test_a_running_job_has_no_marker(running):
+    assert not running[1].exists()

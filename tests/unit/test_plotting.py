@@ -45,11 +45,13 @@ def test_density_of_a_gaussian_is_the_gaussian():
     assert np.hypot(x[mode] - 5, y[mode] - 5) < 0.5
 
 
-def test_density_of_the_papers_61150_points_is_fast():
+def test_density_of_the_papers_61150_points_is_faster_than_the_exact_one_of_6115():
     x, y, _ = gaussian(61_150, 0.97)
-    start = time.perf_counter()
+    start = time.process_time()
     plotting.local_density(x, y)
-    assert time.perf_counter() - start < 1
+    ours = time.process_time() - start
+    scipy.stats.gaussian_kde([x[::10], y[::10]])([x[::10], y[::10]])
+    assert ours < time.process_time() - start - ours
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from waiting import HANGS
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ def start_snakemake(folder, *arguments, **options):
 def run_snakemake(folder, *arguments):
     """Runs it to its end; the finished process, with its text."""
     with start_snakemake(folder, *arguments, stdout=subprocess.PIPE) as process:
-        said, _ = process.communicate(timeout=900)
+        said, _ = process.communicate(timeout=HANGS)
     return subprocess.CompletedProcess(process.args, process.returncode, said)
 
 

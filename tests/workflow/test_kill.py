@@ -13,6 +13,7 @@ import time
 import psutil
 import pytest
 from conftest import ROOT, run_snakemake, start_snakemake
+from waiting import HANGS
 
 KILLS = int(os.environ.get("KILLS", 0))
 WAYS = ("snakemake", "job", "all")
@@ -59,7 +60,7 @@ def killed(folder, chance, way, arguments):
             os.killpg(process.pid, signal.SIGKILL)
         elif running:
             process.kill()
-        process.wait(600)
+        process.wait(HANGS)
     return process.pid, log.read_text(), running
 
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -105,11 +104,14 @@ def parsed_rules():
     ids=["paper", "local", "lite", "demo", "nci_dgx", "slurm", "tpu_vm"],
 )
 def test_plans_are_made_in_seconds(snakemake, arguments):
-    started = time.time()
+    before = os.times()
     done = snakemake("-n", *arguments)
     assert done.returncode == 0, done.stdout
     assert "rule figure2" in done.stdout and "rule train" in done.stdout
-    assert time.time() - started < 20  # 2 s where nothing else runs
+    # Of the processor, which others may use meanwhile: some 3 s.
+    now = os.times()
+    used = now.children_user + now.children_system - before.children_user - before.children_system
+    assert used < 60
 
 
 def test_the_demo_profile_makes_a_plan_from_the_root():
