@@ -10,7 +10,7 @@ from slurm import Slurm, missing
 def slurm(tmp_path_factory):
     """A running Slurm."""
     if why := missing():
-        pytest.skip(f"NO SLURM TO TEST WITH: {why}")
+        pytest.fail(f"no Slurm to test with: {why}", pytrace=False)
     # So that Slurm is stopped also where the tests are (`timeout`, CI).
     handler = signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated"))
     started = Slurm(tmp_path_factory.mktemp("slurm"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from slurm import ACCOUNT, Slurm
+from waiting import HANGS
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,12 +82,12 @@ class Run:
         """Ctrl-C, as a terminal sends it."""
         os.killpg(self.process.pid, signal.SIGINT)
 
-    def finish(self, seconds: float = 300) -> tuple[int, str]:
+    def finish(self) -> tuple[int, str]:
         """Exit status and text."""
         try:
-            self.process.wait(seconds)
+            self.process.wait(HANGS)
         except subprocess.TimeoutExpired:
-            pytest.fail(f"still runs after {seconds} s:\n{self.text}", pytrace=False)
+            pytest.fail(f"still runs after {HANGS} s:\n{self.text}", pytrace=False)
         return self.process.returncode, self.text
 
     @property

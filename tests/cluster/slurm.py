@@ -8,8 +8,16 @@ import subprocess
 import time
 from pathlib import Path
 
-PACKAGES = ["munge", "mariadb-server-core", "slurmdbd", "slurm-wlm", "slurm-wlm-torque"]
-PROGRAMS = ["munged", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "sbatch", "qsub"]
+from waiting import HANGS, wait_until
+
+# All that is run here, by the profiles, and by other programs of these.
+PROGRAMS = [
+    *("munged", "mariadbd", "mariadb-install-db", "my_print_defaults", "slurmdbd", "slurmctld"),
+    *("slurmd", "slurmstepd", "sacct", "sacctmgr", "sbatch", "scancel", "sinfo", "squeue", "srun"),
+    *("qsub", "qstat", "qdel"),
+]
+# Daemons are where the PATH of a user may not lead.
+PATH = os.pathsep.join([os.environ["PATH"], "/usr/local/sbin", "/usr/sbin", "/sbin"])
 # Who pays for jobs.
 ACCOUNT = "lab"
 
@@ -34,6 +42,9 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
+MessageTimeout=100
+TCPTimeout=60
+BatchStartTimeout=600
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
@@ -73,25 +84,10 @@ DEVICES = "AutoDetect=off\nNodeName={host} Name=gpu File=/dev/null,/dev/zero\n"
 
 
 def missing() -> str:
-    """Why this machine cannot run it, or nothing; installs Debian's packages where they lack."""
-    if all(shutil.which(program) for program in PROGRAMS):
-        return "" if os.geteuid() == 0 else "only root can start Slurm here"
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        return f"needs {', '.join(PACKAGES)}, and root on Debian to install them"
-    apt = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
-    install = [*apt, "install", "--no-install-recommends", "--yes", *PACKAGES]
-    for command in ([*apt, "update"], install):
-        done = subprocess.run(
-            command,
-            env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        if done.returncode:
-            return f"{' '.join(command)}: {done.stdout.strip()}"
-    return ""
+    """Why this machine cannot run it, and the mend; nothing where it can."""
+    if lack := [program for program in PROGRAMS if not shutil.which(program, path=PATH)]:
+        return f"there is no {', '.join(lack)}; on Debian, .ci/install-slurm installs them"
+    return "" if os.geteuid() == 0 else "only root can start Slurm here; run these tests as root"
 
 
 def free_ports(number: int) -> list[int]:
@@ -103,15 +99,6 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
-def wait_until(condition, seconds: float, what: str):
-    """What `condition` returns once that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not after {seconds} s: {what}"
-        time.sleep(0.1)
-    return found
-
-
 class Slurm:
     """Controller, node and authentication of one cluster; `environment` is for its commands."""
 
@@ -121,9 +108,10 @@ class Slurm:
         # The Slurm plugin takes SLURM_CONF from its jobs, where srun then lacks it.
         srun = folder / "bin" / "srun"
         srun.parent.mkdir()
-        srun.write_text(f'#!/bin/sh\nSLURM_CONF={configuration} exec {shutil.which("srun")} "$@"\n')
+        real = shutil.which("srun", path=PATH)
+        srun.write_text(f'#!/bin/sh\nSLURM_CONF={configuration} exec {real} "$@"\n')
         srun.chmod(0o755)
-        path = os.pathsep.join([str(srun.parent), os.environ["PATH"]])
+        path = os.pathsep.join([str(srun.parent), PATH])
         self.environment = os.environ | {"SLURM_CONF": str(configuration), "PATH": path}
         self.daemons: dict[str, subprocess.Popen] = {}
         for name in ("munge", "database", "state", "spool"):
@@ -149,21 +137,21 @@ class Slurm:
         options = {"socket": "socket", "key-file": "key", "seed-file": "seed", "pid-file": "pid"}
         places = [f"--{option}={munge / name}" for option, name in options.items()]
         self._start("munged", "--foreground", "--force", *places)
-        wait_until((munge / "socket").exists, 20, "munged answers")
+        wait_until((munge / "socket").exists, "munged answers")
         database = ["--no-defaults", "--user=root", f"--datadir={self.folder}/database"]
         subprocess.run(["mariadb-install-db", *database], check=True, capture_output=True)
         listen = ["--bind-address=127.0.0.1", f"--port={self.values['database_port']}"]
         place = f"--socket={self.folder}/database/socket"
         self._start("mariadbd", *database, *listen, place, "--skip-grant-tables")
-        wait_until((self.folder / "database" / "socket").exists, 30, "the database answers")
+        wait_until((self.folder / "database" / "socket").exists, "the database answers")
         self._start("slurmdbd", "-D")
         sacctmgr = ("sacctmgr", "--immediate", "add")
-        wait_until(lambda: self.ask(*sacctmgr, "cluster", "test"), 30, "slurmdbd answers")
+        wait_until(lambda: self.ask(*sacctmgr, "cluster", "test"), "slurmdbd answers")
         self.ask(*sacctmgr, "account", ACCOUNT)
         self.ask(*sacctmgr, "user", "root", f"account={ACCOUNT}")
         self._start("slurmctld", "-D")
         self._start("slurmd", "-D")
-        wait_until(lambda: self.ask("sinfo", "-h", "-o", "%T") == "idle", 30, "the node is idle")
+        wait_until(lambda: self.ask("sinfo", "-h", "-o", "%T") == "idle", "the node is idle")
 
     def _start(self, program: str, *arguments: str) -> None:
         with open(self.folder / f"{program}.out", "ab") as said:
@@ -181,14 +169,14 @@ class Slurm:
         for program in ("slurmctld", "slurmdbd"):
             daemon = self.daemons.pop(program)
             daemon.terminate()
-            daemon.wait(20)
+            daemon.wait(HANGS)
 
     def come_back(self) -> None:
         """Starts them again, with the jobs that they knew."""
         self._start("slurmdbd", "-D")
-        wait_until(lambda: self.ask("sacctmgr", "list", "cluster"), 60, "slurmdbd answers")
+        wait_until(lambda: self.ask("sacctmgr", "list", "cluster"), "slurmdbd answers")
         self._start("slurmctld", "-D")
-        wait_until(lambda: self.ask("sinfo"), 60, "slurmctld answers")
+        wait_until(lambda: self.ask("sinfo"), "slurmctld answers")
 
     def ask(self, *command: str) -> str:
         """What a Slurm command says, or nothing if it fails."""
