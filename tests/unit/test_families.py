@@ -1,5 +1,5 @@
-"""Families: single linkage against a naive one, chains, lengths, N; medoids by hand and by brute
-force; the ranked list that the script writes."""
+"""Families: single linkage against a naive one, chains, lengths, strands, overlaps, N; medoids by
+hand and by brute force; the ranked list that the script writes."""
 
 import runpy
 from pathlib import Path
@@ -14,35 +14,51 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from crmnet import families as module
-from crmnet.families import families, medoids
+from crmnet.families import TooAlike, families, medoids
 from crmnet.scanning import read_fasta
-from crmnet.sequences import ALPHABET, N, encode
+from crmnet.sequences import ALPHABET, N, encode, reverse_complement
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "rank.py"
 CONSTRUCT = {"left_flank": "GGTG", "right_flank": "CCAC", "insert_length": 12, "length": 24}
 
 
-def length_of(row):
-    return max((place for place, token in enumerate(row, 1) if token != N), default=0)
+def text_of(row):
+    return "".join(ALPHABET[token] for token in row).rstrip("N")
 
 
-def naive(tokens, distance):
-    """Families as sets of rows: merged as long as two of them have near members."""
+def other_strand(text):
+    return text.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+
+
+def related(one, other, distance, overlap):
+    """Whether two sequences are relatives, letter by letter with strings."""
+    for two in (other, other_strand(other)):
+        pairs = list(zip(one, two, strict=False))
+        if len(one) == len(two) and sum(a != b for a, b in pairs) <= distance:
+            return True
+        if min(len(one), len(two)) >= overlap and (one in two or two in one):
+            return True
+        for letters in range(overlap, min(len(one), len(two)) + 1):
+            if one[-letters:] == two[:letters] or two[-letters:] == one[:letters]:
+                return True
+    return False
+
+
+def naive(tokens, distance, overlap):
+    """Families as sets of rows: merged as long as two of them have related members."""
+    texts = [text_of(row) for row in tokens]
     groups = [{row} for row in range(len(tokens))]
-
-    def linked(one, other):
-        return any(
-            length_of(tokens[a]) == length_of(tokens[b]) and sum(tokens[a] != tokens[b]) <= distance
-            for a in one
-            for b in other
-        )
-
+    near = {
+        (a, b): related(texts[a], texts[b], distance, overlap)
+        for a in range(len(texts))
+        for b in range(a)
+    }
     merged = True
     while merged:
         merged = False
         for one in range(len(groups)):
             for other in range(len(groups) - 1, one, -1):
-                if linked(groups[one], groups[other]):
+                if any(near[max(a, b), min(a, b)] for a in groups[one] for b in groups[other]):
                     groups[one] |= groups.pop(other)
                     merged = True
     return {frozenset(group) for group in groups}
@@ -57,37 +73,60 @@ def in_order_of_appearance(numbers):
 
 
 def planted(seed, number=40, length=20, centres=8, unknown=0.02):
-    """Variants of a few sequences, some of them shorter, and some with N within."""
+    """Variants of a few sequences, on either strand: some tiles of their neighbourhood, some of
+    them shorter, and some with N within."""
     rng = np.random.default_rng(seed)
-    tokens = rng.integers(0, 4, (centres, length))[rng.integers(centres, size=number)]
-    mutated = rng.random(tokens.shape) < 0.12
-    tokens[mutated] = rng.integers(0, 4, mutated.sum())
-    tokens[rng.random(tokens.shape) < unknown] = N
-    cut = length - rng.choice([0, 0, 0, 1, 3], number)
-    tokens[np.arange(length) >= cut[:, None]] = N
-    return tokens.astype(np.uint8)
+    around = rng.integers(0, 4, (centres, 2 * length))
+    rows = []
+    for centre in rng.integers(centres, size=number):
+        begin = rng.choice([length // 2, length // 2, rng.integers(0, length)])
+        row = around[centre, begin : begin + length - rng.choice([0, 0, 0, 1, 3, 9])]
+        mutated = rng.random(len(row)) < rng.choice([0, 0.12])
+        row = np.where(mutated, rng.integers(0, 4, len(row)), row)
+        row = np.where(rng.random(len(row)) < unknown, N, row)
+        rows.append("".join(ALPHABET[token] for token in row))
+    turned = rng.random(number) < 0.3
+    rows = [other_strand(row) if turn else row for row, turn in zip(rows, turned, strict=True)]
+    return padded(rows, length)
 
 
-@pytest.mark.parametrize("tile", [1, 7, 2048])
-@pytest.mark.parametrize("distance", [0, 3, 5, 30])
-def test_families_are_those_of_naive_single_linkage(distance, tile, monkeypatch):
-    monkeypatch.setattr(module, "TILE", tile)
-    for seed in range(3):
+def padded(texts, length):
+    """Letter for letter, N at a start as it is."""
+    return np.array([[ALPHABET.index(x) for x in text.ljust(length, "N")] for text in texts], "u1")
+
+
+@pytest.fixture(params=[4, 256])
+def small(request, monkeypatch):
+    """Groups beyond so many are walked; so few comparisons are made at once."""
+    monkeypatch.setattr(module, "SMALL", request.param)
+    monkeypatch.setattr(module, "TILE", request.param)
+    monkeypatch.setattr(module, "LINKS", request.param)
+
+
+@pytest.mark.parametrize("overlap", [6, 9, 99])
+@pytest.mark.parametrize("distance", [0, 1, 3, 5, 30])
+def test_families_are_those_of_naive_single_linkage(distance, overlap, small):
+    counts = set()
+    for seed in range(4):
         tokens = planted(seed)
-        found = families(tokens, distance)
-        assert partition(found) == naive(tokens, distance)
+        found = families(tokens, distance, overlap)
+        assert partition(found) == naive(tokens, distance, overlap)
         assert in_order_of_appearance(found)
+        counts.add(len(set(found)))
+    if distance < 5:
+        assert min(counts) > 1 and min(counts) < 40
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=150, derandomize=True)
 @given(
-    arrays(np.uint8, st.tuples(st.integers(0, 7), st.integers(1, 5)), elements=st.integers(0, 4)),
+    arrays(np.uint8, st.tuples(st.integers(0, 7), st.integers(1, 7)), elements=st.integers(0, 4)),
     st.integers(0, 5),
+    st.integers(1, 8),
 )
-def test_families_of_whatever_small_sequences(tokens, distance):
-    found = families(tokens, distance)
+def test_families_of_whatever_small_sequences(tokens, distance, overlap):
+    found = families(tokens, distance, overlap)
     assert found.shape == (len(tokens),)
-    assert partition(found) == naive(tokens, distance)
+    assert partition(found) == naive(tokens, distance, overlap)
     assert in_order_of_appearance(found)
 
 
@@ -97,46 +136,127 @@ def test_the_largest_distance_is_within():
     eight[0, ::10] = 1
     nine[0, 1:80:9] = 2
     assert ((eight != 0).sum(), (nine != 0).sum()) == (8, 9)
-    assert families(np.concatenate([one, eight])).tolist() == [0, 0]
-    assert families(np.concatenate([one, nine])).tolist() == [0, 1]
+    assert families(np.concatenate([one, eight]), overlap=80).tolist() == [0, 0]
+    assert families(np.concatenate([one, nine]), overlap=80).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("distance", range(12))
+def test_relatives_at_the_distance_are_found_wherever_they_differ(distance):
+    """Each pair is alone: not one set of positions may be missed."""
+    rng = np.random.default_rng(distance)
+    one = rng.integers(0, 4, (1500, 60), dtype=np.uint8)
+    other = one.copy()
+    for row in other:
+        places = rng.choice(60, distance, replace=False)
+        row[places] = (row[places] + rng.integers(1, 4, distance)) % 4
+    half = len(other) // 2
+    other[half:] = reverse_complement(other[half:])
+    found = families(np.concatenate([one, other]), distance, 60)
+    assert found.tolist() == [*range(1500)] * 2
 
 
 def test_a_chain_is_one_family():
     tokens = np.tril(np.ones((9, 8), np.uint8), -1)  # Each one letter further than the one before.
-    assert families(tokens, 1).tolist() == [0] * 9
-    assert families(np.delete(tokens, 4, axis=0), 1).tolist() == [0] * 4 + [1] * 4
-    assert families(tokens[::2], 1).tolist() == [0, 1, 2, 3, 4]
+    assert families(tokens, 1, 9).tolist() == [0] * 9
+    assert families(np.delete(tokens, 4, axis=0), 1, 9).tolist() == [0] * 4 + [1] * 4
+    assert families(tokens[::2], 1, 9).tolist() == [0, 1, 2, 3, 4]
 
 
-def test_no_family_across_lengths():
+def test_no_family_across_lengths_by_distance():
     tokens = encode(["ACGTACGT", "ACGTACG", "ACGTACGA", "ACGTACC", "ACG"], 10)
-    assert families(tokens, 8).tolist() == [0, 1, 0, 1, 2]
+    assert families(tokens, 8, 9).tolist() == [0, 1, 0, 1, 2]
     # Not by a chain either, however short the step.
-    assert families(encode(["AAAA", "AAA", "AA", "A"], 4), 4).tolist() == [0, 1, 2, 3]
+    assert families(encode(["AAAA", "AAA", "AA", "A"], 4), 4, 5).tolist() == [0, 1, 2, 3]
 
 
 def test_n_is_like_itself_alone():
     tokens = encode(["ANGT", "ANGT", "ACGT", "AAGT"], 4)
-    assert families(tokens, 0).tolist() == [0, 0, 1, 2]
-    assert families(tokens[::2], 0).tolist() == [0, 1]
-    assert families(tokens, 1).tolist() == [0] * 4
+    assert families(tokens, 0, 5).tolist() == [0, 0, 1, 2]
+    assert families(tokens[::2], 0, 5).tolist() == [0, 1]
+    assert families(tokens, 1, 5).tolist() == [0] * 4
+
+
+@pytest.mark.parametrize(
+    ("other", "letters"),
+    [
+        (lambda x, more: x[-32:] + more, 32),
+        (lambda x, more: more + x[:32], 32),
+        (lambda x, more: other_strand(x[-32:] + more), 32),
+        (lambda x, more: other_strand(more + x[:32]), 32),
+        (lambda x, more: more[:5] + x + more[5:7], 80),
+        (lambda x, more: other_strand(more[:5] + x + more[5:7]), 80),
+        (lambda x, more: x[20:61], 41),
+        (lambda x, more: other_strand(x[20:61]), 41),
+        (lambda x, more: x[:40], 40),
+    ],
+)
+def test_an_overlap_counts_on_either_strand_from_its_length_on(other, letters):
+    rng = np.random.default_rng(5)
+    random = ["".join(row) for row in rng.choice([*"ACGT"], (50, 80))]
+    texts = [*random, other(random[7], "".join(rng.choice([*"ACGT"], 48)))]
+    tokens = encode(texts, 100)
+    assert families(tokens, 8, letters)[-1] == 7
+    assert families(tokens, 8, letters + 1)[-1] == 50
 
 
 def test_the_order_changes_only_the_numbers():
     tokens = planted(1, number=200, centres=60)
-    found = families(tokens, 4)
-    assert 30 < len(set(found)) < 150
+    found = families(tokens, 2, 12)
+    assert 30 < len(set(found)) < 170
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(len(tokens))
-        again = families(tokens[order], 4)
+        again = families(tokens[order], 2, 12)
         assert in_order_of_appearance(again)
         assert partition(again[np.argsort(order)]) == partition(found)
 
 
-def test_many_the_same_are_one_family(monkeypatch):
-    monkeypatch.setattr(module, "TILE", 64)
-    tokens = np.repeat(planted(2, number=3, centres=3, unknown=0), 200, axis=0)
-    assert families(tokens, 0).tolist() == [0] * 200 + [1] * 200 + [2] * 200
+def test_many_the_same_are_one_family(small):
+    tokens = encode(["ACGTTACGTA", "GGGATTTTCA", "CCATACCAGG"] * 200, 10)
+    assert families(tokens, 0, 10).tolist() == [0, 1, 2] * 200
+
+
+def counted(monkeypatch):
+    """The numbers of comparisons that are made, as they come."""
+    spent = []
+    spend = module._Budget.spend
+    monkeypatch.setattr(
+        module._Budget, "spend", lambda self, n: (spent.append(n), spend(self, n))[1]
+    )
+    return spent
+
+
+def test_saturation_mutagenesis_is_no_square(monkeypatch):
+    """Thousands of relatives of each other take some comparisons each, not one with each other."""
+    spent = counted(monkeypatch)
+    rng = np.random.default_rng(1)
+    tokens = rng.integers(0, 4, (2, 80), dtype=np.uint8)[rng.integers(2, size=6000)]
+    mutated = rng.random(tokens.shape) < 0.03
+    tokens[mutated] = rng.integers(0, 4, mutated.sum())
+    assert len(set(families(tokens))) == 2
+    assert sum(spent) < 100 * len(tokens)
+
+
+def test_a_backbone_in_common_makes_no_relatives_and_costs_no_square(monkeypatch):
+    spent = counted(monkeypatch)
+    rng = np.random.default_rng(1)
+    tokens = np.repeat(rng.integers(0, 4, (1, 80), dtype=np.uint8), 3000, axis=0)
+    tokens[:, 20:60] = rng.integers(0, 4, (3000, 40))
+    assert len(set(families(tokens, 8, 80))) == 3000
+    assert sum(spent) < 100 * len(tokens)
+
+
+def test_a_search_that_would_take_hours_is_refused(monkeypatch):
+    rng = np.random.default_rng(1)
+    tokens = np.repeat(rng.integers(0, 4, (1, 80), dtype=np.uint8), 3000, axis=0)
+    tokens[:, 20:40] = rng.integers(0, 4, (3000, 20))
+    few = families(tokens, 4, 80)
+    monkeypatch.setattr(module, "MOST", 10)
+    with pytest.raises(TooAlike, match="the 3,000 sequences .*`columns: {family: ...}`"):
+        families(tokens, 4, 80)
+    # Where words tell too little, but the sequences are few, all are compared with all.
+    monkeypatch.setattr(module, "MOST", 10**8)
+    monkeypatch.setattr(module, "_part_hashes", lambda tokens, *_: np.zeros((7, len(tokens)), "u8"))
+    assert (families(tokens, 4, 80) == few).all()
 
 
 def test_medoids_by_hand():
@@ -238,7 +358,7 @@ def test_the_ranked_list_of_many(tmp_path):
     """Expression falls, ties stay in the table's order, and the FASTA has the table's inserts."""
     rng = np.random.default_rng(3)
     tokens = planted(3, number=300, length=12, centres=40, unknown=0)
-    inserts = ["".join(ALPHABET[token] for token in row[: length_of(row)]) for row in tokens]
+    inserts = [text_of(row) for row in tokens]
     write_table(tmp_path / "test.csv", zip(inserts, rng.integers(0, 18, 300) / 2, strict=True))
     table = run_script(tmp_path, "all")
     once = [(tmp_path / f"all.{end}").read_bytes() for end in ("fa", "tsv")]
@@ -250,7 +370,7 @@ def test_the_ranked_list_of_many(tmp_path):
     assert names == table["sequence"].tolist() == [f"s{row}" for row in table["row"]]
     assert (read == tokens[table["row"]]).all()
     found = table.sort_values("row")
-    assert partition(found["family"].to_numpy()) == naive(tokens, 2)
+    assert partition(found["family"].to_numpy()) == naive(tokens, 2, 30)
     assert in_order_of_appearance(found["family"].to_numpy())
     assert (found["size"] == found.groupby("family")["row"].transform("size")).all()
     assert (found.groupby("family")["medoid"].sum() == 1).all()
