@@ -85,6 +85,30 @@ rule hold_out:
         "../workflow/scripts/hold_out.py"
 
 
+rule families:
+    """The family of each test sequence of a medium: what metrics resample."""
+    input:
+        test=lambda wildcards: paths(test_tables(wildcards.medium).values()),
+        lib=lib("logs", "sequences", "delimited", "tables", "families", "splits"),
+    output:
+        f"{OUT}/data/{{medium}}/families.tsv",
+    log:
+        f"{LOGS}/families/{{medium}}.log",
+    benchmark:
+        f"{BENCHMARKS}/families/{{medium}}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(1000, per_mb=20),
+        runtime=grows(15, per_mb=2),
+    params:
+        test=lambda wildcards: test_tables(wildcards.medium),
+        construct=config["construct"],
+        relatives=config["families"],
+    script:
+        "../workflow/scripts/families.py"
+
+
 rule shards:
     """The training files of a medium, shuffled, without its test sequences."""
     input:

@@ -6,6 +6,7 @@ rule rank:
     """The inserts of the test set, best expression first, and their families."""
     input:
         test=lambda wildcards: motif_set()["path"],
+        families=lambda wildcards: rules.families.output[0].format(medium=MOTIFS["medium"]),
         lib=lib("logs", "sequences", "delimited", "tables", "families"),
     output:
         fasta=f"{OUT}/motifs/{{families}}/ranked.fa",
@@ -17,13 +18,13 @@ rule rank:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(500, per_mb=100),
-        runtime=grows(10, per_mb=2),
+        mem_mb=grows(500, per_mb=20),
+        runtime=grows(10, per_mb=0.5),
     params:
         entry=lambda wildcards: motif_set(),
+        test_set=lambda wildcards: MOTIFS["test_set"],
         length=config["construct"]["length"],
         construct=config["construct"],
-        distance=lambda wildcards: MOTIFS["distance"],
         families=lambda wildcards: wildcards.families,
     script:
         "../workflow/scripts/rank.py"

@@ -123,6 +123,12 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
         ({"model": {"flavour": "vanilla"}}, ["model.flavour", "released"]),
         ({"seed": -1}, ["seed", "-1"]),
         ({"data": {"validation_fraction": 1.5}}, ["data.validation_fraction", "1.5"]),
+        (
+            {"families": {"distance": 17}},
+            ["families.distance: 17", "a fifth", "(80)", "make it 16 at most"],
+        ),
+        ({"families": {"overlap": 15}}, ["families.overlap", "15"]),
+        ({"motifs": {"distance": 8}}, ["motifs: unknown key 'distance'"]),
         ({"data": {"on_bad_rows": "ignore"}}, ["data.on_bad_rows", "drop"]),
         ({"construct": {"left_flank": "ACGX"}}, ["construct.left_flank", "ACGX"]),
         ({"construct": {"length": 110}}, ["construct.length", "110", "8"]),

@@ -297,17 +297,32 @@ def write_table(path, inserts):
     path.write_text("seq,mean\n" + "".join(lines))
 
 
-def run_script(folder, mode, distance=2):
+def find_families(folder, tests, distance=2):
+    """Runs the script that finds the families of test sets, and gives its table."""
+    job = SimpleNamespace(
+        output=[folder / "families.tsv"],
+        params=SimpleNamespace(
+            test=tests, construct=CONSTRUCT, relatives={"distance": distance, "overlap": 16}
+        ),
+        log=[folder / "log"],
+    )
+    runpy.run_path(str(SCRIPT.with_name("families.py")), init_globals={"snakemake": job})
+    return pd.read_csv(folder / "families.tsv", sep="\t", keep_default_na=False)
+
+
+def run_script(folder, mode):
     path = folder / "test.csv"
     columns = {"sequence": "seq", "expression": "mean"}
+    entry = {"path": str(path), "columns": columns, "header": True}
+    find_families(folder, {"other": entry, "NA": entry})
     job = SimpleNamespace(
-        input=SimpleNamespace(test=path),
+        input=SimpleNamespace(test=path, families=folder / "families.tsv"),
         output=SimpleNamespace(fasta=folder / f"{mode}.fa", tsv=folder / f"{mode}.tsv"),
         params=SimpleNamespace(
-            entry={"path": str(path), "columns": columns, "header": True},
+            entry=entry,
+            test_set="NA",
             length=CONSTRUCT["length"],
             construct=CONSTRUCT,
-            distance=distance,
             families=mode,
         ),
         log=[folder / "log"],
@@ -338,8 +353,27 @@ def test_the_ranked_list(tmp_path, capsys):
     assert list(records(tmp_path / "all.fa").items()) == [
         (name, ROWS[row][0]) for name, row in zip(table["sequence"], table["row"], strict=True)
     ]
-    said = "6 sequences in 4 families within a Hamming distance of 2: 3 singletons, the largest of "
-    assert said + "3; 6 sequences are left (all)" in capsys.readouterr().err
+    said = "6 sequences in 4 families: 3 singletons, the largest of 3"
+    assert said + "; 6 sequences are left (all)" in capsys.readouterr().err
+
+
+def test_families_of_test_sets_stand_in_the_order_of_their_tables(tmp_path):
+    write_table(tmp_path / "test.csv", ROWS)
+    entry = {
+        "path": str(tmp_path / "test.csv"),
+        "columns": {"sequence": "seq", "expression": "mean"},
+        "header": True,
+    }
+    said = tmp_path / "named.csv"
+    said.write_text("seq,mean,gene\nACGT,1,b\nTTTT,2,NA\nNACGTTN,3,b\n")
+    columns = {"sequence": "seq", "expression": "mean", "family": "gene"}
+    named = {"path": str(said), "columns": columns, "header": True}
+    table = find_families(tmp_path, {"native": entry, "NA": named})
+    assert table.to_dict("list") == {
+        "test_set": ["native"] * 6 + ["NA"] * 3,
+        "sequence": ["GGTG" + insert + "CCAC" for insert, _ in ROWS] + ["ACGT", "TTTT", "ACGTT"],
+        "family": [0, 1, 1, 1, 2, 3, 0, 1, 0],
+    }
 
 
 def test_representatives_are_the_medoids_of_the_same_families(tmp_path, capsys):

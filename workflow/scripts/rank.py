@@ -1,4 +1,4 @@
-"""Ranks the inserts of a test set by measured expression, and finds families among them."""
+"""Ranks the inserts of a test set by measured expression, with their families and medoids."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crmnet.families import families, medoids
+from crmnet.families import medoids
 from crmnet.logs import log_to
 from crmnet.sequences import ALPHABET, Construct, N, insert_span, pad
 from crmnet.tables import read, table_of
@@ -28,7 +28,8 @@ if len(without):
     )
 
 # In the order of the table: were the best expressed first, ties would make them the medoids.
-family = families(inserts, job.params.distance)
+known = pd.read_csv(job.input.families, sep="\t", keep_default_na=False)
+family = known.loc[known["test_set"] == job.params.test_set, "family"].to_numpy()
 sizes = np.bincount(family)
 ranked = pd.DataFrame(
     {
@@ -53,8 +54,7 @@ with Path(job.output.fasta).open("w") as fasta:
         fasta.write(f">{name}\n{insert}\n")
 ranked.to_csv(job.output.tsv, sep="\t", index=False)
 print(
-    f"{len(tokens):,} sequences in {len(sizes):,} families within a Hamming distance of "
-    f"{job.params.distance}: {(sizes == 1).sum():,} singletons, the largest of {sizes.max():,}; "
-    f"{len(ranked):,} sequences are left ({job.params.families})",
+    f"{len(tokens):,} sequences in {len(sizes):,} families: {(sizes == 1).sum():,} singletons, the "
+    f"largest of {sizes.max():,}; {len(ranked):,} sequences are left ({job.params.families})",
     file=sys.stderr,
 )

@@ -484,6 +484,13 @@ def _contradictions(config: dict) -> Iterator[str]:
             f"has {whole}; make it at least that, rounded up to a multiple of 8"
         )
 
+    if config["families"]["distance"] > (most := construct["insert_length"] // 5):
+        yield (
+            f"families.distance: {config['families']['distance']} is more than a fifth of "
+            f"`construct: insert_length` ({construct['insert_length']}), within which sequences "
+            f"lie by chance; make it {most} at most"
+        )
+
     for name, model in config["models"].items():
         yield from _model_contradictions(f"models.{name}", name, model, config)
 

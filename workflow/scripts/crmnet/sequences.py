@@ -198,6 +198,14 @@ def leak_keys(
     return _window(buffer, ends - width, starts, ends, width)
 
 
+def unpadded(keys: np.ndarray) -> np.ndarray:
+    """Keys (n, insert_length) with N behind shorter ones, not before."""
+    width = keys.shape[1]
+    starts = np.arange(len(keys)) * width
+    flat = np.ascontiguousarray(keys).reshape(-1)
+    return pad(flat, *strip_n(flat, starts, starts + width), width)
+
+
 def hashes(keys: np.ndarray, seed: int = 0) -> np.ndarray:
     """64-bit hashes (n,) of rows of tokens (n, width): multiply and xor-shift, word by word
     (the finaliser of splitmix64, Steele et al. 2014)."""

@@ -45,12 +45,14 @@ class Table:
         sequence: column of the sequence: its name, or its number from 1.
         values: name -> column, for every column of numbers that is wanted ("expression", ...).
         header: whether the first line names the columns.
+        family: column of the family's name, where the table says which sequences are relatives.
     """
 
     path: Path
     sequence: str | int
     values: dict[str, str | int]
     header: bool = True
+    family: str | int | None = None
 
 
 @dataclass
@@ -75,12 +77,14 @@ class Chunk:
         buffer: tokens (uint8) of all its sequences, one behind the other.
         starts, ends: where each row's sequence lies in the buffer, N around it off.
         values: name -> (n,) float64.
+        families: (n,) names, as objects; None where the table has no such column.
     """
 
     buffer: np.ndarray
     starts: np.ndarray
     ends: np.ndarray
     values: dict[str, np.ndarray]
+    families: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -89,7 +93,8 @@ class Chunk:
 def table_of(entry: dict) -> Table:
     """The table that an entry of the config declares."""
     columns = dict(entry["columns"])
-    return Table(Path(entry["path"]), columns.pop("sequence"), columns, entry["header"])
+    sequence, family = columns.pop("sequence"), columns.pop("family", None)
+    return Table(Path(entry["path"]), sequence, columns, entry["header"], family)
 
 
 def read(table: Table, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
@@ -142,8 +147,8 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
     """The rows of a table, some ten thousand at a time, without the bad ones.
 
     Bad is a row with a wrong number of columns, no sequence, a letter outside ACGTN (lower case
-    reads as upper case), or a value that is no finite number (float32). Blank lines at the end are
-    no rows.
+    reads as upper case), a value that is no finite number (float32), or an empty name of a family.
+    Blank lines at the end are no rows.
 
     Raises:
         TableError: the file is empty, truncated or no text, or lacks a column; or it has bad rows
@@ -151,9 +156,12 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
             cell goes on over the end of its line.
     """
     names, separator = first_row(table.path)
+    columns = {"sequence": table.sequence, **table.values}
+    if table.family is not None:
+        columns["family"] = table.family
     wanted = {
         name: column_number(table.path, column, names, table.header)
-        for name, column in {"sequence": table.sequence, **table.values}.items()
+        for name, column in columns.items()
     }
     before = int(table.header)  # Lines of the file before the first row of the block.
     found = False
@@ -248,14 +256,19 @@ def _check(cells: dict[str, pa.BinaryArray]) -> tuple[Chunk, dict[int, str]]:
     refuse(rows, "sequence", bad_letter)
     starts, ends = strip_n(buffer, starts, ends)
     refuse(np.flatnonzero(ends == starts), "sequence", lambda _: "no sequence")
-    values = {name: _numbers(column) for name, column in cells.items() if name != "sequence"}
+    values = {n: _numbers(c) for n, c in cells.items() if n not in ("sequence", "family")}
     for name, column in values.items():
         rows = np.flatnonzero(~(np.abs(column) <= LARGEST))
         refuse(rows, name, lambda cell, name=name: f"{name} {cell!r} is not a finite number")
+    families = None
+    if "family" in cells:
+        families = np.array([name.decode() for name in cells["family"].to_pylist()], object)
+        refuse(np.flatnonzero(families == ""), "family", lambda _: "no family")
     usable = np.ones(len(starts), bool)
     usable[list(bad)] = False
     values = {name: column[usable] for name, column in values.items()}
-    return Chunk(buffer, starts[usable], ends[usable], values), bad
+    families = families[usable] if families is not None else None
+    return Chunk(buffer, starts[usable], ends[usable], values, families), bad
 
 
 def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], rejects: Rejects) -> None:

@@ -1,0 +1,28 @@
+"""The family of each test sequence of a medium."""
+
+import sys
+
+import numpy as np
+import pandas as pd
+
+from crmnet.logs import log_to
+from crmnet.sequences import Construct
+from crmnet.splits import families_of
+from crmnet.tables import table_of
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+parts = []
+for name, entry in job.params.test.items():
+    sequences, family = families_of(
+        table_of(entry), Construct(**job.params.construct), **job.params.relatives
+    )
+    parts.append(pd.DataFrame({"test_set": name, "sequence": sequences, "family": family}))
+    sizes = np.bincount(family)
+    print(
+        f"{name}: {len(family):,} sequences in {len(sizes):,} families, {(sizes == 1).sum():,} of "
+        f"them of one sequence, the largest of {sizes.max():,}",
+        file=sys.stderr,
+    )
+pd.concat(parts).to_csv(job.output[0], sep="\t", index=False)
