@@ -205,6 +205,30 @@ def test_a_tpu_is_for_one_job_at_a_time(snakemake):
     assert trainings and all("tpu=1" in asked and "gpu=0" in asked for asked in trainings)
 
 
+@pytest.mark.parametrize("profile", ["nci_dgx", "slurm"])
+def test_a_cluster_is_asked_for_the_papers_eight_gpus_of_one_node(snakemake, profile, tmp_path):
+    (tmp_path / "site.yaml").write_text("training: {devices: 4}\n")
+    for config, gpus in ((), 8), (("--configfile", tmp_path / "site.yaml"), 4):
+        done = snakemake("-n", "--profile", ROOT / "profiles" / profile, *config, "--", "models")
+        assert done.returncode == 0, done.stdout
+        trainings = re.findall(r"^rule train:.*?resources: (.*?)$", done.stdout, re.M | re.S)
+        assert trainings
+        for asked in trainings:
+            assert {f"gpu={gpus}", "nodes=1"} <= set(asked.split(", "))
+
+
+def test_a_job_on_eight_gpus_fits_into_the_longest_queue_of_ncis_dgx(parsed_rules):
+    """dgxa100 gives 48 hours to jobs of at most 128 CPUs: eight GPUs, and 2 TB of memory."""
+    site = yaml.safe_load((ROOT / "profiles" / "nci_dgx" / "config.yaml").read_text())
+    train = parsed_rules["train"].resources
+    memory, minutes = (
+        train[key]._evaluator({}, input=SimpleNamespace(size_mb=0), attempt=1 + site["retries"])
+        for key in ("mem_mb", "runtime")
+    )
+    assert train["gpu"].value * site["default-resources"]["cpus_per_gpu"] == 128
+    assert memory < 2_000_000 and minutes == LONGEST
+
+
 def test_a_run_without_conda_that_wants_it_says_so_before_it_starts(snakemake, monkeypatch):
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     if shutil.which("conda"):

@@ -88,8 +88,9 @@ def setup(
 def _enough(found: list, count: int | None) -> list:
     if count and count > len(found):
         raise RuntimeError(
-            f"{count} devices are to train together (`devices`), but only {len(found)} are seen "
-            "here; ask for fewer, or run this job where there are so many"
+            f"{count} devices are to train together (`training: devices: {count}`), but only "
+            f"{len(found)} are seen here; set that number, or null for all that are seen, or run "
+            "this job where there are so many"
         )
     return found[:count]
 
