@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import scipy.special
 
-# `squared_r` is what the published "R2" of this assay is; `r2` is the coefficient of determination.
-METRICS = ("pearson_r", "squared_r", "r2", "spearman_rho", "rmse")
-RANGES = {
+# Each with its range. `squared_r` is what the published "R2" of this assay is; `r2` is the
+# coefficient of determination.
+METRICS = {
     "pearson_r": (-1, 1),
     "squared_r": (0, 1),
     "r2": (None, 1),
@@ -84,7 +84,8 @@ def metrics(
 
     Returns:
         Columns metric, value, low, high, n, families (how many), seeds (S), p_value. The interval
-        is NaN of a single family, and wherever the metric of a training has no value.
+        is NaN of fewer than two families (`_effective`), and where the metric of any training has
+        no value.
 
     Raises:
         ValueError: fewer than three sequences, not one prediction of each training and one family
@@ -93,10 +94,11 @@ def metrics(
     measured, families, (predicted,) = _checked(measured, families, predicted)
     n, seeds = predicted.shape
     found = _bootstrap(measured, predicted, families, replicates, seed)
+    effective = _effective(families)
     table = []
-    for name in METRICS:
-        value, spread = _spread(found[name])
-        low, high = np.clip(interval(spread), *RANGES[name])
+    for name, limits in METRICS.items():
+        value, spread = _spread(found[name], effective=effective)
+        low, high = np.clip(interval(spread), *limits)
         p = p_value(value, n) if name == "pearson_r" else ""
         table.append((name, value, low, high, n, families.max() + 1, seeds, p))
     columns = ["metric", "value", "low", "high", "n", "families", "seeds", "p_value"]
@@ -132,7 +134,7 @@ def paired_difference(
 
     Returns:
         Columns metric, difference, low, high, n, families, seeds (a), against_seeds (b), p_value
-        (NaN where the metric has no value, or of a single family).
+        (NaN as the interval in `metrics`).
 
     Raises:
         ValueError: see `metrics`; or paired, and not as many trainings of both.
@@ -143,19 +145,39 @@ def paired_difference(
         raise ValueError(f"{seeds} and {against_seeds} trainings do not pair")
     both = np.hstack([first, second])
     found = _bootstrap(measured, both, families, replicates, seed)
+    effective = _effective(families)
     table = []
     for name in METRICS:
         mine, other = found[name][:seeds], -found[name][seeds:]
-        difference, spread = _spread(mine + other) if paired else _spread(mine, other)
+        models = [mine + other] if paired else [mine, other]
+        difference, spread = _spread(*models, effective=effective)
         low, high = interval(spread)
         p = np.nan
-        if np.isfinite(difference) and families.max():
+        if np.isfinite(difference) and effective >= 2:
             fewer = min(np.sum(spread <= 0), np.sum(spread >= 0)) / SEED_QUANTILES
             p = min(1.0, 2 * (fewer + 1) / (spread.size / SEED_QUANTILES + 1))
         row = (name, difference, low, high, n, families.max() + 1, seeds, against_seeds, p)
         table.append(row)
     columns = ["metric", "difference", "low", "high", "n", "families", "seeds", "against_seeds"]
     return pd.DataFrame(table, columns=[*columns, "p_value"])
+
+
+def undecided(
+    seeds: int, against_seeds: int, *, published: bool = False, against_published: bool = False
+) -> str:
+    """Why a difference between two models says nothing of either as such, or "" where it does.
+
+    Trained again with another seed, a model gives other predictions, and a single training does not
+    say how other. Published predictions are the one predictor that they are.
+
+    Args:
+        seeds, against_seeds: trainings of either model.
+        published, against_published: its predictions are given, and not of a training here.
+    """
+    once = [seeds == 1 and not published, against_seeds == 1 and not against_published]
+    if not any(once):
+        return ""
+    return "undecided: one training" + (" each" if all(once) else "")
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -213,7 +235,7 @@ def _bootstrap(
     """Each metric (S, 1 + replicates) of each column of predicted (n, S): of the data, then of
     bootstrap replicates of the families, the same ones for all columns."""
     n, number = len(measured), families.max() + 1
-    draws = resamples(number, replicates if number > 1 else 0, seed, n)
+    draws = resamples(number, replicates, seed, n)
     alone = number == n and (families == np.arange(n)).all()
     sequences = (draw if alone else draw[:, families] for draw in draws)
     ranks = [_Ranks(values) for values in (measured, *predicted.T)]
@@ -224,53 +246,65 @@ def _bootstrap(
     return {name: np.concatenate([part[name] for part in parts], axis=1) for name in METRICS}
 
 
-def _spread(*models: np.ndarray) -> tuple[float, np.ndarray]:
+def _effective(families: np.ndarray) -> float:
+    """How many families of one size would tell as much as these: n^2 / sum of squared sizes (Kish
+    1965)."""
+    return len(families) ** 2 / float(np.sum(np.bincount(families) ** 2.0))
+
+
+def _spread(*models: np.ndarray, effective: float) -> tuple[float, np.ndarray]:
     """A statistic, and a sample of its distribution over families and seeds.
 
     The statistic is the sum over models of the mean over trainings. A training's value varies with
     its seed alone (A), with the families alone (B), and with both together (C):
 
-    - The standard error of the mean of S trainings on these families, s / sqrt(S), holds A and C;
-      with so few trainings its law is Student's t with S - 1 degrees of freedom. Those of two
-      models add, with the degrees of freedom of Welch (1947) and Satterthwaite (1946).
-    - Replicates of the families, averaged over the trainings, hold B, and C once more, as its share
-      differs from training to training. That share, known from how much it differs, is taken out:
-      the replicates are drawn together towards the value of the data, until their variance is that
-      of B (the variance components of Satterthwaite). Of one training nothing is taken out.
+    - The standard error of the mean of S trainings on these families, s / sqrt(S), holds A and C.
+      With so few trainings its law is Student's t with S - 1 degrees of freedom; of two models the
+      squares add, with the degrees of freedom of Satterthwaite (1946) and Welch (1947).
+    - Replicates of the families, averaged over the trainings, hold B, and C once more, as the share
+      in which the trainings differ from each other. It is taken out: the replicates are drawn
+      together about the value of the data until their variance is that of B alone. Of a single
+      training, nothing is taken out.
+    - Replicates of few families vary less than the families do, and their tails are those of a
+      normal law. They are drawn apart about the value until their 95 % percentile interval is as
+      wide as Student's t would have it (Hesterberg 2015, Am. Stat. 69:371, for the number of
+      families that `_effective` says).
 
-    The two are independent and are added: each replicate with each of `SEED_QUANTILES` quantiles of
-    t, as in the fiducial solution of Behrens and Fisher.
+    What is left of families and of seeds is independent and is added: each replicate with each of
+    `SEED_QUANTILES` quantiles of t, as in the fiducial solution of Behrens and Fisher.
 
     Args:
         models: (S, 1 + replicates) each: a statistic of each training of a model, of the data and
             of bootstrap replicates of the families.
+        effective: the number of families.
 
     Returns:
-        The statistic, and its sample (replicates * `SEED_QUANTILES`,), without replicates in which
-        it has no value.
+        The statistic, and its sample (replicates * `SEED_QUANTILES`,), without the replicates in
+        which it has no value; of fewer than two families, no sample.
     """
     value = sum(model[:, 0].mean() for model in models)
     known = np.all([np.isfinite(model).all(axis=0) for model in models], axis=0)
-    known[0] = False
-    if not (np.isfinite(value) and known.any()):
+    if not (known[0] and known[1:].any() and effective >= 2):
         return value, np.empty(0)
-    replicates = sum(model[:, known].mean(axis=0) for model in models)
+    models = [model[:, known] for model in models]
+    replicates = sum(model[:, 1:].mean(axis=0) for model in models)
     several = [model for model in models if len(model) > 1]
-    twice = sum(
-        (model[:, known] - model[:, :1]).var(axis=0, ddof=1).mean() / len(model)
-        for model in several
+    number = np.array([len(model) for model in several])
+    squares = np.array([model[:, 0].var(ddof=1) for model in several]) / number
+    twice = np.array(
+        [(model[:, 1:] - model[:, :1]).var(axis=0, ddof=1).mean() for model in several]
     )
-    variance = replicates.var()
-    kept = np.sqrt(max(0.0, 1 - twice / variance)) if variance else 1.0
-    squares = np.array([model[:, 0].var(ddof=1) / len(model) for model in several])
-    freedom = np.array([len(model) - 1 for model in several])
+    seeds = np.zeros(SEED_QUANTILES)
     if squares.any():
-        freedom = squares.sum() ** 2 / np.sum(squares**2 / freedom)
-        share = (np.arange(SEED_QUANTILES) + 0.5) / SEED_QUANTILES
-        seeds = np.sqrt(squares.sum()) * scipy.special.stdtrit(freedom, share)
-    else:
-        seeds = np.zeros(SEED_QUANTILES)
-    return value, np.add.outer(kept * replicates + (1 - kept) * value, seeds).ravel()
+        freedom = squares.sum() ** 2 / np.sum(squares**2 / (number - 1))
+        shares = (np.arange(SEED_QUANTILES) + 0.5) / SEED_QUANTILES
+        seeds = np.sqrt(squares.sum()) * scipy.special.stdtrit(freedom, shares)
+    student = scipy.special.stdtrit(effective - 1, 0.975) / scipy.special.ndtri(0.975)
+    scale = student * np.sqrt(effective / (effective - 1))
+    if len(several):
+        variance = replicates.var()
+        scale *= np.sqrt(max(0, 1 - np.sum(twice / number) / variance)) if variance else 1
+    return value, np.add.outer(value + scale * (replicates - value), seeds).ravel()
 
 
 def _all_metrics(
