@@ -67,7 +67,7 @@ BENCHMARKS = f"{OUT}/benchmarks"
 MEDIA = list(config["media"])
 MODELS = list(config["models"])
 PRETRAINED = configuration.PRETRAINED
-# What has predictions (a model, or its name as a published one) -> media.
+# What has predictions (a model, its ensemble, or its name as a published one) -> media.
 PREDICTORS = configuration.predictors(config)
 # The section on times of training, or None; what the time of a step depends on, in a recipe.
 BENCHMARK = config["benchmark"]
@@ -89,6 +89,7 @@ wildcard_constraints:
     medium="|".join(MEDIA),
     model="|".join(MODELS),
     predictor="|".join(PREDICTORS),
+    seed=r"\d+",
     stage="|".join([PRETRAINED, *MEDIA]),
 
 
@@ -181,26 +182,49 @@ def train_media(wildcards):
     return MEDIA if wildcards.stage == PRETRAINED else [wildcards.stage]
 
 
+def budget(wildcards):
+    """The stages as whose sum a model without pre-training has its steps (`equal_steps`), or
+    None."""
+    return configuration.budget(config, wildcards.model)
+
+
 def start_from(wildcards):
     """The pre-trained model that fine-tuning goes on from."""
     if stage_kind(wildcards) != "finetune":
         return []
-    return f"{OUT}/models/{wildcards.model}/{PRETRAINED}.keras"
+    return f"{OUT}/models/{wildcards.model}/{wildcards.seed}/{PRETRAINED}.keras"
 
 
-def model_path(model, medium):
-    """The model that predicts: trained here, or the authors'."""
+def trained_models(model, medium):
+    """The models whose predictions are a model's in a medium: name of the prediction -> file. One
+    for each seed, or the authors'."""
     if medium in configuration.released(config, model):
-        return f"{OUT}/models/released/{medium}.keras"
-    return f"{OUT}/models/{model}/{medium}.keras"
+        return {"released": f"{OUT}/models/released/{medium}.keras"}
+    return {
+        str(seed): f"{OUT}/models/{model}/{seed}/{medium}.keras"
+        for seed in configuration.seeds(config, model)
+    }
+
+
+def model_path(predictor, medium):
+    """The one model of which maps are made: the first that was trained, or all as an ensemble."""
+    if predictor in MODELS:
+        return next(iter(trained_models(predictor, medium).values()))
+    return f"{OUT}/models/{predictor}/{medium}.keras"
 
 
 def model_file(wildcards):
-    return model_path(wildcards.model, wildcards.medium)
+    return model_path(wildcards.predictor, wildcards.medium)
 
 
-# Every training that the predictions need, as <model>/<stage>.
-TRAININGS = [f"{model}/{stage}" for model, stage in configuration.trainings(config)]
+def history_files(model, medium):
+    """How the trainings behind a model's predictions in a medium went."""
+    files = trained_models(model, medium).items() if model in MODELS else ()
+    return [path.replace(".keras", ".history.tsv") for name, path in files if name != "released"]
+
+
+# Every training that the predictions need, as <model>/<seed>/<stage>.
+TRAININGS = ["{}/{}/{}".format(*training) for training in configuration.trainings(config)]
 DEVICE = config["training"]["device"]
 if DEVICE == "tpu":
     TRAINING_ENV = "../envs/train-tpu.yaml"
@@ -260,12 +284,13 @@ COMPARISONS = [name for name in ("figure3", "figure4") if name in config["figure
 
 
 def shown(figure):
-    """The predictors in a figure: its model, then the others, each before what is published of
-    it."""
+    """The predictors in a figure: its model, its ensemble, then the others, each before what is
+    published of it."""
     drawn = config["figures"][figure]
-    first, published = drawn["model"], configuration.PUBLISHED
-    others = [name for model in drawn["against"] for name in (model, published.format(model=model))]
-    return [first, *(name for name in others if name in PREDICTORS)]
+    ensemble, published = configuration.ENSEMBLE, configuration.PUBLISHED
+    others = [ensemble.format(model=drawn["model"])]
+    others += [n for model in drawn["against"] for n in (model, published.format(model=model))]
+    return [drawn["model"], *(name for name in dict.fromkeys(others) if name in PREDICTORS)]
 
 
 def pairs(figure):
@@ -282,12 +307,23 @@ def of_figure(pattern, figure):
     return [pattern.format(predictor=name, medium=medium) for name, medium in pairs(figure)]
 
 
+def of_all(pattern):
+    """The files of all predictors."""
+    return [
+        pattern.format(predictor=predictor, medium=medium)
+        for predictor, media in PREDICTORS.items()
+        for medium in media
+    ]
+
+
 def label(predictor):
     """A predictor's name in figures."""
     for model, settings in config["models"].items():
         name = settings.get("label", model.replace("_", " "))
         if predictor == model:
             return name
+        if predictor == configuration.ENSEMBLE.format(model=model):
+            return f"{name}, mean of {len(configuration.seeds(config, model))}"
         if predictor == configuration.PUBLISHED.format(model=model):
             return f"{name} (published)"
 
@@ -306,12 +342,12 @@ def stop_if_left_out(figure):
         raise WorkflowError(f"{figure} is left out: {LEFT_OUT[figure]}")
 
 
-def scatter_input(kind, figure):
+def scatter_input(kind, figure, ending=".tsv"):
     """The predictions or metrics that a scatter figure draws, medium by medium."""
     stop_if_left_out(figure)
     model = config["figures"][figure]["model"]
     media = dict.fromkeys(medium for medium, _ in configuration.panels(config, figure))
-    return [f"{OUT}/{kind}/{model}/{medium}.tsv" for medium in media]
+    return [f"{OUT}/{kind}/{model}/{medium}{ending}" for medium in media]
 
 
 def panels(figure):
@@ -368,6 +404,7 @@ def lineage(targets):
 def run_conditions():
     """What decides whether this run can be compared with the paper's."""
     main = next(iter(config["figures"].values()), {"model": MODELS[0]})["model"]
+    main = configuration.trained(main)
     stages = ["pretrain", "finetune"] if pretrains(main) else ["scratch"]
     released = configuration.released(config, main)
     return {

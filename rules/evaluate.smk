@@ -2,9 +2,9 @@
 
 
 rule predict:
-    """Predicted expression of every test sequence of a medium."""
+    """Predicted expression of every test sequence of a medium, by each training of a model."""
     input:
-        model=model_file,
+        models=lambda wildcards: trained_models(wildcards.model, wildcards.medium).values(),
         test=lambda wildcards: paths(predicted_sets(wildcards).values()),
         lib=lib(
             "logs",
@@ -34,10 +34,31 @@ rule predict:
         runtime=grows(30),
     params:
         test=predicted_sets,
+        names=lambda wildcards: list(trained_models(wildcards.model, wildcards.medium)),
         hardware=configuration.hardware(config),
         length=config["construct"]["length"],
     script:
         "../workflow/scripts/predict.py"
+
+
+rule ensemble:
+    """The mean of the predictions of a model's trainings, a predictor of its own."""
+    input:
+        f"{OUT}/predictions/{{model}}/{{medium}}.tsv",
+        lib=lib("logs", "predictions"),
+    output:
+        f"{OUT}/predictions/{configuration.ENSEMBLE.format(model='{model}')}/{{medium}}.tsv",
+    log:
+        f"{LOGS}/ensemble/{{model}}/{{medium}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ensemble/{{model}}/{{medium}}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(500, per_mb=20),
+        runtime=grows(10),
+    script:
+        "../workflow/scripts/ensemble.py"
 
 
 rule published:
@@ -66,12 +87,15 @@ rule published:
 
 
 rule evaluate:
-    """Metrics of one model in one medium, with 95 % intervals."""
+    """Metrics of one model in one medium, with 95 % intervals, and whether it has learned."""
     input:
         predictions=f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv",
-        lib=lib("logs", "evaluation", "predictions"),
+        families=rules.families.output[0],
+        histories=lambda wildcards: history_files(wildcards.predictor, wildcards.medium),
+        lib=lib("logs", "evaluation", "predictions", "learning"),
     output:
-        f"{OUT}/metrics/{{predictor}}/{{medium}}.tsv",
+        table=f"{OUT}/metrics/{{predictor}}/{{medium}}.tsv",
+        seeds=f"{OUT}/metrics/{{predictor}}/{{medium}}.seeds.tsv",
     log:
         f"{LOGS}/evaluate/{{predictor}}/{{medium}}.log",
     benchmark:
@@ -94,6 +118,10 @@ rule compare:
         predictions=lambda wildcards: of_figure(
             f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv", wildcards.figure
         ),
+        families=lambda wildcards: [
+            rules.families.output[0].format(medium=medium)
+            for medium in config["figures"][wildcards.figure]["media"]
+        ],
         lib=lib("logs", "evaluation", "predictions"),
     output:
         f"{OUT}/comparisons/{{figure}}.tsv",
@@ -112,6 +140,7 @@ rule compare:
         model=lambda wildcards: config["figures"][wildcards.figure]["model"],
         against=lambda wildcards: shown(wildcards.figure)[1:],
         tables=lambda wildcards: pairs(wildcards.figure),
+        media=lambda wildcards: config["figures"][wildcards.figure]["media"],
         replicates=config["evaluation"]["replicates"],
         seed=config["seed"],
     script:
@@ -119,16 +148,14 @@ rule compare:
 
 
 rule metrics:
-    """The metrics of all models."""
+    """The metrics of all models, and of each of their trainings."""
     input:
-        tables=[
-            rules.evaluate.output[0].format(predictor=predictor, medium=medium)
-            for predictor, media in PREDICTORS.items()
-            for medium in media
-        ],
+        tables=of_all(rules.evaluate.output.table),
+        seeds=of_all(rules.evaluate.output.seeds),
         lib=lib("logs"),
     output:
-        reported("metrics.tsv"),
+        table=reported("metrics.tsv"),
+        seeds=f"{OUT}/metrics_by_seed.tsv",
     log:
         f"{LOGS}/metrics.log",
     benchmark:

@@ -42,6 +42,7 @@ rule figure2:
     input:
         predictions=lambda wildcards: scatter_input("predictions", "figure2"),
         metrics=lambda wildcards: scatter_input("metrics", "figure2"),
+        seeds=lambda wildcards: scatter_input("metrics", "figure2", ".seeds.tsv"),
         lib=lib("logs", "plotting", "predictions"),
     output:
         pdf=reported("figure2.pdf"),
@@ -66,6 +67,7 @@ use rule figure2 as figureS1 with:
     input:
         predictions=lambda wildcards: scatter_input("predictions", "figureS1"),
         metrics=lambda wildcards: scatter_input("metrics", "figureS1"),
+        seeds=lambda wildcards: scatter_input("metrics", "figureS1", ".seeds.tsv"),
         lib=lib("logs", "plotting", "predictions"),
     output:
         pdf=reported("figureS1.pdf"),
@@ -81,7 +83,8 @@ use rule figure2 as figureS1 with:
 rule figure3:
     """Figure 3: CRMnet against other models, on every test set."""
     input:
-        metrics=lambda wildcards: of_figure(rules.evaluate.output[0], "figure3"),
+        metrics=lambda wildcards: of_figure(rules.evaluate.output.table, "figure3"),
+        seeds=lambda wildcards: of_figure(rules.evaluate.output.seeds, "figure3"),
         comparisons=f"{OUT}/comparisons/figure3.tsv",
         lib=lib("logs", "evaluation", "plotting"),
     output:
@@ -108,7 +111,8 @@ rule figure3:
 use rule figure3 as figure4 with:
     """Figure 4: CRMnet against itself without one of its parts."""
     input:
-        metrics=lambda wildcards: of_figure(rules.evaluate.output[0], "figure4"),
+        metrics=lambda wildcards: of_figure(rules.evaluate.output.table, "figure4"),
+        seeds=lambda wildcards: of_figure(rules.evaluate.output.seeds, "figure4"),
         comparisons=f"{OUT}/comparisons/figure4.tsv",
         lib=lib("logs", "evaluation", "plotting"),
     output:
@@ -324,7 +328,7 @@ rule claims:
     """Every number of the paper, with ours beside it and a verdict."""
     input:
         paper=workflow.source_path("../config/paper.yaml"),
-        metrics=rules.metrics.output[0],
+        metrics=rules.metrics.output.table,
         comparisons=[f"{OUT}/comparisons/{figure}.tsv" for figure in COMPARISONS],
         tableS1=rules.tableS1.output.tsv,
         figure1=rules.figure1.output.tsv,

@@ -19,11 +19,11 @@ rule saliency:
             "saliency",
         ),
     output:
-        f"{OUT}/saliency/{{model}}/{{medium}}/{{test_set}}.npz",
+        f"{OUT}/saliency/{{predictor}}/{{medium}}/{{test_set}}.npz",
     log:
-        f"{LOGS}/saliency/{{model}}/{{medium}}/{{test_set}}.log",
+        f"{LOGS}/saliency/{{predictor}}/{{medium}}/{{test_set}}.log",
     benchmark:
-        f"{BENCHMARKS}/saliency/{{model}}/{{medium}}/{{test_set}}.tsv"
+        f"{BENCHMARKS}/saliency/{{predictor}}/{{medium}}/{{test_set}}.tsv"
     conda:
         TRAINING_ENV
     threads: config["training"]["threads"]
@@ -59,11 +59,11 @@ rule sanity:
             "saliency",
         ),
     output:
-        f"{OUT}/saliency/{{model}}/{{medium}}/{{test_set}}.sanity.tsv",
+        f"{OUT}/saliency/{{predictor}}/{{medium}}/{{test_set}}.sanity.tsv",
     log:
-        f"{LOGS}/sanity/{{model}}/{{medium}}/{{test_set}}.log",
+        f"{LOGS}/sanity/{{predictor}}/{{medium}}/{{test_set}}.log",
     benchmark:
-        f"{BENCHMARKS}/sanity/{{model}}/{{medium}}/{{test_set}}.tsv"
+        f"{BENCHMARKS}/sanity/{{predictor}}/{{medium}}/{{test_set}}.tsv"
     conda:
         TRAINING_ENV
     threads: config["training"]["threads"]

@@ -2,13 +2,17 @@
 
 
 rule train:
-    """One training: of all media (`pretrained`), or of one."""
+    """One training, from one seed: of all media (`pretrained`), or of one."""
     input:
         shards=lambda wildcards: expand(rules.shards.output.shards, medium=train_media(wildcards)),
         manifests=lambda wildcards: expand(
             rules.shards.output.manifest, medium=train_media(wildcards)
         ),
         start=start_from,
+        # What the model would be pre-trained on, to count the steps of that.
+        pretraining=lambda wildcards: (
+            expand(rules.shards.output.shards, medium=MEDIA) if budget(wildcards) else []
+        ),
         lib=lib(
             "logs",
             "sequences",
@@ -24,12 +28,12 @@ rule train:
             "training",
         ),
     output:
-        model=f"{OUT}/models/{{model}}/{{stage}}.keras",
-        history=f"{OUT}/models/{{model}}/{{stage}}.history.tsv",
+        model=f"{OUT}/models/{{model}}/{{seed}}/{{stage}}.keras",
+        history=f"{OUT}/models/{{model}}/{{seed}}/{{stage}}.history.tsv",
     log:
-        f"{LOGS}/train/{{model}}/{{stage}}.log",
+        f"{LOGS}/train/{{model}}/{{seed}}/{{stage}}.log",
     benchmark:
-        f"{BENCHMARKS}/train/{{model}}/{{stage}}.tsv"
+        f"{BENCHMARKS}/train/{{model}}/{{seed}}/{{stage}}.tsv"
     conda:
         TRAINING_ENV
     threads: config["training"]["threads"]
@@ -44,11 +48,34 @@ rule train:
             config, wildcards.model, stage_kind(wildcards)
         ),
         length=config["construct"]["length"],
-        seed=config["seed"],
+        seed=lambda wildcards: int(wildcards.seed),
+        budget=budget,
         # Outside `output`, which Snakemake wipes when a job fails.
-        checkpoint=f"{OUT}/checkpoints/{{model}}/{{stage}}.npz",
+        checkpoint=f"{OUT}/checkpoints/{{model}}/{{seed}}/{{stage}}.npz",
     script:
         "../workflow/scripts/train.py"
+
+
+rule ensemble_model:
+    """The mean of a model's trainings from several seeds, as one model."""
+    input:
+        models=lambda wildcards: trained_models(wildcards.model, wildcards.medium).values(),
+        lib=lib("logs", "sequences", "devices", "layers", "model", "baselines"),
+    output:
+        f"{OUT}/models/{configuration.ENSEMBLE.format(model='{model}')}/{{medium}}.keras",
+    log:
+        f"{LOGS}/ensemble_model/{{model}}/{{medium}}.log",
+    benchmark:
+        f"{BENCHMARKS}/ensemble_model/{{model}}/{{medium}}.tsv"
+    conda:
+        TRAINING_ENV
+    resources:
+        mem_mb=grows(4000, per_mb=10),
+        runtime=grows(15),
+    params:
+        backend=config["training"]["backend"],
+    script:
+        "../workflow/scripts/ensemble_model.py"
 
 
 rule released:

@@ -428,6 +428,73 @@ def test_simulated_data_has_no_published_predictions():
     assert predictors["danq"] == ["complex", "defined"]
 
 
+def test_each_model_is_trained_once_for_each_of_its_seeds():
+    done = checked(config(seeds=[1, 5], models={"danq": {"seeds": [7]}}))
+    trainings = configuration.trainings(done)
+    stages = ("pretrained", "complex", "defined")
+    for seed in (1, 5):
+        assert [t for t in trainings if t[:2] == ("crmnet", seed)] == [
+            ("crmnet", seed, stage) for stage in stages
+        ]
+    assert [t for t in trainings if t[0] == "danq"] == [("danq", 7, "defined")]
+    predictors = configuration.predictors(done)
+    assert predictors["crmnet-ensemble"] == predictors["crmnet"]
+    # One training, or none of ours, has no mean of its own.
+    assert not {"danq-ensemble", "cnn-ensemble"} & set(predictors)
+
+
+def test_the_authors_weights_are_one_model_whatever_the_seeds():
+    done = checked(config(seeds=[1, 2], weights="released"))
+    assert {medium for model, _, medium in configuration.trainings(done) if model == "crmnet"} == {
+        "pretrained",
+        "defined",
+    }
+    assert configuration.predictors(done)["crmnet-ensemble"] == ["defined"]
+    # Nor are they another precision's, or another recipe's.
+    assert configuration.released(done, "half_precision") == []
+
+
+def test_an_ensemble_can_stand_for_its_model():
+    ensemble = {
+        "figure2": {"model": "crmnet-ensemble"},
+        "figure4": {"against": ["crmnet-ensemble"]},
+    }
+    done = checked(config(seeds=[1, 2], figures=ensemble, motifs={"model": "crmnet-ensemble"}))
+    assert done["motifs"]["model"] == "crmnet-ensemble"
+    said = message(figures=ensemble)
+    assert "figures.figure2.model: 'crmnet-ensemble' is not declared" in said
+    # An ensemble goes with its model.
+    against = ["cnn-ensemble", "danq"]
+    given = config(seeds=[1, 2], baselines="both", figures={"figure3": {"against": against}})
+    given["models"]["cnn"] = None
+    assert checked(given)["figures"]["figure3"]["against"] == ["danq"]
+
+
+def test_equal_steps_are_those_of_both_stages():
+    done = checked(config(training={"stages": {"finetune": {"epochs": 20, "batch_size": 64}}}))
+    assert configuration.budget(done, "without_pretraining_equal_steps") == {
+        "pretrain": {"epochs": 50, "batch_size": 1024},
+        "finetune": {"epochs": 20, "batch_size": 64},
+    }
+    assert configuration.budget(done, "without_pretraining") is None
+    assert "models.crmnet.equal_steps" in message(models={"crmnet": {"equal_steps": True}})
+
+
+def test_one_model_can_have_its_own_precision():
+    done = checked(config())
+    precisions = {
+        name: configuration.recipe(done, name, "pretrain")["precision"] for name in done["models"]
+    }
+    assert precisions.pop("half_precision") == "mixed_float16"
+    assert set(precisions.values()) == {"float32"}
+
+
+@pytest.mark.parametrize("seeds", [[], [1, 1], [-1], [1.5], "123", 3])
+def test_seeds_that_are_none_are_refused(seeds):
+    assert "seeds" in message(seeds=seeds)
+    assert "models.crmnet.seeds" in message(models={"crmnet": {"seeds": seeds}})
+
+
 def test_the_whole_model_takes_released_weights_and_their_flavour():
     done = checked(config(weights="released"))
     taking = [name for name in done["models"] if configuration.released(done, name)]

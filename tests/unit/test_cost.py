@@ -15,7 +15,7 @@ ROWS = {"complex": 1_000_000, "defined": 500_000}
 def table():
     config = yaml.safe_load((CONFIG / "config.yaml").read_text())
     config["model"]["width"] = 8
-    kept = ("crmnet", "without_transformer", "transformer")
+    kept = ("crmnet", "without_transformer", "without_pretraining_equal_steps", "transformer")
     config["models"] = {
         name: config["models"][name] if name in kept else None for name in config["models"]
     }
@@ -27,24 +27,31 @@ def table():
 
 def test_each_training_has_its_sequences_and_epochs(table):
     assert list(table.index) == [
-        f"{model}/{stage}"
-        for model in ("crmnet", "without_transformer")
-        for stage in ("pretrained", "complex", "defined")
+        "crmnet/1/pretrained",
+        "crmnet/1/complex",
+        "crmnet/1/defined",
+        "without_pretraining_equal_steps/1/complex",
+        "without_pretraining_equal_steps/1/defined",
+        "without_transformer/1/pretrained",
+        "without_transformer/1/complex",
+        "without_transformer/1/defined",
     ]
-    assert table["sequences"].tolist() == 2 * [1_485_000, 990_000, 495_000]
-    assert table["epochs"].tolist() == 2 * [50, 30, 30]
+    whole = [1_485_000, 990_000, 495_000]
+    assert table["sequences"].tolist() == whole + whole[1:] + whole
+    # As many sequences as 50 epochs of all media and 30 of its own: 50 * 3 / 2 + 30, 50 * 3 + 30.
+    assert table["epochs"].tolist() == [50, 30, 30] + [105, 180] + [50, 30, 30]
 
 
 def test_work_is_in_parts_of_crmnets(table):
-    assert (table.loc["crmnet/complex":"crmnet/defined", "work"] == 1).all()
-    assert table.loc["without_transformer/complex", "work"] < 0.8
+    assert (table.loc["crmnet/1/complex":"crmnet/1/defined", "work"] == 1).all()
+    assert table.loc["without_transformer/1/complex", "work"] < 0.8
 
 
 def test_hours_follow_from_the_rate_and_the_work(table):
     hours = dict(zip(table.index, cost.hours(table, rate=5000), strict=True))
-    assert hours["crmnet/complex"] == pytest.approx(30 * 990_000 / 5000 / 3600)
-    less = table.loc["without_transformer/complex", "work"]
-    assert hours["without_transformer/complex"] == pytest.approx(less * hours["crmnet/complex"])
+    assert hours["crmnet/1/complex"] == pytest.approx(30 * 990_000 / 5000 / 3600)
+    less = table.loc["without_transformer/1/complex", "work"]
+    assert hours["without_transformer/1/complex"] == pytest.approx(less * hours["crmnet/1/complex"])
 
 
 def test_published_rates_are_the_best_of_each_device():
@@ -60,7 +67,7 @@ def test_a_rate_of_ones_own_takes_the_place_of_the_published(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert "4 × yours, 100,000/s" in lines[0] and "V100" not in lines[0]
     first = [cell.strip() for cell in lines[2].split("|")]
-    assert first[1:3] == ["crmnet/pretrained", "50,825,645"]
+    assert first[1:3] == ["crmnet/1/pretrained", "50,825,645"]
     assert first[-2] == f"{50 * 50_825_645 / 1e5 / 3600:.1f}"
     hours, used = (float(line.split("|")[-2]) for line in lines[-2:])
     assert used == pytest.approx(4 * hours, abs=2)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from crmnet.model import BINS, both_strands, crmnet
+from crmnet.model import BINS, both_strands, crmnet, ensemble
 from crmnet.sequences import reverse_complement
 
 SMALL = {"length": 16, "width": 8, "kernel_size": 3, "transformer_blocks": 3, "heads": 2}
@@ -263,6 +263,18 @@ def test_both_strands_predict_their_mean_from_the_same_weights(small, tokens, tm
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_allclose(predicted(loaded, tokens), mean, rtol=1e-5)
+
+
+def test_an_ensemble_predicts_the_mean_of_its_models(tokens, tmp_path):
+    sizes = {"width": 8, "transformer_blocks": 1, "heads": 1, "dropout": 0.0}
+    length = tokens.shape[1]
+    models = [crmnet(length, **sizes), both_strands(crmnet(length, **sizes))]
+    mean = (predicted(models[0], tokens) + predicted(models[1], tokens)) / 2
+    averaged = ensemble(models)
+    averaged.save(tmp_path / "ensemble.keras")
+    loaded = keras.saving.load_model(tmp_path / "ensemble.keras", safe_mode=True)
+    for model in (averaged, loaded):
+        np.testing.assert_allclose(predicted(model, tokens), mean, rtol=1e-5)
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")

@@ -103,6 +103,18 @@ def metrics(p_value="< 5e-324"):
     )
 
 
+def by_seed(*values, problem=""):
+    """Pearson's r and R2 of trainings, and why the last of them has not learned."""
+    rows = [
+        {"seed": seed, "metric": metric, "value": value, "problem": ""}
+        for seed, value in enumerate(values, start=1)
+        for metric in ("pearson_r", "r2")
+    ]
+    table = pd.DataFrame(rows)
+    table.loc[table["seed"] == len(values), "problem"] = problem
+    return table
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
@@ -113,8 +125,18 @@ def metrics(p_value="< 5e-324"):
     ],
 )
 def test_statistics(given, shown):
-    lines = plotting.statistics_text(metrics(given)).splitlines()
+    lines = plotting.statistics_text(metrics(given), by_seed(0.9712)).splitlines()
     assert lines == [f"N = 61,150, {shown}", "r² = 0.943, R² = 0.940"]
+
+
+def test_statistics_of_several_trainings_say_so_and_which_has_not_learned():
+    _, _, *lines = plotting.statistics_text(
+        metrics(), by_seed(0.9712, 0.9, 0.97, problem="it predicts the same")
+    ).splitlines()
+    assert lines == [
+        "means of 3 trainings (r 0.900 to 0.971), points of the first",
+        "NOT LEARNED: training 3",
+    ]
 
 
 def a_figure():
@@ -122,7 +144,9 @@ def a_figure():
     figure, axes = plotting.squares(2)
     for letter, axis in zip(plotting.letters(2), axes, strict=True):
         plotting.density_scatter(axis, x, y, colour_bar=True)
-        plotting.panel(axis, letter, "native promoters", plotting.statistics_text(metrics()))
+        plotting.panel(
+            axis, letter, "native promoters", plotting.statistics_text(metrics(), by_seed(0.9))
+        )
     return figure
 
 
@@ -173,12 +197,12 @@ def history(scores):
 @pytest.mark.parametrize("others", [0, 1, 6])
 def test_training_curves_mark_the_best_epoch(others):
     histories = {
-        "pretrained": history([-40.0, 0.5, 0.8, 0.7]),
-        "complex": history([np.nan, 0.9, 0.85]),
-        "defined": history([0.2]),
+        "pretrained": [history([-40.0, 0.5, 0.8, 0.7])],
+        "complex": [history([np.nan, 0.9, 0.85]), history([0.5])],
+        "defined": [history([0.2])],
     }
     models = {"crmnet": histories} | {
-        str(n): {"complex": history([0.1, 0.2])} for n in range(others)
+        str(n): {"complex": [history([0.1, 0.2])]} for n in range(others)
     }
     figure = plotting.training_curves(models)
     figure.draw_without_rendering()
@@ -187,8 +211,11 @@ def test_training_curves_mark_the_best_epoch(others):
     loss = next(axis for axis in figure.axes if axis.get_title() == "crmnet")
     validation = next(axis for axis in figure.axes if axis.get_ylabel() == "validation R²")
     for axis in (loss, validation):
-        assert [line.get_label() for line in axis.lines] == list(histories)
-        assert [line.get_markevery() for line in axis.lines] == [[2], [1], [0]]
+        # Two trainings of one stage, in its colour.
+        labels = ["pretrained", "complex", "complex", "defined"]
+        assert [line.get_label() for line in axis.lines] == labels
+        assert [line.get_markevery() for line in axis.lines] == [[2], [1], [0], [0]]
+        assert axis.lines[1].get_color() == axis.lines[2].get_color()
     # An R2 of -40 in the first epoch must not flatten the rest.
     assert validation.get_ylim() == pytest.approx((-0.05, 1))
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(histories)
@@ -215,19 +242,21 @@ def run_script(name, tmp_path, **job):
 @pytest.fixture
 def tables(tmp_path):
     """Paths of predictions and metrics, a file a medium."""
-    paths = {"predictions": [], "metrics": []}
+    paths = {"predictions": [], "metrics": [], "seeds": []}
     for medium, sizes in (("rich", {"native": 3000, "random_2": 40}), ("poor", {"native": 50})):
         sets, found = [], []
         for seed, (name, n) in enumerate(sizes.items(), start=1):
             measured, predicted, _ = gaussian(n, 0.97, seed)
-            values = {"measured": measured, "predicted": predicted}
+            values = {"measured": measured, "1": predicted}
             sets.append(pd.DataFrame({"test_set": name, "sequence": "A", **values}))
             numbers = evaluation.metrics(measured, predicted, replicates=5)
             found.append(numbers.assign(model="crmnet", medium=medium, test_set=name))
         for kind in paths:
             paths[kind].append(str(tmp_path / f"{kind}_{medium}.tsv"))
         predictions.write(paths["predictions"][-1], sets)
-        pd.concat(found).to_csv(paths["metrics"][-1], sep="\t", index=False)
+        table = pd.concat(found)
+        table.to_csv(paths["metrics"][-1], sep="\t", index=False)
+        table.assign(seed=1, problem="").to_csv(paths["seeds"][-1], sep="\t", index=False)
     return paths
 
 
@@ -253,7 +282,7 @@ def test_figure_2_names_a_test_set_that_is_not_there(tables, tmp_path):
 
 
 def test_training_curves_and_their_numbers(tmp_path):
-    names = ["crmnet/pretrained", "crmnet/complex"]
+    names = ["crmnet/1/pretrained", "crmnet/1/complex"]
     paths = [tmp_path / "1.tsv", tmp_path / "2.tsv"]
     for path, scores in zip(paths, ([0.1, 0.5], [0.2, 0.6, 0.5]), strict=True):
         history(scores).to_csv(path, sep="\t", index=False)
@@ -278,8 +307,11 @@ def compared():
             "low": [0.94, 0.955, 0.93, -4, np.nan],
             "high": [0.96, 0.965, 0.95, -3, np.nan],
             "n": [60, 60, 60, 60, np.nan],
+            "values": [[0.94, 0.96], [], [0.94, 0.94], [-3, -3.4], []],
+            "problem": ["", "", "", "its validation R² is -3", ""],
             "difference": [np.nan, -0.01, 0.01, 4.15, np.nan],
             "p_holm": [np.nan, 0.049, 0.051, 0.01, np.nan],
+            "undecided": [""] * 5,
         }
     )
     return table
@@ -299,11 +331,29 @@ def drawn(table):
 
 def test_comparison_says_who_is_worse_and_better_than_the_first():
     axis, dots, texts = drawn(compared())
-    assert texts == {0: "0.950", 1: "0.960 ▲", 2: "0.940", 3: "−3.200 ▼", 4: "no predictions"}
+    assert texts == {0: "0.950", 1: "0.960 ▲", 2: "0.940", 3: "−3.200 ▼ †", 4: "no predictions"}
     assert [label.get_text() for label in axis.get_yticklabels()] == list(compared()["label"])
     assert [label.get_fontweight() for label in axis.get_yticklabels()][:2] == ["bold", "normal"]
     low, high = axis.get_ylim()
     assert low > high  # the first on top
+
+
+def test_comparison_of_one_training_each_is_undecided():
+    table = compared().assign(undecided="undecided: one training each")
+    assert drawn(table)[2][1] == "0.960"
+    figure, _ = plotting.pairs(1, 2)
+    plotting.comparison_legend(figure, table)
+    title = figure.legends[0].get_title().get_text()
+    assert "undecided: one training each" in title and "better than" not in title
+    assert "† has not learned" in title
+
+
+def test_comparison_draws_each_training():
+    axis, _, _ = drawn(compared())
+    small = [line.get_xydata()[0] for line in axis.lines if line.get_marker() == "."]
+    assert [(round(y), x) for x, y in small] == [
+        *((0, 0.94), (0, 0.96), (2, 0.94), (2, 0.94), (3, -3), (3, -3.4))
+    ]
 
 
 def test_comparison_draws_published_predictions_open_and_what_is_far_off_as_an_arrow():
@@ -362,6 +412,7 @@ def test_legend_shows_the_dots_that_there_are(published, names):
 
 
 MODELS = ["crmnet", "cnn", "cnn-published", "danq"]
+RISES = {model: [1.0] if model.endswith("published") else [1.0, 1.01, 1.02] for model in MODELS}
 SETS = [("complex", "native"), ("complex", "random"), ("defined", "native")]
 
 
@@ -372,7 +423,11 @@ def compared_files(tmp_path):
     for medium, test_set in SETS:
         measured = np.random.default_rng(len(test_set)).normal(10, 3, 50)
         noise = np.random.default_rng(1).normal(0, 1, 50)
-        predicted = {model: measured + k * noise for k, model in enumerate(MODELS, start=1)}
+        predicted = {
+            # Three trainings of each but the published.
+            model: measured[:, None] + k * noise[:, None] * np.array(RISES[model])
+            for k, model in enumerate(MODELS, start=1)
+        }
         if medium == "defined":
             del predicted["danq"]
         key = {"medium": medium, "test_set": test_set}
@@ -381,12 +436,18 @@ def compared_files(tmp_path):
             found[model].append(table.assign(model=model, **key))
             if model != "crmnet":
                 pair = predicted["crmnet"], one
-                table = evaluation.paired_difference(measured, *pair, replicates=200)
+                table = evaluation.paired_difference(
+                    measured, *pair, paired=model != "cnn-published", replicates=200
+                )
                 comparisons.append(table.assign(model="crmnet", against=model, **key))
-    paths = {"metrics": [], "comparisons": str(tmp_path / "comparisons.tsv")}
+    paths = {"metrics": [], "seeds": [], "comparisons": str(tmp_path / "comparisons.tsv")}
     for model, tables in found.items():
         paths["metrics"].append(str(tmp_path / f"{model}.tsv"))
-        pd.concat(tables).to_csv(paths["metrics"][-1], sep="\t", index=False)
+        paths["seeds"].append(str(tmp_path / f"{model}.seeds.tsv"))
+        table = pd.concat(tables)
+        table.to_csv(paths["metrics"][-1], sep="\t", index=False)
+        trainings = [table.assign(seed=n, problem="") for n in range(1, table["seeds"].max() + 1)]
+        pd.concat(trainings).to_csv(paths["seeds"][-1], sep="\t", index=False)
     pd.concat(comparisons).to_csv(paths["comparisons"], sep="\t", index=False)
     return paths
 
@@ -409,8 +470,14 @@ def test_figure_3_and_its_numbers(compared_files, tmp_path):
     assert set(table["metric"]) == {"pearson_r", "squared_r", "r2"}
     ours = table["model"] == "crmnet"
     tested = ["comparison", "difference", "difference_low", "difference_high", "p_value", "p_holm"]
+    assert list(table.loc[table["panel"] == "C", "seed"].unique()) == ["all", "1", "2", "3"]
+    trainings, table = table[table["seed"] != "all"], table[table["seed"] == "all"]
+    assert trainings.groupby(["panel", "metric", "model"]).size().eq(3).all()
+    assert not trainings["model"].str.endswith("-published").any()
+    ours = table["model"] == "crmnet"
     assert table.loc[ours, tested].isna().all(axis=None)
     assert table.loc[~ours, tested].notna().all(axis=None)
+    assert table["undecided"].isna().all()
     # The difference is of the values beside it, in the order that it says.
     values = table.set_index(["panel", "metric", "model"])["value"]
     for row in table[~ours].itertuples():

@@ -126,8 +126,8 @@ def test_script_keeps_the_measurements_in_their_order(tmp_path):
         for name in ("random", "native")
     }
     table = run_script(tmp_path, test)
-    assert list(table) == ["test_set", "sequence", "measured", "predicted", "rows"]
+    assert list(table) == ["test_set", "sequence", "measured", "published", "rows"]
     assert list(table["test_set"]) == ["random"] * 3 + ["native"]
     assert list(table["sequence"]) == ["ACGT", "GGGG", "GGGG", "TTTT"]
     assert list(table["measured"]) == [1.5, -2, 7, 3]
-    assert list(table["predicted"]) == [4, 5, 6, 8]
+    assert list(table["published"]) == [4, 5, 6, 8]

@@ -161,6 +161,17 @@ def test_learning_rate_of_the_released_code_stays_at_its_peak():
     )
 
 
+def test_equal_steps_are_those_of_pre_training_and_fine_tuning():
+    budget = {
+        "pretrain": {"epochs": 14, "batch_size": 64},
+        "finetune": {"epochs": 8, "batch_size": 32},
+    }
+    rows = {"pretrain": 22_848, "finetune": 16_000}
+    # On two devices: 14 * 178 + 8 * 250 steps, in epochs of 125.
+    assert training.equal_epochs(budget, rows, devices=2, steps=125) == round(4492 / 125)
+    assert training.equal_epochs(budget, {"pretrain": 1, "finetune": 1}, 1, steps=1000) == 1
+
+
 def test_training_learns_and_reports(undisturbed):
     history, _ = undisturbed
     assert list(history["epoch"]) == [1, 2, 3, 4]

@@ -51,10 +51,13 @@ def tiny_config():
     config["model"] |= {"width": 8, "transformer_blocks": 1, "heads": 1}
     config["training"] |= {"epochs": 2, "stages": {"finetune": {"epochs": 1}}}
     others = ("without_transformer", "without_squeeze_excitation", "transformer", "deepsea")
-    config["models"] = dict.fromkeys([*others, "deepatt", "legnet"])
+    others = (*others, "deepatt", "legnet", "without_pretraining", "half_precision")
+    config["models"] = dict.fromkeys(others)
+    # So that there is an ensemble.
+    config["models"]["crmnet"] = {"seeds": [1, 2]}
     config["figures"] = {
         "figure3": {"against": ["cnn", "danq"]},
-        "figure4": {"against": ["without_pretraining"]},
+        "figure4": {"against": ["without_pretraining_equal_steps"]},
     }
     # Published predictions that are always right.
     for medium in config["media"].values():
@@ -65,6 +68,7 @@ def tiny_config():
     config["evaluation"] = {"replicates": 50}
     # In so few sequences no motif is significant.
     config["motifs"] |= {
+        "model": "crmnet-ensemble",
         "permutations": 50,
         "sanity": {"sequences": 10},
         "drimust": {"threshold": 1.0},

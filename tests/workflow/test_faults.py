@@ -21,17 +21,17 @@ def test_damaged_files_are_named_and_made_anew_when_they_are_deleted(tiny_run, t
     before = tiny_run[0] / "results" / "demo"
     shutil.copytree(tiny_run[0], tmp_path / "run")
     results = tmp_path / "run" / "results" / "demo"
-    targets = ("results/demo/metrics.tsv", "results/demo/models/cnn/defined.keras")
+    targets = ("results/demo/metrics.tsv", "results/demo/models/cnn/1/defined.keras")
     command = (results.parent.parent, *targets, "--cores", 2)
     command += ("--configfile", tiny_run[0] / "tiny.yaml")
 
-    model = results / "models" / "crmnet" / "complex.keras"
+    model = results / "models" / "crmnet" / "1" / "complex.keras"
     predictions = results / "predictions" / "danq-published" / "complex.tsv"
     shard = next((results / "data" / "defined" / "shards").glob("train-*"))
     for path in (model, predictions):
         damaged(path)
     whole = damaged(shard)
-    (results / "models" / "cnn" / "defined.keras").unlink()
+    (results / "models" / "cnn" / "1" / "defined.keras").unlink()
     done = run_snakemake(*command, "--keep-going")
     assert done.returncode != 0 and "Traceback" not in done.stdout
     for path, said in (

@@ -48,7 +48,7 @@ def own_config(path, media=MEDIA):
             }
             for medium in media
         },
-        "models": tiny["models"] | {"without_pretraining": None, "danq": None},
+        "models": tiny["models"] | {"without_pretraining_equal_steps": None, "danq": None},
         "figures": {"figure3": {"against": ["cnn"]}, "figure4": {"against": []}},
         "benchmark": None,
         **{key: tiny[key] for key in ("data", "model", "recipes", "training", "evaluation")},

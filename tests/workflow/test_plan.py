@@ -195,7 +195,7 @@ def test_without_a_section_on_scores_a_sentence_says_so(snakemake):
 def test_baselines_with_published_predictions_are_not_trained(snakemake):
     done = snakemake("figure3", "-n", "--cores", 2)
     assert done.returncode == 0, done.stdout
-    trained = set(re.findall(r"models/(\w+)/\w+\.keras", done.stdout))
+    trained = set(re.findall(r"models/(\w+)/1/\w+\.keras", done.stdout))
     assert trained == {"crmnet", "danq", "deepsea", "deepatt", "legnet"}
 
 

@@ -47,10 +47,10 @@ def scored(trained, tmp_path_factory):
     """A folder with nothing but models, in which inserts and variants of them were scored."""
     results, _, inserts = trained
     folder = tmp_path_factory.mktemp("scored")
-    models = folder / "results" / "demo" / "models" / "crmnet"
+    models = folder / "results" / "demo" / "models" / "crmnet" / "1"
     models.mkdir(parents=True)
     for medium in ("complex", "defined"):
-        shutil.copy(results / "models" / "crmnet" / f"{medium}.keras", models)
+        shutil.copy(results / "models" / "crmnet" / "1" / f"{medium}.keras", models)
         # Older than what it was made from would be, if that were looked at.
         os.utime(models / f"{medium}.keras", (0, 1e9))
     first = inserts[0]
@@ -82,7 +82,7 @@ def test_a_model_that_is_there_needs_neither_data_nor_training(scored):
 
 def test_a_newer_model_scores_anew(scored):
     folder, section, _ = scored
-    model = folder / "results" / "demo" / "models" / "crmnet" / "complex.keras"
+    model = folder / "results" / "demo" / "models" / "crmnet" / "1" / "complex.keras"
     before = model.read_bytes()
     model.write_bytes(model.with_name("defined.keras").read_bytes())
     assert jobs(score(folder, "-n", **section)) == JOBS - {"score_input"}
@@ -104,7 +104,7 @@ def test_predictions_are_those_of_the_test_set(scored, trained):
         whole = pd.read_csv(results / "predictions" / "crmnet" / f"{medium}.tsv", sep="\t")
         for insert, predicted in zip(inserts, mine[f"predicted_{medium}"], strict=False):
             # Sequences of the test set that are the same have the same prediction.
-            theirs = whole[whole["sequence"].str.contains(insert)]["predicted"]
+            theirs = whole[whole["sequence"].str.contains(insert)]["1"]
             assert len(theirs) and predicted == pytest.approx(theirs.iloc[0], abs=1e-4)
     difference = mine["predicted_complex"] - mine["predicted_defined"]
     assert mine["difference"].to_numpy() == pytest.approx(difference.to_numpy(), abs=1e-4)

@@ -1,4 +1,5 @@
-"""Tests a model against others on the same sequences: differences of metrics, paired bootstrap."""
+"""Tests a model against others on the same sequences: differences of metrics, by a paired
+bootstrap of families and the spread of the trainings."""
 
 import sys
 from itertools import product
@@ -7,19 +8,15 @@ import pandas as pd
 
 from crmnet.evaluation import paired_difference
 from crmnet.logs import log_to
-from crmnet.predictions import read
+from crmnet.predictions import KEY, test_sets
 
 job = snakemake  # noqa: F821
 SAME = ["sequence", "measured"]
 
 
-def test_sets(path):
-    groups = read(path).groupby("test_set", sort=False)
-    return {name: rows.reset_index(drop=True) for name, rows in groups}
-
-
 log_to(job.log[0])
 model = job.params.model
+families = dict(zip(job.params.media, job.input.families, strict=True))
 paths = dict(zip(map(tuple, job.params.tables), job.input.predictions, strict=True))
 media = [medium for of, medium in paths if of == model]
 parts = []
@@ -27,17 +24,20 @@ for medium, against in product(media, job.params.against):
     if (against, medium) not in paths:
         continue
     path, other_path = paths[model, medium], paths[against, medium]
-    mine = test_sets(path)
-    for name, other in test_sets(other_path).items():
+    mine = test_sets(path, families[medium])
+    for name, other in test_sets(other_path, families[medium]).items():
         if name not in mine or not mine[name][SAME].equals(other[SAME]):
             raise ValueError(
                 f"test set {name}: {path} and {other_path} do not hold the same sequences and "
                 "measurements row by row; make both anew from the same test table"
             )
+        first, second = mine[name].drop(columns=KEY), other.drop(columns=KEY)
         found = paired_difference(
-            other["measured"],
-            mine[name]["predicted"],
-            other["predicted"],
+            other["measured"].to_numpy(),
+            first.to_numpy(),
+            second.to_numpy(),
+            other.index.to_numpy(),
+            paired=list(first.columns) == list(second.columns),
             replicates=job.params.replicates,
             seed=job.params.seed,
         )
@@ -45,6 +45,6 @@ for medium, against in product(media, job.params.against):
         parts.append(found.assign(medium=medium, test_set=name, model=model, against=against))
 if not parts:
     raise ValueError(f"no predictions of {', '.join(job.params.against)} to test {model} against")
-columns = ["medium", "test_set", "model", "against", "metric"]
-columns += ["difference", "low", "high", "n", "p_value"]
+columns = ["medium", "test_set", "model", "against", "metric", "difference", "low", "high", "n"]
+columns += ["families", "seeds", "against_seeds", "p_value"]
 pd.concat(parts)[columns].to_csv(job.output[0], sep="\t", index=False)

@@ -5,22 +5,50 @@ import sys
 import pandas as pd
 
 from crmnet.evaluation import metrics
+from crmnet.learning import problem
 from crmnet.logs import log_to
-from crmnet.predictions import read
+from crmnet.predictions import KEY, test_sets
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-parts = []
-for name, rows in read(job.input.predictions).groupby("test_set", sort=False):
+model = {"model": job.wildcards.predictor, "medium": job.wildcards.medium}
+histories = [pd.read_csv(path, sep="\t") for path in job.input.histories]
+parts, of_seeds = [], []
+for name, rows in test_sets(job.input.predictions, job.input.families).items():
+    predicted = rows.drop(columns=KEY)
     found = metrics(
-        rows["measured"],
-        rows["predicted"],
+        rows["measured"].to_numpy(),
+        predicted.to_numpy(),
+        rows.index.to_numpy(),
         replicates=job.params.replicates,
         seed=job.params.seed,
     )
     print(f"{name}: {found.to_string(index=False)}", file=sys.stderr)
-    parts.append(found.assign(test_set=name))
-table = pd.concat(parts).assign(model=job.wildcards.predictor, medium=job.wildcards.medium)
-columns = ["model", "medium", "test_set", "metric", "value", "low", "high", "n", "p_value"]
-table[columns].to_csv(job.output[0], sep="\t", index=False)
+    parts.append(found.assign(test_set=name, **model))
+    # What was not trained here has no histories.
+    for training, history in zip(
+        predicted.columns, histories or [None] * predicted.shape[1], strict=True
+    ):
+        values = predicted[training].to_numpy()
+        one = metrics(rows["measured"].to_numpy(), values, replicates=0)[["metric", "value"]]
+        why = problem(history, values)
+        if why:
+            print(f"{name}, training {training}: {why}", file=sys.stderr)
+        of_seeds.append(one.assign(test_set=name, seed=training, problem=why, **model))
+columns = [
+    "model",
+    "medium",
+    "test_set",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "families",
+    "seeds",
+]
+table = pd.concat(parts)[[*columns, "p_value"]]
+table.to_csv(job.output.table, sep="\t", index=False)
+columns = ["model", "medium", "test_set", "seed", "metric", "value", "problem"]
+pd.concat(of_seeds)[columns].to_csv(job.output.seeds, sep="\t", index=False)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from crmnet import plotting
 from crmnet.logs import log_to
-from crmnet.predictions import read
+from crmnet.predictions import columns, read
 
 job = snakemake  # noqa: F821
 
@@ -17,6 +17,8 @@ predictions = dict(zip(media, map(read, job.input.predictions), strict=True))
 metrics = pd.concat(
     pd.read_csv(path, sep="\t", dtype={"p_value": str}) for path in job.input.metrics
 )
+by_seed = pd.concat(pd.read_csv(path, sep="\t") for path in job.input.seeds)
+by_seed["problem"] = by_seed["problem"].astype(object).fillna("")
 
 figure, axes = plotting.squares(len(panels))
 rows = []
@@ -25,7 +27,10 @@ for letter, axis, (medium, name, title) in zip(
 ):
     points = predictions[medium]
     points = points[points["test_set"] == name]
-    numbers = metrics[(metrics["medium"] == medium) & (metrics["test_set"] == name)]
+    numbers, trainings = (
+        table[(table["medium"] == medium) & (table["test_set"] == name)]
+        for table in (metrics, by_seed)
+    )
     # One model's five numbers, of these very sequences.
     if numbers.empty or numbers["metric"].duplicated().any() or set(numbers["n"]) != {len(points)}:
         raise ValueError(
@@ -35,11 +40,11 @@ for letter, axis, (medium, name, title) in zip(
         )
     plotting.density_scatter(
         axis,
-        points["predicted"],
+        points[columns(points)[0]],
         points["measured"],
         colour_bar=True,
     )
-    plotting.panel(axis, letter, title, plotting.statistics_text(numbers))
+    plotting.panel(axis, letter, title, plotting.statistics_text(numbers, trainings))
     rows.append(numbers.assign(panel=letter))
     print(f"panel {letter}: {medium}, {name}, {len(points)} sequences", file=sys.stderr)
 

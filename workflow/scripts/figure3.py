@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 
 from crmnet import plotting
-from crmnet.evaluation import holm
+from crmnet.evaluation import holm, undecided
 from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821
@@ -19,14 +19,35 @@ first = job.params.model
 models = list(dict.fromkeys([first, *job.params.models]))
 metrics = pd.concat(pd.read_csv(path, sep="\t") for path in job.input.metrics)
 metrics = metrics.drop(columns="p_value")
+by_seed = pd.concat(pd.read_csv(path, sep="\t") for path in job.input.seeds)
+by_seed["problem"] = by_seed["problem"].astype(object).fillna("")
+by_seed = by_seed[by_seed["metric"].isin(METRICS)]
+trainings = pd.DataFrame(
+    [
+        (
+            *key,
+            list(of["value"]) if len(of) > 1 else [],
+            "; ".join(of["problem"][of["problem"] > ""]),
+        )
+        for key, of in by_seed.groupby(KEY)
+    ],
+    columns=[*KEY, "values", "problem"],
+)
 comparisons = pd.read_csv(job.input.comparisons, sep="\t")
 comparisons = comparisons[comparisons["model"] == first].drop(columns="model")
 comparisons = comparisons.rename(
     columns={"against": "model", "low": "difference_low", "high": "difference_high", "n": "tested"}
 )
+comparisons["undecided"] = [
+    undecided(row.seeds, row.against_seeds, against_published=row.model.endswith("-published"))
+    for row in comparisons.itertuples()
+]
+comparisons = comparisons.drop(columns=["seeds", "against_seeds", "families"])
 rows = metrics[metrics["model"].isin(models) & metrics["metric"].isin(METRICS)]
 rows = rows.sort_values("model", key=lambda column: column.map(models.index), kind="stable")
+rows = rows.merge(trainings, on=KEY, how="left", validate="one_to_one")
 rows = rows.merge(comparisons, on=KEY, how="left", validate="one_to_one")
+rows = rows.fillna({"undecided": ""})
 
 parts = []
 for letter, (medium, test_set, _) in zip(
@@ -69,10 +90,12 @@ for column, (metric, name) in enumerate(DRAWN.items()):
         pair[column].set_xlabel(name)
 for part, (left, _), (_, _, title) in zip(parts, axes, job.params.panels, strict=True):
     plotting.panel(left, part["panel"].iloc[0], f"{title} (N = {part['n'].iloc[0]:,})")
-plotting.comparison_legend(figure, shown)
+plotting.comparison_legend(figure, shown.join(table.drop_duplicates("model").set_index("model")))
 plotting.save(figure, job.output.pdf)
 
 table["comparison"] = (first + " - " + table["model"]).where(table["model"] != first)
-columns = ["panel", *KEY, "value", "low", "high", "n", "comparison"]
-columns += ["difference", "difference_low", "difference_high", "p_value", "p_holm"]
-table[columns].to_csv(job.output.tsv, sep="\t", index=False)
+columns = ["panel", *KEY, "seed", "value", "low", "high", "n", "families", "seeds", "comparison"]
+columns += ["difference", "difference_low", "difference_high", "p_value", "p_holm", "undecided"]
+several = by_seed.merge(table.loc[table["seeds"] > 1, ["panel", *KEY]], on=KEY)
+table = pd.concat([table.assign(seed="all"), several]).sort_values("panel", kind="stable")
+table[[*columns, "problem"]].to_csv(job.output.tsv, sep="\t", index=False)

@@ -7,5 +7,9 @@ from crmnet.logs import log_to
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-tables = [pd.read_csv(path, sep="\t") for path in job.input.tables]
-pd.concat(tables).to_csv(job.output[0], sep="\t", index=False)
+for paths, output in (
+    (job.input.tables, job.output.table),
+    (job.input.seeds, job.output.seeds),
+):
+    tables = [pd.read_csv(path, sep="\t") for path in paths]
+    pd.concat(tables).to_csv(output, sep="\t", index=False)

@@ -1,4 +1,4 @@
-"""Predicts the expression of every test sequence of a medium."""
+"""Predicts the expression of every test sequence of a medium, by each training of a model."""
 
 import sys
 
@@ -19,19 +19,20 @@ from crmnet.sequences import letters  # noqa: E402
 from crmnet.tables import read, table_of  # noqa: E402
 from crmnet.training import predict  # noqa: E402
 
-model = load_model(job.input.model)
-parts = []
-for name, entry in job.params.test.items():
-    tokens, values = read(table_of(entry), job.params.length)
-    parts.append(
-        pd.DataFrame(
-            {
-                "test_set": name,
-                "sequence": [letters(row) for row in tokens],
-                "measured": values["expression"],
-                "predicted": predict(model, tokens),
-            }
-        )
+sets = {name: read(table_of(entry), job.params.length) for name, entry in job.params.test.items()}
+parts = {
+    name: pd.DataFrame(
+        {
+            "test_set": name,
+            "sequence": [letters(row) for row in tokens],
+            "measured": values["expression"],
+        }
     )
-    print(f"{name}: {len(tokens):,} sequences predicted", file=sys.stderr)
-write(job.output[0], parts)
+    for name, (tokens, values) in sets.items()
+}
+for training, path in zip(job.params.names, job.input.models, strict=True):
+    model = load_model(path)
+    for name, (tokens, _) in sets.items():
+        parts[name][training] = predict(model, tokens)
+        print(f"{path}: {len(tokens):,} sequences of {name} predicted", file=sys.stderr)
+write(job.output[0], list(parts.values()))

@@ -25,7 +25,7 @@ for name, (test, published) in job.params.test.items():
                 "test_set": name,
                 "sequence": sequences,
                 "measured": values["expression"],
-                "predicted": predicted,
+                "published": predicted,
             }
         )
     )

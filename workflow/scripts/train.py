@@ -48,9 +48,15 @@ with shards.named(folders):
 rows = shards.training_rows(folders)
 batch = recipe.batch_size * hardware.count
 steps = max(1, rows // batch)
+if job.params.budget:
+    everything = [Path(folder) for folder in job.input.pretraining]
+    rows_of = {"pretrain": shards.training_rows(everything), "finetune": rows}
+    epochs = training.equal_epochs(job.params.budget, rows_of, hardware.count, steps)
+    recipe = dataclasses.replace(recipe, epochs=epochs)
+name = f"{job.wildcards.model}/{job.wildcards.seed}/{job.wildcards.stage}"
 print(
-    f"{job.wildcards.model}/{job.wildcards.stage}: {rows:,} sequences, {steps} steps of {batch} an "
-    f"epoch, on {hardware.count} {hardware.kind}(s) with {hardware.backend}",
+    f"{name}: {rows:,} sequences, at most {recipe.epochs} epochs of {steps} steps of {batch}, on "
+    f"{hardware.count} {hardware.kind}(s) with {hardware.backend}",
     file=sys.stderr,
 )
 

@@ -16,8 +16,8 @@ histories = {
 }
 models = {}
 for name, history in histories.items():
-    model, stage = name.split("/")
-    models.setdefault(job.params.labels[model], {})[stage] = history
+    model, _, stage = name.split("/")
+    models.setdefault(job.params.labels[model], {}).setdefault(stage, []).append(history)
 plotting.save(plotting.training_curves(models), job.output.pdf)
 
 table = pd.concat(histories, names=["training"]).reset_index("training")

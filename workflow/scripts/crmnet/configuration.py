@@ -7,7 +7,7 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import jsonschema
@@ -22,6 +22,8 @@ PRETRAINED = "pretrained"
 CRMNET = "crmnet"
 # A predictor of this name is a model's published predictions, not one that is trained here.
 PUBLISHED = "{model}-published"
+# ... and of this one, the mean of the predictions of a model's trainings from several seeds.
+ENSEMBLE = "{model}-ensemble"
 # The authors' weights are in models/ under this name.
 RELEASED = "released"
 # What the released weights fit.
@@ -132,6 +134,7 @@ def recipe(config: dict, model: str, stage: str) -> dict:
     base, over = config["training"], config["recipes"][config["models"][model]["recipe"]]
     merged = base | over
     merged |= base["stages"].get(stage, {}) | over.get("stages", {}).get(stage, {})
+    merged["precision"] = config["models"][model].get("precision", base["precision"])
     return {k: v for k, v in merged.items() if k not in ("bins", "stages", "threads", "mem_mb")}
 
 
@@ -158,9 +161,9 @@ def released(config: dict, model: str) -> list[str]:
     """The media in which a model takes the authors' weights: with `weights: released`, those that
     have some, for the whole CRMnet."""
     own = config["models"][model]
-    whole = (
-        own["architecture"] == CRMNET and own["pretrain"] and not set(own) & set(config["model"])
-    )
+    # Not of one that is trained in another way: its point is what that does.
+    changed = {*config["model"], "precision"} & set(own) or own["recipe"] != config["recipe"]
+    whole = own["architecture"] == CRMNET and own["pretrain"] and not changed
     return list(config["released"]) if whole and config["weights"] == "released" else []
 
 
@@ -182,28 +185,56 @@ def published_sets(config: dict, model: str, medium: str) -> dict:
     return {name: table for name, table in tests.items() if model in table["published"]}
 
 
+def trained(predictor: str) -> str:
+    """The model whose trainings a predictor is, or averages."""
+    return predictor.removesuffix(ENSEMBLE.format(model=""))
+
+
+def seeds(config: dict, model: str) -> list[int]:
+    """The seeds of a model, which is trained once for each."""
+    return config["models"][model].get("seeds", config["seeds"])
+
+
 def predictors(config: dict) -> dict[str, list[str]]:
-    """What has predictions: model, or its name in `PUBLISHED` -> media."""
+    """What has predictions: a model, its name in `ENSEMBLE` where it is trained from several seeds,
+    or its name in `PUBLISHED` -> media."""
     found = {}
     for model in config["models"]:
-        for name, sets in (
-            (model, predicted_sets),
-            (PUBLISHED.format(model=model), published_sets),
-        ):
-            if media := [medium for medium in config["media"] if sets(config, model, medium)]:
-                found[name] = media
-    return found
+        predicted, published = (
+            [medium for medium in config["media"] if sets(config, model, medium)]
+            for sets in (predicted_sets, published_sets)
+        )
+        averaged = [medium for medium in predicted if medium not in released(config, model)]
+        found[model] = predicted
+        found[ENSEMBLE.format(model=model)] = averaged if len(seeds(config, model)) > 1 else []
+        found[PUBLISHED.format(model=model)] = published
+    return {name: media for name, media in found.items() if media}
 
 
-def trainings(config: dict) -> list[tuple[str, str]]:
-    """Every training that the predictions need: model, and its stage, `PRETRAINED` or a medium."""
+def trainings(config: dict) -> list[tuple[str, int, str]]:
+    """Every training that the predictions need: model, seed, and stage, `PRETRAINED` or a
+    medium."""
     found = []
     for model, media in predictors(config).items():
         if model in config["models"]:
             media = [medium for medium in media if medium not in released(config, model)]
             first = [PRETRAINED] if media and config["models"][model]["pretrain"] else []
-            found += [(model, stage) for stage in (*first, *media)]
+            found += [
+                (model, seed, stage) for seed in seeds(config, model) for stage in (*first, *media)
+            ]
     return found
+
+
+def budget(config: dict, model: str) -> dict[str, dict[str, int]] | None:
+    """Of a model that is to have as many steps as if it were pre-trained (`equal_steps`): epochs
+    and batch size of both stages that it would have. None of any other."""
+    if not config["models"][model].get("equal_steps"):
+        return None
+    stages = {stage: recipe(config, model, stage) for stage in ("pretrain", "finetune")}
+    return {
+        stage: {key: keys[key] for key in ("epochs", "batch_size")}
+        for stage, keys in stages.items()
+    }
 
 
 def stage_kind(config: dict, model: str, stage: str) -> str:
@@ -222,7 +253,7 @@ def _without_nulls(config: dict) -> dict:
 
     def copy(value, key, removable):
         if isinstance(value, list):
-            kept = [v for v in value if not (key == "against" and str(v) in gone)]
+            kept = [v for v in value if not (key == "against" and trained(str(v)) in gone)]
             return [copy(v, "", removable) for v in kept]
         if not isinstance(value, dict):
             return value
@@ -526,10 +557,10 @@ def _contradictions(config: dict) -> Iterator[str]:
         yield from _score_contradictions(score, config)
 
     for name, figure in config["figures"].items():
-        yield from _unknown(f"figures.{name}.model", [figure["model"]], config["models"])
+        yield from _unknown(f"figures.{name}.model", [figure["model"]], _shown(config))
         yield from _unknown(f"figures.{name}.media", figure["media"], config["media"])
         against = figure.get("against", [])
-        yield from _unknown(f"figures.{name}.against", against, config["models"])
+        yield from _unknown(f"figures.{name}.against", against, _shown(config))
         if figure["model"] in against:
             yield f"figures.{name}.against: {figure['model']} is its `model`; take it away"
         yield from _without_predictions(name, config)
@@ -537,7 +568,7 @@ def _contradictions(config: dict) -> Iterator[str]:
 
 def _without_predictions(name: str, config: dict) -> Iterator[str]:
     """A figure's model is one that is trained here, and predicts on all that the figure shows."""
-    key, model = f"figures.{name}.model", config["figures"][name]["model"]
+    key, model = f"figures.{name}.model", trained(config["figures"][name]["model"])
     if model not in config["models"]:
         return
     shown = panels(config, name)
@@ -564,6 +595,11 @@ def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Ite
                 f"training: stage {stage} of model {name} has {merged['epochs']} epoch(s), all of "
                 f"them warm-up ({merged['warmup_epochs']}); raise `epochs` or lower `warmup_epochs`"
             )
+    if model["pretrain"] and model.get("equal_steps"):
+        yield (
+            f"{key}.equal_steps: is for a model without pre-training, which then has as many steps "
+            "as one with it; take it away, or set `pretrain: false`"
+        )
     if architecture(config, name).get("bins") == 1:
         yield f"{key}: its recipe has one of `bins`, which says nothing; give two or more, or 0"
     if model["architecture"] != CRMNET:
@@ -578,7 +614,7 @@ def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Ite
 
 
 def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
-    yield from _unknown("motifs.model", [motifs["model"]], config["models"])
+    yield from _unknown("motifs.model", [motifs["model"]], _shown(config))
     yield from _unknown("motifs.medium", [motifs["medium"]], config["media"])
     if motifs["medium"] in config["media"]:
         tests = config["media"][motifs["medium"]]["test"]
@@ -592,7 +628,7 @@ def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
 
 
 def _score_contradictions(score: dict, config: dict) -> Iterator[str]:
-    yield from _unknown("score.model", [score["model"]], config["models"])
+    yield from _unknown("score.model", [score["model"]], _shown(config))
     if score["medium"] is not None:
         yield from _unknown("score.medium", [score["medium"]], config["media"])
     for key in ("sequences", "variants"):
@@ -618,7 +654,13 @@ def _is_fasta(path: Path) -> bool:
         return False
 
 
-def _unknown(key: str, names: list[str], declared: dict) -> Iterator[str]:
+def _shown(config: dict) -> list[str]:
+    """What figures can show and jobs can ask: each model, and the ensembles of several seeds."""
+    ensembles = [ENSEMBLE.format(model=model) for model in config["models"]]
+    return [*config["models"], *(name for name in ensembles if name in predictors(config))]
+
+
+def _unknown(key: str, names: list[str], declared: Iterable[str]) -> Iterator[str]:
     for name in names:
         if name not in declared:
             yield f"{key}: {name!r} is not declared; there is {', '.join(declared)}"

@@ -26,8 +26,8 @@ def trainings(config: dict, rows: dict[str, int]) -> pd.DataFrame:
         rows: medium -> measured sequences of its training files.
 
     Returns:
-        Columns training (model/stage), epochs (at most), sequences (an epoch), work (operations of
-        a sequence, in parts of those of the model `REFERENCE`).
+        Columns training (model/seed/stage), epochs (at most), sequences (an epoch), work
+        (operations of a sequence, in parts of those of the model `REFERENCE`).
     """
     built: dict[str, int] = {}
 
@@ -42,12 +42,19 @@ def trainings(config: dict, rows: dict[str, int]) -> pd.DataFrame:
 
     kept = 1 - config["data"]["validation_fraction"]
     table = []
-    for model, stage in configuration.trainings(config):
+    for model, seed, stage in configuration.trainings(config):
         recipe = configuration.recipe(config, model, configuration.stage_kind(config, model, stage))
         media = rows if stage == configuration.PRETRAINED else [stage]
         sequences = kept * sum(rows[medium] for medium in media)
+        epochs = recipe["epochs"]
+        if budget := configuration.budget(config, model):
+            drawn = {"pretrain": kept * sum(rows.values()), "finetune": sequences}
+            steps = sum(
+                of["epochs"] * drawn[name] / of["batch_size"] for name, of in budget.items()
+            )
+            epochs = round(steps * recipe["batch_size"] / sequences)
         share = work(model) / work(REFERENCE)
-        table.append((f"{model}/{stage}", recipe["epochs"], round(sequences), share))
+        table.append((f"{model}/{seed}/{stage}", epochs, round(sequences), share))
     return pd.DataFrame(table, columns=["training", "epochs", "sequences", "work"])
 
 

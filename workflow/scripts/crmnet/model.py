@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 from keras import layers
 
@@ -162,3 +164,12 @@ def both_strands(model: keras.Model) -> keras.Model:
     tokens = keras.Input(model.input_shape[1:], dtype="uint8", name="tokens")
     predictions = [model(tokens), model(ReverseComplement(name="other_strand")(tokens))]
     return keras.Model(tokens, layers.Average(name="mean")(predictions), name=model.name)
+
+
+def ensemble(models: Sequence[keras.Model]) -> keras.Model:
+    """The mean of what several models predict, tokens (batch, length) to expression (batch, 1)."""
+    tokens = keras.Input(models[0].input_shape[1:], dtype="uint8", name="tokens")
+    for number, model in enumerate(models, start=1):
+        model.name = f"{model.name}_{number}"
+    predictions = [model(tokens) for model in models]
+    return keras.Model(tokens, layers.Average(name="mean")(predictions), name="ensemble")

@@ -214,11 +214,13 @@ def density_scatter(
     return points
 
 
-def statistics_text(metrics: pd.DataFrame) -> str:
-    """The note of a scatter panel: N, Pearson's r with its P; r squared, R squared.
+def statistics_text(metrics: pd.DataFrame, by_seed: pd.DataFrame) -> str:
+    """The note of a scatter panel: N, Pearson's r with its P; r squared, R squared; of several
+    trainings, whose mean these are, the range; and which of them have not learned.
 
     Args:
         metrics: the rows of one test set, as of `evaluation.metrics`.
+        by_seed: the same of each training: seed, metric, value, problem (empty: none).
     """
     rows = metrics.set_index("metric")
     r = rows.loc["pearson_r"]
@@ -227,19 +229,29 @@ def statistics_text(metrics: pd.DataFrame) -> str:
         p = str(r["p_value"])
         text[-1] += f", P {p}" if p.startswith("<") else f", P = {p}"
     text += [f"r² = {rows.loc['squared_r', 'value']:.3f}", f"R² = {rows.loc['r2', 'value']:.3f}"]
-    return f"{text[0]}, {text[1]}\n{text[2]}, {text[3]}"
+    lines = [f"{text[0]}, {text[1]}", f"{text[2]}, {text[3]}"]
+    of_r = by_seed[by_seed["metric"] == "pearson_r"]
+    if len(of_r) > 1:
+        low, high = of_r["value"].min(), of_r["value"].max()
+        lines.append(
+            f"means of {len(of_r)} trainings (r {low:.3f} to {high:.3f}), points of the first"
+        )
+    unlearned = of_r.loc[of_r["problem"] != "", "seed"].astype(str)
+    if len(unlearned):
+        lines.append(f"NOT LEARNED: training {', '.join(unlearned)}")
+    return "\n".join(lines)
 
 
 # Models side by side among the training curves; height of a panel, mm.
 _CURVES, _CURVE = 5, 32.0
 
 
-def training_curves(models: dict[str, dict[str, pd.DataFrame]]) -> Figure:
-    """Loss, and below it validation R2, over the epochs: a pair of panels a model, a line a stage,
-    its best epoch marked.
+def training_curves(models: dict[str, dict[str, list[pd.DataFrame]]]) -> Figure:
+    """Loss, and below it validation R2, over the epochs: a pair of panels a model, a line a
+    training, those of a stage in one colour, its best epoch marked.
 
     Args:
-        models: model -> stage -> columns epoch, loss, validation_r2.
+        models: model -> stage -> of each seed the columns epoch, loss, validation_r2.
     """
     stages = list(dict.fromkeys(stage for histories in models.values() for stage in histories))
     columns = min(_CURVES, len(models))
@@ -255,7 +267,7 @@ def training_curves(models: dict[str, dict[str, pd.DataFrame]]) -> Figure:
                 axis.remove()
             continue
         name, histories = list(models.items())[place]
-        for stage, history in histories.items():
+        for stage, history in ((s, one) for s, of in histories.items() for one in of):
             scores = history["validation_r2"]
             best = [int(scores.argmax())] if scores.notna().any() else []
             for axis, values in zip(pair, (history["loss"], scores), strict=True):
@@ -291,7 +303,7 @@ def training_curves(models: dict[str, dict[str, pd.DataFrame]]) -> Figure:
 _LINE, _AROUND, _LEGEND = 4.0, 17.0, 11.0
 LIGHT_GREY = "#E3E3E3"
 SIGNIFICANT = 0.05
-WORSE, BETTER = "▼", "▲"
+WORSE, BETTER, UNLEARNED = "▼", "▲", "†"
 # Far below 0, a coefficient only says "worse than the mean", and would flatten the others.
 LOWEST = -0.05
 
@@ -318,8 +330,10 @@ def comparison(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> 
 
     Args:
         table: a row a model, from the top: label, published (whether its predictions are; then the
-            dot is open), value, low, high, n (NaN: no predictions), difference (of the first model
-            minus this one), p_holm (of the difference, adjusted).
+            dot is open), value, low, high, n (NaN: no predictions), values (of its trainings, where
+            it has several; each a small dot), problem (empty, or why it counts as not learned),
+            difference (of the first model minus this one), p_holm (of the difference, adjusted),
+            undecided (empty, or why no test decides).
         limits: of the x axis.
     """
     axis.set(xlim=limits, ylim=(len(table) - 0.5, -0.5))
@@ -351,6 +365,8 @@ def comparison(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> 
             continue
         colour, weight = (BLUE, "normal") if y else (VERMILLION, "bold")
         axis.plot([row.low, row.high], [y, y], color=colour)
+        for value in row.values:
+            axis.plot(value, y + 0.28, ".", color=colour, markersize=2.5)
         axis.plot(
             max(row.value, limits[0]),
             y,
@@ -360,8 +376,10 @@ def comparison(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> 
             clip_on=False,
         )
         number = f"{row.value:.3f}".replace("-", "−")
-        if row.p_holm < SIGNIFICANT:
+        if not row.undecided and row.p_holm < SIGNIFICANT:
             number += f" {WORSE if row.difference > 0 else BETTER}"
+        if row.problem:
+            number += f" {UNLEARNED}"
         axis.text(1.03, y, number, **text, fontweight=weight)
 
 
@@ -382,13 +400,25 @@ def comparison_legend(figure: Figure, table: pd.DataFrame) -> None:
     faces = {"trained here": BLUE}
     if table["published"].any():
         faces["published predictions"] = "white"
+    several = table["values"].map(len).gt(1).any()
+    title = "dots with 95 % intervals over families of sequences"
+    title += " and trainings;\nsmall dots: single trainings" if several else ""
+    reasons = table["undecided"].iloc[1:]
+    if reasons.eq("").any():
+        title += (
+            f"\n{WORSE} worse, {BETTER} better than {table['label'].iloc[0]} (P < {SIGNIFICANT}, "
+            "paired, Holm)"
+        )
+    for reason in reasons[reasons != ""].unique():
+        title += f"\n{reason}, as another seed may turn the order round"
+    if table["problem"].ne("").any():
+        title += f"\n{UNLEARNED} has not learned (the table says why)"
     figure.legend(
         handles=[
             Line2D([], [], marker="o", color=BLUE, markerfacecolor=face, label=label)
             for label, face in faces.items()
         ],
-        title=f"dots with 95 % bootstrap intervals\n{WORSE} worse, {BETTER} better than "
-        f"{table['label'].iloc[0]} (P < {SIGNIFICANT}, paired bootstrap, Holm)",
+        title=title,
         loc="outside lower left",
         alignment="left",
         ncols=2,

@@ -1,5 +1,5 @@
-"""What a run says at its end: what it made, what it left out, and the headline numbers. Standard
-library only: Snakemake itself says it."""
+"""What a run says at its end: what it made, what it left out, the headline numbers, and which
+trainings have not learned. Standard library only: Snakemake itself says it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ WIDTH = 100
 
 
 def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> str:
-    """The figures and tables that are in the folder of results, what is left out, and the
-    correlations of one model's predictions with the measurements.
+    """The figures and tables that are in the folder of results, what is left out, the correlations
+    of one model's predictions with the measurements, and trainings whose numbers say little.
 
     Args:
         outdir: the folder of results.
@@ -28,6 +28,9 @@ def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> s
     lines += [f"Left out: {figure}: {reason}." for figure, reason in left_out.items()]
     if found := _correlations(outdir / "metrics.tsv", model):
         lines.append(f"Pearson's r of {label}, with its 95 % interval: {'; '.join(found)}.")
+    lines += [
+        f"Not learned: {training}." for training in not_learned(outdir / "metrics_by_seed.tsv")
+    ]
     if (page := outdir / "index.html").exists():
         lines.append(f"All on one page: {page}")
     return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines)
@@ -47,11 +50,25 @@ def failure(failed: Sequence[tuple[str, Sequence[str]]]) -> str:
     return "\n".join(lines)
 
 
-def _correlations(metrics: Path, model: str) -> list[str]:
-    if not metrics.exists():
+def not_learned(metrics_by_seed: Path) -> list[str]:
+    """Each training whose numbers say little about its model, with the reason."""
+    found = {}
+    for row in _rows(metrics_by_seed):
+        if row["problem"]:
+            training = f"{row['model']}, {row['medium']} medium, training {row['seed']}"
+            found[f"{training}: {row['problem']}"] = None
+    return list(found)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
         return []
-    with metrics.open() as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["model"] == model]
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _correlations(metrics: Path, model: str) -> list[str]:
+    rows = [row for row in _rows(metrics) if row["model"] == model]
     return [
         f"{row['medium']} {row['test_set']} {float(row['value']):.3f} "
         f"({float(row['low']):.3f} to {float(row['high']):.3f}, N = {int(row['n']):,})"

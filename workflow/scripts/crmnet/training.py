@@ -87,6 +87,24 @@ def learning_rate(recipe: Recipe, epoch: int, devices: int) -> float:
     return devices * (recipe.final_rate + (recipe.peak_rate - recipe.final_rate) * cosine)
 
 
+def equal_epochs(
+    budget: dict[str, dict[str, int]], rows: dict[str, int], devices: int, steps: int
+) -> int:
+    """Epochs in which a model makes as many steps as several stages would make at most together.
+
+    Args:
+        budget: stage -> its `epochs`, and `batch_size` on each device.
+        rows: stage -> sequences that it would train on.
+        devices: how many share a batch.
+        steps: of an epoch of the model.
+    """
+    total = sum(
+        of["epochs"] * max(1, rows[stage] // (of["batch_size"] * devices))
+        for stage, of in budget.items()
+    )
+    return max(1, round(total / steps))
+
+
 @keras.saving.register_keras_serializable("crmnet")
 class FlatAdam(keras.optimizers.Adam):
     """Adam (Kingma & Ba 2015) with the moments of all variables in two long vectors.
@@ -307,6 +325,7 @@ def train(
             )
         row = {
             "epoch": epoch + 1,
+            "epochs": recipe.epochs,
             "learning_rate": rate,
             "loss": loss,
             "validation_r2": r_squared(expression, predicted),

@@ -1,0 +1,34 @@
+"""Whether a training has learned anything, and has ended. Numpy and pandas only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+# A validation R2 below it is hardly better than the mean of all measurements.
+LOWEST_R2 = 0.1
+# R2 that rises by more over the last tenth of the epochs has not come to its end.
+STILL_RISING = 0.01
+
+
+def problem(history: pd.DataFrame | None, predicted: np.ndarray) -> str:
+    """Why the numbers of a training say little about its model; empty where they do.
+
+    Args:
+        history: of its last stage, an epoch a row: validation_r2, and the most epochs that it may
+            have (`epochs`); None of a model that was not trained here.
+        predicted: (n,) of test sequences.
+    """
+    found = []
+    if history is not None:
+        scores = history["validation_r2"].fillna(-np.inf).to_numpy()
+        best = scores.max()
+        if best < LOWEST_R2:
+            found.append(f"its validation R² is {best:.2f} at best, under {LOWEST_R2}")
+        last = max(1, len(scores) // 10)
+        before = scores[:-last].max(initial=-np.inf)
+        if len(scores) >= history["epochs"].iloc[-1] and best - before > STILL_RISING:
+            found.append("its validation R² still rose when its epochs ended")
+    if np.ptp(predicted) <= 1e-6 * max(1.0, np.abs(predicted).max()):
+        found.append("it predicts the same for every sequence")
+    return "; ".join(found)

@@ -1,0 +1,14 @@
+"""Averages the predictions of a model's trainings from several seeds."""
+
+import sys
+
+from crmnet.logs import log_to
+from crmnet.predictions import KEY, columns, read, write
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+table = read(job.input[0])
+names = columns(table)
+write(job.output[0], [table[KEY].assign(ensemble=table[names].mean(axis=1))])
+print(f"mean of {len(names)} trainings, {len(table):,} sequences", file=sys.stderr)

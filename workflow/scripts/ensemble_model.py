@@ -1,0 +1,20 @@
+"""Puts a model's trainings from several seeds into one model, which predicts their mean."""
+
+import sys
+
+from crmnet import devices
+from crmnet.logs import log_to
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+devices.setup(
+    backend=job.params.backend, device="cpu", precision="float32", threads=job.threads, seed=0
+)
+
+# Keras takes its backend when it is imported, so only now.
+from crmnet.baselines import load_model  # noqa: E402
+from crmnet.model import ensemble  # noqa: E402
+
+ensemble([load_model(path) for path in job.input.models]).save(job.output[0])
+print(f"the mean of {', '.join(job.input.models)}", file=sys.stderr)
