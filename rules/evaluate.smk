@@ -8,6 +8,7 @@ rule predict:
         test=lambda wildcards: paths(predicted_sets(wildcards).values()),
         lib=lib(
             "logs",
+            "tsv",
             "sequences",
             "delimited",
             "tables",
@@ -45,7 +46,7 @@ rule ensemble:
     """The mean of the predictions of a model's trainings, a predictor of its own."""
     input:
         f"{OUT}/predictions/{{model}}/{{medium}}.tsv",
-        lib=lib("logs", "predictions"),
+        lib=lib("logs", "tsv", "predictions"),
     output:
         f"{OUT}/predictions/{configuration.ENSEMBLE.format(model='{model}')}/{{medium}}.tsv",
     log:
@@ -67,7 +68,7 @@ rule published:
         tables=lambda wildcards: [
             path for pair in published_sets(wildcards).values() for path in paths(pair)
         ],
-        lib=lib("logs", "sequences", "delimited", "tables", "published", "predictions"),
+        lib=lib("logs", "tsv", "sequences", "delimited", "tables", "published", "predictions"),
     output:
         f"{OUT}/predictions/{configuration.PUBLISHED.format(model='{model}')}/{{medium}}.tsv",
     log:
@@ -92,7 +93,7 @@ rule evaluate:
         predictions=f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv",
         families=rules.families.output[0],
         histories=lambda wildcards: history_files(wildcards.predictor, wildcards.medium),
-        lib=lib("logs", "evaluation", "predictions", "learning"),
+        lib=lib("logs", "tsv", "evaluation", "predictions", "learning"),
     output:
         table=f"{OUT}/metrics/{{predictor}}/{{medium}}.tsv",
         seeds=f"{OUT}/metrics/{{predictor}}/{{medium}}.seeds.tsv",
@@ -122,7 +123,7 @@ rule compare:
             rules.families.output[0].format(medium=medium)
             for medium in config["figures"][wildcards.figure]["media"]
         ],
-        lib=lib("logs", "evaluation", "predictions"),
+        lib=lib("logs", "tsv", "evaluation", "predictions"),
     output:
         f"{OUT}/comparisons/{{figure}}.tsv",
     log:
@@ -152,7 +153,7 @@ rule metrics:
     input:
         tables=of_all(rules.evaluate.output.table),
         seeds=of_all(rules.evaluate.output.seeds),
-        lib=lib("logs"),
+        lib=lib("logs", "tsv"),
     output:
         table=reported("metrics.tsv"),
         seeds=f"{OUT}/metrics_by_seed.tsv",

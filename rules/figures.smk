@@ -43,7 +43,7 @@ rule figure2:
         predictions=lambda wildcards: scatter_input("predictions", "figure2"),
         metrics=lambda wildcards: scatter_input("metrics", "figure2"),
         seeds=lambda wildcards: scatter_input("metrics", "figure2", ".seeds.tsv"),
-        lib=lib("logs", "plotting", "predictions"),
+        lib=lib("logs", "tsv", "plotting", "predictions"),
     output:
         pdf=reported("figure2.pdf"),
         tsv=reported("figure2.tsv"),
@@ -68,7 +68,7 @@ use rule figure2 as figureS1 with:
         predictions=lambda wildcards: scatter_input("predictions", "figureS1"),
         metrics=lambda wildcards: scatter_input("metrics", "figureS1"),
         seeds=lambda wildcards: scatter_input("metrics", "figureS1", ".seeds.tsv"),
-        lib=lib("logs", "plotting", "predictions"),
+        lib=lib("logs", "tsv", "plotting", "predictions"),
     output:
         pdf=reported("figureS1.pdf"),
         tsv=reported("figureS1.tsv"),
@@ -86,7 +86,7 @@ rule figure3:
         metrics=lambda wildcards: of_figure(rules.evaluate.output.table, "figure3"),
         seeds=lambda wildcards: of_figure(rules.evaluate.output.seeds, "figure3"),
         comparisons=f"{OUT}/comparisons/figure3.tsv",
-        lib=lib("logs", "evaluation", "plotting"),
+        lib=lib("logs", "tsv", "evaluation", "plotting"),
     output:
         pdf=reported("figure3.pdf"),
         tsv=reported("figure3.tsv"),
@@ -114,7 +114,7 @@ use rule figure3 as figure4 with:
         metrics=lambda wildcards: of_figure(rules.evaluate.output.table, "figure4"),
         seeds=lambda wildcards: of_figure(rules.evaluate.output.seeds, "figure4"),
         comparisons=f"{OUT}/comparisons/figure4.tsv",
-        lib=lib("logs", "evaluation", "plotting"),
+        lib=lib("logs", "tsv", "evaluation", "plotting"),
     output:
         pdf=reported("figure4.pdf"),
         tsv=reported("figure4.tsv"),
@@ -136,7 +136,7 @@ rule figure5:
         jaspar=rules.jaspar.output[0],
         examples=lambda wildcards: of_motifs("examples.tsv"),
         effects=lambda wildcards: of_motifs("effects.tsv"),
-        lib=lib("logs", "sequences", "motifs", "plotting", "logos"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "plotting", "logos"),
     output:
         pdf=reported("figure5.pdf"),
         tsv=reported("figure5.tsv"),
@@ -158,7 +158,7 @@ rule figureS2:
     input:
         jaspar=rules.jaspar.output[0],
         examples=lambda wildcards: of_motifs("examples.tsv"),
-        lib=lib("logs", "sequences", "motifs", "plotting", "logos"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "plotting", "logos"),
     output:
         pdf=reported("figureS2.pdf"),
         tsv=reported("figureS2.tsv"),
@@ -179,7 +179,7 @@ rule figure_sanity:
     """Sanity checks: do the saliency maps depend on the weights?"""
     input:
         sanity=lambda wildcards: motif_model("sanity"),
-        lib=lib("logs", "plotting"),
+        lib=lib("logs", "tsv", "plotting"),
     output:
         pdf=reported("figure_sanity.pdf"),
         tsv=reported("figure_sanity.tsv"),
@@ -202,7 +202,7 @@ rule figure_truth:
         found=lambda wildcards: of_motifs("truth_motifs.tsv"),
         sites=lambda wildcards: of_motifs("truth_sites.tsv"),
         curve=lambda wildcards: of_motifs("truth_curve.tsv"),
-        lib=lib("logs", "evaluation", "plotting", "effects", "truth"),
+        lib=lib("logs", "tsv", "evaluation", "plotting", "effects", "truth"),
     output:
         pdf=reported("figure_truth.pdf"),
         tsv=reported("figure_truth.tsv"),
@@ -229,6 +229,7 @@ rule figure_modisco:
         matches=lambda wildcards: of_motifs("modisco_matches.tsv"),
         lib=lib(
             "logs",
+            "tsv",
             "sequences",
             "motifs",
             "scanning",
@@ -257,7 +258,7 @@ rule figure_insertion:
     """Not in the paper: what the selected motifs do in random inserts."""
     input:
         insertion=lambda wildcards: of_motifs("insertion.tsv"),
-        lib=lib("logs", "sequences", "motifs", "insertion", "plotting"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "insertion", "plotting"),
     output:
         pdf=reported("figure_insertion.pdf"),
         tsv=reported("figure_insertion.tsv"),
@@ -278,7 +279,7 @@ rule training_curves:
     """Loss and validation R2 of every training, epoch by epoch."""
     input:
         histories=[f"{OUT}/models/{training}.history.tsv" for training in TRAININGS],
-        lib=lib("logs", "plotting"),
+        lib=lib("logs", "tsv", "plotting"),
     output:
         pdf=reported("training_curves.pdf"),
         tsv=reported("training_curves.tsv"),
@@ -335,7 +336,7 @@ rule claims:
         motifs=[of_motifs("motifs.tsv")] if MOTIFS else [],
         effects=[of_motifs("effects.tsv")] if MOTIFS else [],
         table1=[f"{OUT}/table1.tsv"] if config["benchmark"] else [],
-        lib=lib("logs", "sequences", "motifs", "claims"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "claims"),
     output:
         tsv=reported("claims.tsv"),
         md=reported("claims.md"),

@@ -89,6 +89,7 @@ rule insertion:
         selected=f"{OUT}/motifs/{{families}}/motifs.tsv",
         lib=lib(
             "logs",
+            "tsv",
             "sequences",
             "motifs",
             "devices",

@@ -7,7 +7,7 @@ rule rank:
     input:
         test=lambda wildcards: motif_set()["path"],
         families=lambda wildcards: rules.families.output[0].format(medium=MOTIFS["medium"]),
-        lib=lib("logs", "sequences", "delimited", "tables", "families"),
+        lib=lib("logs", "sequences", "delimited", "tables", "tsv", "families"),
     output:
         fasta=f"{OUT}/motifs/{{families}}/ranked.fa",
         tsv=f"{OUT}/motifs/{{families}}/ranked.tsv",
@@ -35,7 +35,7 @@ rule discover:
     input:
         sequences=rules.rank.output.fasta,
         table=rules.rank.output.tsv,
-        lib=lib("logs", "sequences", "motifs", "scanning", "ranked", "enrichment"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "ranked", "enrichment"),
     output:
         motifs=f"{OUT}/motifs/{{families}}/meme.meme",
         table=f"{OUT}/motifs/{{families}}/meme.tsv",
@@ -62,7 +62,7 @@ rule drimust:
     """Motifs of the top of the ranked list, as DRIMust finds them."""
     input:
         sequences=rules.rank.output.fasta,
-        lib=lib("logs", "sequences", "motifs", "scanning", "ranked"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "ranked"),
     output:
         motifs=f"{OUT}/motifs/{{families}}/drimust.meme",
         table=f"{OUT}/motifs/{{families}}/drimust.tsv",
@@ -87,7 +87,7 @@ rule gadem:
     input:
         sequences=rules.rank.output.fasta,
         program=workflow.source_path("../workflow/scripts/gadem.R"),
-        lib=lib("logs", "sequences", "motifs", "scanning", "gadem"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "gadem"),
     output:
         motifs=f"{OUT}/motifs/{{families}}/gadem.meme",
         table=f"{OUT}/motifs/{{families}}/gadem.tsv",
@@ -114,7 +114,7 @@ rule modisco:
     input:
         saliency=lambda wildcards: motif_model("saliency"),
         table=rules.rank.output.tsv,
-        lib=lib("logs", "sequences", "motifs", "maps"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "maps"),
     output:
         motifs=f"{OUT}/motifs/{{families}}/modisco.meme",
         table=f"{OUT}/motifs/{{families}}/modisco.tsv",
@@ -161,7 +161,7 @@ rule scan:
     input:
         motifs=rules.jaspar.output[0],
         sequences=f"{OUT}/motifs/all/ranked.fa",
-        lib=lib("logs", "sequences", "motifs", "scanning"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "scanning"),
     output:
         f"{OUT}/motifs/hits.tsv.gz",
     log:
@@ -189,7 +189,7 @@ rule match:
             rules.gadem.output.motifs,
         ],
         tables=[rules.discover.output.table, rules.drimust.output.table, rules.gadem.output.table],
-        lib=lib("logs", "sequences", "motifs", "scanning", "matching"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "matching"),
     output:
         f"{OUT}/motifs/{{families}}/matches.tsv",
     log:
@@ -213,7 +213,7 @@ use rule match as match_modisco with:
     input:
         motifs=[rules.modisco.output.motifs],
         tables=[rules.modisco.output.table],
-        lib=lib("logs", "sequences", "motifs", "scanning", "matching"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "matching"),
     output:
         f"{OUT}/motifs/{{families}}/modisco_matches.tsv",
     log:
@@ -228,7 +228,7 @@ rule motif_table:
         motifs=rules.match.input.motifs,
         tables=rules.match.input.tables,
         matches=rules.match.output[0],
-        lib=lib("logs", "sequences", "motifs", "scanning", "matching", "selection"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "matching", "selection"),
     output:
         reported("motifs/{families}/motifs.tsv"),
     log:
@@ -254,7 +254,7 @@ rule effects:
         hits=rules.scan.output[0],
         ranked=f"{OUT}/motifs/all/ranked.tsv",
         saliency=lambda wildcards: motif_model("saliency"),
-        lib=lib("logs", "sequences", "evaluation", "maps", "effects"),
+        lib=lib("logs", "tsv", "sequences", "evaluation", "maps", "effects"),
     output:
         effects=f"{OUT}/motifs/{{families}}/effects.tsv",
         examples=f"{OUT}/motifs/{{families}}/examples.tsv",
@@ -287,6 +287,7 @@ rule truth:
         factors=f"{configuration.simulated(config)}/factors.tsv",
         lib=lib(
             "logs",
+            "tsv",
             "sequences",
             "motifs",
             "scanning",

@@ -38,6 +38,7 @@ rule score_predictions:
         models=lambda wildcards: [score_model(medium) for medium in score_media()],
         lib=lib(
             "logs",
+            "tsv",
             "sequences",
             "devices",
             "layers",
@@ -73,7 +74,7 @@ rule figure_score:
     """Saliency maps of the first sequences, with their variants; predictions and effects of all."""
     input:
         **{name: path for name, path in SCORED.items() if name != "maps"},
-        lib=lib("logs", "sequences", "motifs", "plotting", "logos"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "plotting", "logos"),
     output:
         pdf=f"{OUT}/score/figure_score.pdf",
         tsv=f"{OUT}/score/figure_score.tsv",

@@ -45,6 +45,22 @@ def test_the_config_that_was_given_is_left_as_it_was():
     assert given == before
 
 
+@pytest.mark.parametrize("name", ["NA", "nan", "None", "null", "inf", "True"])
+def test_words_that_mean_nothing_elsewhere_are_names_here(name):
+    done = checked(
+        config(
+            media={name: copy.deepcopy(PAPER["media"]["defined"]), "defined": None},
+            models={name: {"pretrain": False}},
+        )
+    )
+    assert name in done["media"] and name in configuration.predictors(done)
+
+
+def test_a_name_that_yaml_does_not_read_as_text_needs_quotes():
+    given = yaml.safe_load("models: {null: {pretrain: false}}")
+    assert "models: must be text, not None; put it in quotes" in message(**given)
+
+
 def test_defaults_are_filled_in():
     minimal = {key: PAPER[key] for key in ("media", "models", "construct", "model", "training")}
     minimal["training"] = {k: v for k, v in PAPER["training"].items() if k != "backend"}

@@ -1,4 +1,6 @@
-"""Data of one's own, as docs/own-data.md has it: three media, 60-bp inserts, other flanks."""
+"""Data of one's own, as docs/own-data.md has it: three media, 60-bp inserts, other flanks.
+
+Two media, the test set and a model have names that pandas takes for missing values or numbers."""
 
 import gzip
 import json
@@ -12,7 +14,8 @@ from conftest import run_snakemake, tiny_config
 from crmnet.sequences import tokenise
 
 LEFT, RIGHT = "GACTACGGATCCAAGG", "CTCGAGTTAGCA"
-MEDIA = ("glucose", "galactose", "glycerol")
+MEDIA = ("glucose", "NA", "inf")
+TEST_SET, MODEL = "nan", "None"
 ROWS = 1200
 
 
@@ -44,16 +47,22 @@ def own_config(path, media=MEDIA):
         | {
             medium: {
                 "train": [{"file": str(path), "columns": columns[medium]}],
-                "test": {"kept": {"held_out": 0.2}},
+                "test": {TEST_SET: {"held_out": 0.2}},
             }
             for medium in media
         },
-        "models": tiny["models"] | {"without_pretraining_equal_steps": None, "danq": None},
-        "figures": {"figure3": {"against": ["cnn"]}, "figure4": {"against": []}},
+        "models": tiny["models"]
+        | dict.fromkeys(("without_pretraining_equal_steps", "danq", "cnn"))
+        | {MODEL: {"architecture": "cnn", "pretrain": False, "recipe": "light"}},
+        "figures": {"figure3": {"against": [MODEL]}, "figure4": {"against": []}},
         "benchmark": None,
         **{key: tiny[key] for key in ("data", "model", "recipes", "training", "evaluation")},
         "motifs": tiny["motifs"] | {"engine": "builtin", "top": 50},
     }
+
+
+def as_text(path):
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
 
 
 def text(config):
@@ -76,8 +85,24 @@ def test_all_figures_are_made_that_the_data_suffice_for(mine):
     figures = {path.stem for path in results.glob("*.pdf")}
     shown = {"figure1", "figure2", "figureS1", "figure3", "figure5", "figureS2", "figure_sanity"}
     assert figures == shown | {"training_curves"}
-    panels = pd.read_csv(results / "figureS1.tsv", sep="\t")
-    assert list(panels["medium"].unique()) == ["galactose", "glycerol"]
+    panels = as_text(results / "figureS1.tsv")
+    assert list(panels["medium"].unique()) == ["NA", "inf"]
+
+
+def test_no_name_is_taken_for_a_missing_value_or_a_number(mine):
+    results, _ = mine
+    names = ("model", "medium", "test_set")
+    for file, models in [("metrics", {"crmnet", MODEL}), ("figure3", {"crmnet", MODEL})]:
+        table = as_text(results / f"{file}.tsv")
+        assert set(table[list(names)].itertuples(index=False, name=None)) == {
+            (model, medium, TEST_SET) for model in models for medium in MEDIA
+        }
+        assert table["value"].astype(float).notna().all()
+    scattered = [as_text(results / f"{name}.tsv") for name in ("figure2", "figureS1")]
+    assert [set(table["medium"]) for table in scattered] == [{"glucose"}, {"NA", "inf"}]
+    assert all(set(table["test_set"]) == {TEST_SET} for table in scattered)
+    compared = as_text(results / "comparisons" / "figure3.tsv")
+    assert set(compared["medium"]) == set(MEDIA) and set(compared["against"]) == {MODEL}
 
 
 def test_what_is_left_out_is_said_at_the_start_and_at_the_end(mine):
@@ -85,13 +110,13 @@ def test_what_is_left_out_is_said_at_the_start_and_at_the_end(mine):
     assert "figure4 is left out: there is no model to compare crmnet with" in said
     assert "Left out: figure4: there is no model" in said
     assert "Left out: table1: no training times are measured" in said
-    assert "Pearson's r of CRMnet, with its 95 % interval: glucose kept" in said
+    assert "Pearson's r of CRMnet, with its 95 % interval: glucose nan" in said
 
 
 def test_the_same_sequences_are_held_out_of_every_medium_and_trained_on_in_none(mine):
     results, _ = mine
     kept = [
-        pd.read_csv(results / "data" / medium / "held_out" / "kept.tsv", sep="\t")
+        pd.read_csv(results / "data" / medium / "held_out" / f"{TEST_SET}.tsv", sep="\t")
         for medium in MEDIA
     ]
     assert all((table["sequence"] == kept[0]["sequence"]).all() for table in kept)

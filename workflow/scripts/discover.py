@@ -5,19 +5,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import pandas as pd
 
 from crmnet import enrichment
 from crmnet.logs import log_to
 from crmnet.motifs import BUILTIN, MotifError, background, tool, version, write_meme
 from crmnet.scanning import read_fasta
 from crmnet.sequences import letters
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
 names, tokens = read_fasta(job.input.sequences)
-ranked = pd.read_csv(job.input.table, sep="\t", dtype={"sequence": str})
+ranked = read_table(job.input.table)
 if ranked["sequence"].tolist() != names:
     raise MotifError(f"{job.input.table}: has other sequences than {job.input.sequences}")
 number = min(job.params.top, len(names) // 2)

@@ -3,23 +3,23 @@
 import sys
 
 import numpy as np
-import pandas as pd
 
 from crmnet import sequences
 from crmnet.effects import examples, motif_effects
 from crmnet.logs import log_to
 from crmnet.maps import load, masked
 from crmnet.sequences import ALPHABET
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}
 
 log_to(job.log[0])
-motifs = pd.read_csv(job.input.motifs, sep="\t", dtype=str)
+motifs = read_table(job.input.motifs)
 targets = motifs[motifs["selected"].notna()]
 targets = targets.iloc[targets["selected"].astype(int).argsort()][["target", "target_name"]]
-hits = pd.read_csv(job.input.hits, sep="\t", dtype={"motif": str, "sequence": str})
-ranked = pd.read_csv(job.input.ranked, sep="\t", dtype={"sequence": str})
+hits = read_table(job.input.hits)
+ranked = read_table(job.input.ranked)
 maps = load(job.input.saliency).of(ranked["row"])
 saliency = masked(maps.gradient, maps.tokens)
 lengths = sequences.lengths(maps.tokens)

@@ -8,12 +8,13 @@ from crmnet.evaluation import metrics
 from crmnet.learning import problem
 from crmnet.logs import log_to
 from crmnet.predictions import KEY, test_sets
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
 model = {"model": job.wildcards.predictor, "medium": job.wildcards.medium}
-histories = [pd.read_csv(path, sep="\t") for path in job.input.histories]
+histories = [read_table(path) for path in job.input.histories]
 parts, of_seeds = [], []
 for name, rows in test_sets(job.input.predictions, job.input.families).items():
     predicted = rows.drop(columns=KEY)

@@ -7,6 +7,7 @@ import pandas as pd
 from crmnet import plotting
 from crmnet.logs import log_to
 from crmnet.predictions import columns, read
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
@@ -14,11 +15,9 @@ log_to(job.log[0])
 panels = list(job.params.panels)
 media = list(dict.fromkeys(medium for medium, *_ in panels))
 predictions = dict(zip(media, map(read, job.input.predictions), strict=True))
-metrics = pd.concat(
-    pd.read_csv(path, sep="\t", dtype={"p_value": str}) for path in job.input.metrics
-)
-by_seed = pd.concat(pd.read_csv(path, sep="\t") for path in job.input.seeds)
-by_seed["problem"] = by_seed["problem"].astype(object).fillna("")
+metrics = pd.concat(read_table(path, ["p_value"]) for path in job.input.metrics)
+by_seed = pd.concat(read_table(path) for path in job.input.seeds)
+by_seed = by_seed.fillna({"problem": ""})
 
 figure, axes = plotting.squares(len(panels))
 rows = []

@@ -7,6 +7,7 @@ import pandas as pd
 from crmnet import plotting
 from crmnet.evaluation import holm, undecided
 from crmnet.logs import log_to
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 DRAWN = {"pearson_r": "Pearson's r", "r2": "R²"}
@@ -17,10 +18,10 @@ KEY = ["medium", "test_set", "model", "metric"]
 log_to(job.log[0])
 first = job.params.model
 models = list(dict.fromkeys([first, *job.params.models]))
-metrics = pd.concat(pd.read_csv(path, sep="\t") for path in job.input.metrics)
+metrics = pd.concat(read_table(path) for path in job.input.metrics)
 metrics = metrics.drop(columns="p_value")
-by_seed = pd.concat(pd.read_csv(path, sep="\t") for path in job.input.seeds)
-by_seed["problem"] = by_seed["problem"].astype(object).fillna("")
+by_seed = pd.concat(read_table(path) for path in job.input.seeds)
+by_seed = by_seed.fillna({"problem": ""})
 by_seed = by_seed[by_seed["metric"].isin(METRICS)]
 trainings = pd.DataFrame(
     [
@@ -33,7 +34,7 @@ trainings = pd.DataFrame(
     ],
     columns=[*KEY, "values", "problem"],
 )
-comparisons = pd.read_csv(job.input.comparisons, sep="\t")
+comparisons = read_table(job.input.comparisons)
 comparisons = comparisons[comparisons["model"] == first].drop(columns="model")
 comparisons = comparisons.rename(
     columns={"against": "model", "low": "difference_low", "high": "difference_high", "n": "tested"}

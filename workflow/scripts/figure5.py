@@ -7,19 +7,19 @@ import pandas as pd
 from crmnet import logos, plotting
 from crmnet.logs import log_to
 from crmnet.motifs import read_meme
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 EFFECTS = 40.0  # height, mm
 MEASURES = {"saliency": "mean saliency", "expression": "mean expression"}
 
 log_to(job.log[0])
-text = dict.fromkeys(("e_value", "target", "reproduced_by", "ties"), str)
-motifs = pd.read_csv(job.input.motifs, sep="\t", dtype=text).fillna({"ties": ""})
+motifs = read_table(job.input.motifs, ["e_value"]).fillna({"ties": ""})
 motifs = motifs[motifs["selected"].notna()].sort_values("selected").set_index("target")
 known = {motif.name: motif for motif in read_meme(job.input.jaspar)}
-examples = pd.read_csv(job.input.examples, sep="\t", dtype={"target": str})
+examples = read_table(job.input.examples)
 examples = examples[examples["example"] == 1]
-effects = pd.read_csv(job.input.effects, sep="\t", dtype={"target": str})
+effects = read_table(job.input.effects)
 shown = [target for target in motifs.index if target in set(examples["target"])]
 print(f"{len(motifs)} motifs selected, {len(shown)} with a match", file=sys.stderr)
 

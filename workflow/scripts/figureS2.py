@@ -2,17 +2,16 @@
 
 import sys
 
-import pandas as pd
-
 from crmnet import logos, plotting
 from crmnet.logs import log_to
 from crmnet.motifs import read_meme
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
 known = {motif.name: motif for motif in read_meme(job.input.jaspar)}
-examples = pd.read_csv(job.input.examples, sep="\t", dtype={"target": str})
+examples = read_table(job.input.examples)
 groups = list(examples.groupby(["target", "example"], sort=False))
 print(f"{len(groups)} examples", file=sys.stderr)
 letters = plotting.letters(len(groups))

@@ -2,13 +2,13 @@
 
 import sys
 
-import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from crmnet import plotting
 from crmnet.insertion import BOTH
 from crmnet.logs import log_to
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 # mm: the line of a motif; what is above and below the panels; the least a panel needs.
@@ -16,7 +16,7 @@ LINE, AROUND, LEAST = 8.0, 24.0, 42.0
 STYLES = {"+": "-", "-": (0, (3, 1.5))}
 
 log_to(job.log[0])
-table = pd.read_csv(job.input[0], sep="\t", dtype={"motif": str, "name": str, "strand": str})
+table = read_table(job.input[0])
 overall = table[table["strand"] == BOTH].reset_index(drop=True)
 count = len(overall)
 print(f"{count} motifs", file=sys.stderr)

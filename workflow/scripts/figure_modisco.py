@@ -9,6 +9,7 @@ from crmnet.logos import information, logo
 from crmnet.logs import log_to
 from crmnet.motifs import read_meme
 from crmnet.selection import best_matches
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 # Motifs drawn, at most; mm: the line of one, and what is above and below them.
@@ -18,8 +19,8 @@ TIES = 3
 
 log_to(job.log[0])
 motifs = read_meme(job.input.motifs)
-table = pd.read_csv(job.input.table, sep="\t", dtype={"motif": str})
-matches = pd.read_csv(job.input.matches, sep="\t", dtype={"motif": str})
+table = read_table(job.input.table)
+matches = read_table(job.input.matches)
 table = table.join(best_matches(matches), on="motif")
 print(f"{len(motifs)} motifs", file=sys.stderr)
 

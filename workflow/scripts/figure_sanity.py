@@ -1,15 +1,14 @@
 """Saliency maps of the trained model against those of randomised weights."""
 
-import pandas as pd
-
 from crmnet import plotting
 from crmnet.logs import log_to
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 MEASURES = {"absolute": plotting.BLUE, "signed": plotting.ORANGE}
 
 log_to(job.log[0])
-table = pd.read_csv(job.input.sanity, sep="\t")
+table = read_table(job.input.sanity)
 stages = list(table["stage"].unique())
 page = plotting.figure(plotting.SINGLE, 60.0)
 axis = page.subplots()

@@ -9,6 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from crmnet import logos, plotting
 from crmnet.logs import log_to
 from crmnet.motifs import LETTERS
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 # Rows of maps at most, a medium each; heights, mm, of an SNV's row of cells and of the histograms.
@@ -17,12 +18,11 @@ CHUNK, BINS = 1 << 18, 40
 COLOURS = LinearSegmentedColormap.from_list(
     "effects", [plotting.BLUE, "white", plotting.VERMILLION]
 )
-TEXT = {"sep": "\t", "dtype": {"id": str}, "keep_default_na": False}
 
 
 def of(path, ids):
     """The rows of some sequences, of a table of any size."""
-    chunks = pd.read_csv(path, chunksize=CHUNK, **TEXT)
+    chunks = read_table(path, chunksize=CHUNK)
     return pd.concat([chunk[chunk["id"].isin(ids)] for chunk in chunks])
 
 
@@ -70,11 +70,11 @@ def cells(axis, own, span, values, strongest):
 
 log_to(job.log[0])
 labels, saturated = job.params.labels, job.params.saturated
-predictions = pd.read_csv(job.input.predictions, **TEXT)
+predictions = read_table(job.input.predictions)
 shown = predictions.iloc[: max(1, ROWS // len(labels))].set_index("id")
 maps = variants = None
 if path := job.input.get("variants"):
-    variants = pd.read_csv(path, **TEXT)
+    variants = read_table(path)
     varied = predictions[predictions["id"].isin(variants["id"].unique())]
     shown = varied.iloc[: len(shown)].set_index("id")
     of_shown = variants[variants["id"].isin(shown.index)]

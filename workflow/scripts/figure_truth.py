@@ -8,13 +8,14 @@ import pandas as pd
 from crmnet import plotting
 from crmnet.logs import log_to
 from crmnet.truth import ALL
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-found = pd.read_csv(job.input.found, sep="\t", dtype={"e_value": str})
-sites = pd.read_csv(job.input.sites, sep="\t")
-curve = pd.read_csv(job.input.curve, sep="\t")
+found = read_table(job.input.found, ["e_value"])
+sites = read_table(job.input.sites)
+curve = read_table(job.input.curve)
 whole, factors = sites[sites["factor"] == ALL].iloc[0], sites[sites["factor"] != ALL]
 print(f"{len(factors)} factors, {int(whole['sites'])} sites planted", file=sys.stderr)
 

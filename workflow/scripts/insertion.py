@@ -11,15 +11,15 @@ log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-import pandas as pd  # noqa: E402
 
 from crmnet.baselines import load_model  # noqa: E402
 from crmnet.insertion import insertion_effects  # noqa: E402
 from crmnet.motifs import MotifError, read_meme  # noqa: E402
 from crmnet.sequences import Construct  # noqa: E402
 from crmnet.training import predict  # noqa: E402
+from crmnet.tsv import read_table  # noqa: E402
 
-table = pd.read_csv(job.input.selected, sep="\t", dtype=str)
+table = read_table(job.input.selected)
 selected = table[table["selected"].notna()]
 targets = selected.iloc[selected["selected"].astype(int).argsort()]["target"]
 known = {motif.name: motif for motif in read_meme(job.input.motifs)}

@@ -8,6 +8,7 @@ import pandas as pd
 from crmnet.logs import log_to
 from crmnet.matching import match
 from crmnet.motifs import BUILTIN, jaspar, tool, version
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
@@ -19,7 +20,7 @@ print(f"engine: {engine}", file=sys.stderr)
 parts = []
 for path in job.input.motifs:
     found = match(path, targets, program)
-    methods = pd.read_csv(Path(path).with_suffix(".tsv"), sep="\t", dtype={"motif": str})
+    methods = read_table(Path(path).with_suffix(".tsv"))
     found.insert(1, "method", found["motif"].map(methods.set_index("motif")["method"]))
     print(f"{path}: {found['motif'].nunique()} motifs", file=sys.stderr)
     parts.append(found)

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from crmnet.logs import log_to
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
@@ -11,5 +12,5 @@ for paths, output in (
     (job.input.tables, job.output.table),
     (job.input.seeds, job.output.seeds),
 ):
-    tables = [pd.read_csv(path, sep="\t") for path in paths]
+    tables = [read_table(path, ["p_value"]) for path in paths]
     pd.concat(tables).to_csv(output, sep="\t", index=False)

@@ -11,6 +11,7 @@ from crmnet.logs import log_to
 from crmnet.maps import load, masked
 from crmnet.motifs import Motif, MotifError, background, write_meme
 from crmnet.sequences import one_hot
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
@@ -38,7 +39,7 @@ except ImportError as error:
         "; install it (`pip install modisco-lite`), or let Snakemake do so (`--sdm conda`)"
     ) from error
 
-ranked = pd.read_csv(job.input.table, sep="\t")
+ranked = read_table(job.input.table)
 # The package takes the first seqlets up to the maximum: of sequences in any order but the ranked.
 rows = np.random.default_rng(job.params.seed).permutation(ranked["row"].to_numpy())
 maps = load(job.input.saliency).of(rows)

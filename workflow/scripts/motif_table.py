@@ -3,23 +3,19 @@
 import sys
 from pathlib import Path
 
-import pandas as pd
-
 from crmnet.logs import log_to
 from crmnet.motifs import jaspar, read_background, read_meme
 from crmnet.selection import motif_table
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-text = {"motif": str, "e_value": str}
-tables = [
-    pd.read_csv(Path(path).with_suffix(".tsv"), sep="\t", dtype=text) for path in job.input.motifs
-]
+tables = [read_table(Path(path).with_suffix(".tsv"), ["e_value"]) for path in job.input.motifs]
 table = motif_table(
     tables,
     [motif for path in job.input.motifs for motif in read_meme(path)],
-    pd.read_csv(job.input.matches, sep="\t", dtype={"motif": str}),
+    read_table(job.input.matches),
     jaspar(**job.params.jaspar),
     read_background(job.input.motifs[0]),
     **job.params.select,

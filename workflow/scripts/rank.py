@@ -10,6 +10,7 @@ from crmnet.families import medoids
 from crmnet.logs import log_to
 from crmnet.sequences import ALPHABET, Construct, N, insert_span, pad
 from crmnet.tables import read, table_of
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
@@ -28,7 +29,7 @@ if len(without):
     )
 
 # In the order of the table: were the best expressed first, ties would make them the medoids.
-known = pd.read_csv(job.input.families, sep="\t", keep_default_na=False)
+known = read_table(job.input.families)
 family = known.loc[known["test_set"] == job.params.test_set, "family"].to_numpy()
 sizes = np.bincount(family)
 ranked = pd.DataFrame(

@@ -22,10 +22,10 @@ from crmnet.maps import masked  # noqa: E402
 from crmnet.saliency import in_float32, insert_saliency  # noqa: E402
 from crmnet.sequences import ALPHABET, Construct, N, encode  # noqa: E402
 from crmnet.training import predict  # noqa: E402
+from crmnet.tsv import read_table  # noqa: E402
 
 # Sequences or variants at a time.
 BLOCK = 1 << 16
-TEXT = {"sep": "\t", "keep_default_na": False}
 
 
 def append(table, path, first):
@@ -68,7 +68,7 @@ for medium, model in models.items():
             f"{paths[medium]}: reads {model.input_shape[1]} tokens, not {construct.length}: set "
             "`construct: length` to what it was trained with"
         )
-sequences = pd.read_csv(job.input.sequences, dtype={"id": str}, **TEXT)
+sequences = read_table(job.input.sequences)
 
 # Halves, in which a model may have been trained, would drown the small effect of a variant.
 with ExitStack() as stack:
@@ -83,7 +83,7 @@ with ExitStack() as stack:
     print(f"{len(table):,} sequences predicted", file=sys.stderr)
 
     if path := job.output.get("variants"):
-        blocks = pd.read_csv(job.input.variants, dtype={"id": str}, chunksize=BLOCK, **TEXT)
+        blocks = read_table(job.input.variants, chunksize=BLOCK)
         for number, block in enumerate(blocks):
             before = {medium: values[block["row"]] for medium, values in reference.items()}
             after = expression(block["whole"])

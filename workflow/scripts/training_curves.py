@@ -6,13 +6,13 @@ import pandas as pd
 
 from crmnet import plotting
 from crmnet.logs import log_to
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
 histories = {
-    name: pd.read_csv(path, sep="\t")
-    for name, path in zip(job.params.names, job.input.histories, strict=True)
+    name: read_table(path) for name, path in zip(job.params.names, job.input.histories, strict=True)
 }
 models = {}
 for name, history in histories.items():

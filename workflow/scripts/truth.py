@@ -10,17 +10,16 @@ from crmnet.effects import covered
 from crmnet.logs import log_to
 from crmnet.maps import load, masked
 from crmnet.selection import RANKED_BY, REPRODUCED_BY
+from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}
 
 log_to(job.log[0])
-text = {"motif": str, "sequence": str}
 # E-values of motifs may be below the smallest double.
-table = pd.read_csv(job.input.motifs, sep="\t", dtype=text | {"e_value": str})
+table = read_table(job.input.motifs, ["e_value"])
 matches, hits, ranked, sites, factors = (
-    pd.read_csv(job.input[name], sep="\t", dtype=text)
-    for name in ("matches", "hits", "ranked", "sites", "factors")
+    read_table(job.input[name]) for name in ("matches", "hits", "ranked", "sites", "factors")
 )
 sites = sites[sites["set"] == job.params.test_set]
 if sites.empty:

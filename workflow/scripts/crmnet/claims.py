@@ -12,6 +12,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from crmnet.motifs import BUILTIN
+from crmnet.tsv import read_table
 
 VERDICTS = ("reproduced", "higher", "lower", "undecided", "not run")
 COLUMNS = ("id", "claim", "where", "paper", "ours", "low", "high", "n", "verdict", "why")
@@ -25,9 +26,6 @@ NEAR_TIME = 0.1
 NO_MEMORY = "out of memory"
 # A rank correlation is of so many motifs or more.
 FEWEST_RANKED = 3
-# Columns that stay text whatever they look like.
-_TEXT = ("model", "medium", "test_set", "against", "set", "p_value")
-_TEXT += ("target", "target_name", "ties", "engine")
 
 
 class _Evidence(NamedTuple):
@@ -53,8 +51,7 @@ class _Finding:
 
 def read(path: str | Path) -> pd.DataFrame:
     """One of the tables that claims are compared with: an empty cell is missing, "NA" is text."""
-    types = dict.fromkeys(_TEXT, str)
-    return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=[""])
+    return read_table(path, ["p_value"])
 
 
 def claims_of(paper: dict) -> list[dict]:

@@ -373,6 +373,8 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         hint = ""
         if isinstance(error.instance, str) and re.fullmatch(r"-?[\d.]+[eE]-?\d+", error.instance):
             hint = "; in YAML a number with an exponent needs a point and a sign, as in 1.0e-3"
+        elif kinds == "string" and not isinstance(error.instance, (dict, list)):
+            hint = "; put it in quotes to make text of it"
         return f"{key}: must be {wanted}, not {found}{hint}"
     if error.validator == "enum":
         return f"{key}: must be one of {', '.join(error.validator_value)}, not {found}"

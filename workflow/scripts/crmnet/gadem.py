@@ -35,6 +35,7 @@ from crmnet.motifs import (
 )
 from crmnet.scanning import scan
 from crmnet.sequences import ALPHABET, COMPLEMENT, N, tokenise, words
+from crmnet.tsv import read_table
 
 STAND_IN = f"{BUILTIN} stand-in"
 
@@ -283,7 +284,7 @@ def read_rgadem(sites: str | Path, motifs: str | Path, tokens: np.ndarray) -> li
 
 def _raw(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
     try:
-        raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        raw = read_table(path, columns).fillna("")
         # Large whole numbers may be written as 1e+05.
         whole = {name: float for name, kind in columns.items() if kind is int}
         return raw[list(columns)].astype(whole).astype(columns)

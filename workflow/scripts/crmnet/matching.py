@@ -20,6 +20,7 @@ from crmnet.motifs import (
     write_meme,
 )
 from crmnet.scanning import q_values
+from crmnet.tsv import read_table
 
 
 class Similarity(NamedTuple):
@@ -294,10 +295,7 @@ def read_tomtom(text: str) -> pd.DataFrame:
     """
     try:
         # Its notes stand behind a blank line.
-        names = dict.fromkeys(("Query_ID", "Target_ID"), str)
-        table = pd.read_csv(
-            StringIO(text.split("\n\n", 1)[0]), sep="\t", dtype=names, keep_default_na=False
-        )
+        table = read_table(StringIO(text.split("\n\n", 1)[0]), ["Query_ID", "Target_ID"])
         numbers = ("p-value", "E-value", "q-value")
         table = table.astype({**dict.fromkeys(numbers, float), "Optimal_offset": int})
         return table[list(TOMTOM_COLUMNS)].rename(columns=TOMTOM_COLUMNS)

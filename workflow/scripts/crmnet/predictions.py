@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from crmnet.tsv import read_table
+
 # What the table has before the predictions.
 KEY = ["test_set", "sequence", "measured"]
 
@@ -32,7 +34,7 @@ def read(path: str | Path) -> pd.DataFrame:
         ValueError: the table is not whole.
     """
     try:
-        table = pd.read_csv(path, sep="\t")
+        table = read_table(path)
         whole = len(table) > 0 and (table.pop("rows") == len(table)).all()
         whole = whole and list(table.columns[: len(KEY)]) == KEY and len(columns(table)) > 0
     except (ValueError, KeyError):
@@ -60,7 +62,7 @@ def test_sets(path: str | Path, families: str | Path) -> dict[str, pd.DataFrame]
         ValueError: the predictions are not whole, or the families are of other sequences.
     """
     found = {}
-    known = dict(list(pd.read_csv(families, sep="\t").groupby("test_set", sort=False)))
+    known = dict(list(read_table(families).groupby("test_set", sort=False)))
     for name, rows in read(path).groupby("test_set", sort=False):
         of_set = known.get(name, pd.DataFrame(columns=["sequence", "family"]))
         if list(of_set["sequence"]) != list(rows["sequence"]):

@@ -16,6 +16,7 @@ import pyfaidx
 
 from crmnet.motifs import LETTERS, Motif, MotifError, run_tool
 from crmnet.sequences import COMPLEMENT, N, letters, pad, tokenise
+from crmnet.tsv import read_table
 
 # Columns of FIMO's table -> of ours.
 FIMO_COLUMNS = {
@@ -328,8 +329,7 @@ def read_fimo(path: str | Path) -> pd.DataFrame:
     try:
         # Its notes stand behind a blank line.
         text = Path(path).read_text().split("\n\n", 1)[0]
-        names = dict.fromkeys(("motif_id", "sequence_name", "matched_sequence"), str)
-        hits = pd.read_csv(StringIO(text), sep="\t", dtype=names, keep_default_na=False)
+        hits = read_table(StringIO(text), ["motif_id", "sequence_name", "matched_sequence"])
         hits["start"] -= 1
         numbers = {"start": int, "stop": int, "score": float, "p-value": float, "q-value": float}
         hits = hits.astype(numbers)[list(FIMO_COLUMNS)].rename(columns=FIMO_COLUMNS)

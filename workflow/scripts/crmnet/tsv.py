@@ -1,0 +1,38 @@
+"""Reads the tables that the workflow's own jobs write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+import pandas as pd
+
+# Columns of names, letters and sentences. They stay text whatever they look like: a model may be
+# named `NA`, `inf` or `True`, a sequence `1`.
+NAMES = (
+    *("model", "against", "medium", "test_set", "set", "metric", "stage", "training"),
+    *("id", "sequence", "whole", "ref", "alt", "base"),
+    *("motif", "name", "target", "target_name", "ties", "method", "reproduced_by", "factor"),
+    *("strand", "engine", "problem", "undecided"),
+)
+
+
+def read_table(
+    path: str | Path | TextIO, text: Iterable[str] = (), **options: object
+) -> pd.DataFrame:
+    """A table of tab-separated columns, gzip or not, whose first line names them.
+
+    The columns `NAMES` are text, others numbers where all their cells are. Of all the words that
+    pandas takes for a missing value (`NA`, `nan`, `None`, ...) none is one here: only an empty cell
+    is missing.
+
+    Args:
+        path: the file, or its text.
+        text: further columns that are text, such as P values below the smallest double.
+        options: of `pandas.read_csv`; with a `chunksize` the result is an iterator over parts.
+    """
+    types = dict.fromkeys((*NAMES, *text), str)
+    return pd.read_csv(
+        path, sep="\t", dtype=types, keep_default_na=False, na_values=[""], **options
+    )
