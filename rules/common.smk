@@ -414,6 +414,12 @@ def run_conditions():
         "pretrain": pretrains(main),
         "recipe": config["models"][main]["recipe"],
         "training": {stage: configuration.recipe(config, main, stage) for stage in stages},
+        "precision": {
+            model: configuration.recipe(
+                config, model, "finetune" if pretrains(model) else "scratch"
+            )["precision"]
+            for model in MODELS
+        },
         "weights": {medium: "released" if medium in released else "trained" for medium in MEDIA},
         "backend": config["training"]["backend"],
         "motifs": MOTIFS

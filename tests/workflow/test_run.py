@@ -114,7 +114,7 @@ def test_simulated_data_reproduces_no_claim(results):
     claims = pd.read_csv(results / "claims.tsv", sep="\t")
     trained = claims[claims["id"].str.startswith("crmnet-r-")]
     assert len(trained) == 4 and trained["ours"].notna().all()
-    assert set(claims["verdict"]) == {"not run"}
+    assert set(claims["verdict"]) == {"not compared"}
     assert trained["why"].str.contains("simulated data").all()
     assert "This run: simulated data" in (results / "claims.md").read_text()
 

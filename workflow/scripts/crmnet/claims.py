@@ -1,21 +1,27 @@
-"""The paper's claims beside what a run found, with a verdict on each. Pandas only."""
+"""The paper's claims beside what a run found: what the run says of each by itself, and a verdict
+where it can be compared with the paper. Numpy and pandas only."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import permutations
 from math import hypot, isfinite
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from crmnet.motifs import BUILTIN
 from crmnet.tsv import read_table
 
-VERDICTS = ("reproduced", "higher", "lower", "undecided", "not run")
-COLUMNS = ("id", "claim", "where", "paper", "ours", "low", "high", "n", "verdict", "why")
+NOT_COMPARED = "not compared"
+VERDICTS = ("reproduced", "higher", "lower", "undecided", NOT_COMPARED)
+COLUMNS = ("id", "claim", "where", "paper", "ours", "low", "high", "n", "here", "verdict", "why")
+# What a run finds of a statement, by what would be the verdict.
+HERE = {"reproduced": "yes", "higher": "no", "lower": "no", "undecided": "undecided"}
 # A set whose size is so near to the paper's is the paper's: the public files differ by a few rows.
 TOLERANCE = 0.01
 PUBLISHED = "-published"
@@ -24,8 +30,12 @@ SIGNIFICANT = 0.05
 # A time that differs by no more is the same: so do machines of one make.
 NEAR_TIME = 0.1
 NO_MEMORY = "out of memory"
-# A rank correlation is of so many motifs or more.
+# A rank correlation is of so many motifs or more; of so many or fewer, all orders are looked at, of
+# more, so many random ones.
 FEWEST_RANKED = 3
+MOST_RANKED = 8
+RANDOM_ORDERS = 10_000
+ONE_TRAINING = "one training each cannot decide"
 
 
 class _Evidence(NamedTuple):
@@ -38,14 +48,15 @@ class _Evidence(NamedTuple):
 
 @dataclass
 class _Finding:
-    """The columns `ours` to `why` of the table of claims; the verdict as if all conditions were
-    met, and `why` what it rests on, if there is more to say."""
+    """The columns `ours` to `why` of the table of claims; before `_judged`, the verdict as if all
+    conditions were met, and `why` what it rests on, if there is more to say."""
 
     ours: float | int | str | None = None
     low: float | None = None
     high: float | None = None
     n: int | None = None
-    verdict: str = "not run"
+    here: str = ""
+    verdict: str = NOT_COMPARED
     why: str = ""
 
 
@@ -91,26 +102,36 @@ def claims_of(paper: dict) -> list[dict]:
 
 
 def table(paper: dict, run: dict, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Each claim with the run's own number and a verdict.
+    """Each claim with the run's own number, what the run finds of it, and a verdict.
 
     A claim is compared only where the run meets its conditions: measured data, the claim's test set
     (by its size), and, unless it is on published predictions, the paper's architecture with either
-    the authors' weights or the paper's recipe on all of its training data. Otherwise it is
-    `not run`: `why` has every condition that is not met, and our number is shown all the same.
-    Motifs need MEME itself, on all sequences of the test set; of the model, only their saliency.
+    the authors' weights or the paper's recipe on all of its training data, on as many devices with
+    as large a batch. Otherwise it is `not compared`: `why` has every condition that is not met, and
+    our number is shown all the same. Motifs need MEME itself, on all sequences of the test set; of
+    the model, only their saliency.
+
     A number is `reproduced` if the paper's lies within our 95 % interval, widened by half a unit of
     the last digit printed, else `higher` or `lower` (ours than the paper's); a count if they are
     equal. An order is `reproduced` or `lower` if the interval of the difference is above or below
-    0, else `undecided`. What is claimed of every motif is `reproduced` if it holds of each of ours,
-    `lower` if of each the opposite does, else `undecided`.
+    0, else `undecided`; that nothing is lost, `reproduced` or `higher` if the interval of the loss
+    is below or above the margin. What is claimed of every motif is `reproduced` if it holds of each
+    of ours, `lower` if of each the opposite does, else `undecided`. An interval over one training
+    says nothing of the next: with one training of ours, or of a model that it is compared with, an
+    order is `undecided`, and so is a number that the interval does not hold. Published predictions
+    and released weights are what they are, and need no second training.
+
+    `here` is what the run finds of a statement, whatever the conditions: "yes", "no" or
+    "undecided"; "" of a plain number.
 
     Args:
         paper: of config/paper.yaml.
         run: what was run: `simulated` (whether the data are), `main_model` (the one that stands for
             CRMnet), its `model` (as of `configuration.architecture`), `pretrain`, `recipe` (a
-            name) and `training` (stage -> as of `configuration.recipe`), `weights` (medium ->
-            "trained" or "released", of the main model), `backend`, `motifs` (`model`, `medium`,
-            `test_set` and `families` of the motif jobs; None where there are none).
+            name) and `training` (stage -> as of `configuration.recipe`), `precision` (model -> in
+            which it is trained), `weights` (medium -> "trained" or "released", of the main model),
+            `backend`, `motifs` (`model`, `medium`, `test_set` and `families` of the motif jobs;
+            None where there are none).
         tables: which the run made of `metrics`, `comparisons`, `tableS1`, `figure1`, `table1`,
             `motifs` (as of `selection.motif_table`) and `effects` (as of `effects.motif_effects`).
 
@@ -138,7 +159,7 @@ def _finding(claim: dict, evidence: _Evidence) -> _Finding:
     if kind not in KINDS:
         known = ", ".join(KINDS)
         raise ValueError(f"config/paper.yaml: {claim['id']}: kind {kind!r} is not one of {known}")
-    needed, judge = KINDS[kind]
+    needed, judge, _ = KINDS[kind]
     if needed not in evidence.tables:
         return _Finding(why=MISSING[needed])
     return judge(claim, evidence)
@@ -159,28 +180,53 @@ def _performance(claim: dict, evidence: _Evidence) -> _Finding:
         unmet += _model(claim["medium"], evidence)
     if metric == "p_value":
         p = None if row["p_value"] == "NA" else row["p_value"]
-        verdict = "reproduced" if p == claim["value"] else "higher" if p else "undecided"
-        return _judged(_Finding(p, n=int(row["n"]), verdict=verdict), unmet, notes)
-    # Squares of positive numbers are in their order: so are the ends of the interval.
-    power = 2 if metric == "mse" else 1
-    ours, low, high = (float(row[column]) ** power for column in ("value", "low", "high"))
-    verdict = _number(claim["value"], low, high)
-    return _judged(_Finding(ours, low, high, int(row["n"]), verdict), unmet, notes)
+        finding = _Finding(p, n=int(row["n"]))
+        finding.verdict = "reproduced" if p == claim["value"] else "higher" if p else "undecided"
+    else:
+        # Squares of positive numbers are in their order: so are the ends of the interval.
+        power = 2 if metric == "mse" else 1
+        ours, low, high = (float(row[column]) ** power for column in ("value", "low", "high"))
+        finding = _Finding(ours, low, high, int(row["n"]))
+        finding.verdict = _number(claim["value"], low, high)
+    if finding.verdict in ("higher", "lower") and main and _one_training(claim, row, evidence):
+        finding.verdict, finding.why = "undecided", ONE_TRAINING
+    return _judged(claim, finding, unmet, notes)
 
 
 def _ordering(claim: dict, evidence: _Evidence) -> _Finding:
+    return _compared(claim, evidence, [])
+
+
+def _no_loss(claim: dict, evidence: _Evidence) -> _Finding:
+    """A test of non-inferiority: what is lost against a margin."""
+    model, run = claim["against"], evidence.run
+    wanted = {run["main_model"]: "float32", model: "mixed_float16"}
+    unmet = [
+        f"{name} trained in {run['precision'][name]} instead of {precision}"
+        for name, precision in wanted.items()
+        if run["precision"].get(name, precision) != precision
+    ]
+    return _compared(claim, evidence, unmet)
+
+
+def _compared(claim: dict, evidence: _Evidence, unmet: list[str]) -> _Finding:
+    """Pearson's r of `main` minus that of another model, which is to be above 0 or below a
+    margin."""
     row = _difference(claim, claim["set"], evidence)
     if row is None:
         return _Finding(why=f"this run has no comparison with {claim['against']} for it")
-    unmet, notes = _set(int(row["n"]), claim["medium"], claim["set"], evidence)
-    unmet += _pair(claim, evidence)
+    of_set, notes = _set(int(row["n"]), claim["medium"], claim["set"], evidence)
     ours, low, high = (float(row[column]) for column in ("difference", "low", "high"))
-    return _judged(_Finding(ours, low, high, int(row["n"]), _order(low, high)), unmet, notes)
+    finding = _Finding(ours, low, high, int(row["n"]), verdict=_order(low, high, claim["value"]))
+    if _one_training(claim, row, evidence):
+        finding.verdict, finding.why = "undecided", ONE_TRAINING
+    return _judged(claim, finding, of_set + _pair(claim, evidence) + unmet, notes)
 
 
 def _contrast(claim: dict, evidence: _Evidence) -> _Finding:
     """The difference of two differences, on sets of sequences that are independent of each other:
-    the half-widths of its interval are those of both, added in squares (Zou and Donner 2008)."""
+    the half-widths of its interval are those of both, added in squares (Zou and Donner 2008). Both
+    are of the same trainings, so that what a training gains on both sets makes it too wide."""
     unmet, notes, ends = [], [], []
     for name in (claim["on"], claim["than"]):
         row = _difference(claim, name, evidence)
@@ -189,12 +235,13 @@ def _contrast(claim: dict, evidence: _Evidence) -> _Finding:
         of_set = _set(int(row["n"]), claim["medium"], name, evidence)
         unmet, notes = unmet + of_set[0], notes + of_set[1]
         ends.append([float(row[column]) for column in ("difference", "low", "high")])
-    unmet += _pair(claim, evidence)
     (on, on_low, on_high), (than, than_low, than_high) = ends
     low = on - than - hypot(on - on_low, than_high - than)
     high = on - than + hypot(on_high - on, than - than_low)
-    finding = _Finding(on - than, low, high, verdict=_order(low, high))
-    return _judged(finding, list(dict.fromkeys(unmet)), notes)
+    finding = _Finding(on - than, low, high, verdict=_order(low, high, claim["value"]))
+    if _one_training(claim, row, evidence):
+        finding.verdict, finding.why = "undecided", ONE_TRAINING
+    return _judged(claim, finding, unmet + _pair(claim, evidence), notes)
 
 
 def _size(claim: dict, evidence: _Evidence) -> _Finding:
@@ -205,12 +252,12 @@ def _size(claim: dict, evidence: _Evidence) -> _Finding:
     here = sum(int(row["sequences"]) for row in rows)
     unmet, _ = _near(here, sum(sizes[medium][name] for medium in claim["media"]))
     ours = sum(int(row[claim.get("column", "sequences")]) for row in rows)
-    return _count(ours, claim["value"], SIMULATED if evidence.run["simulated"] else unmet)
+    return _count(claim, ours, SIMULATED if evidence.run["simulated"] else unmet)
 
 
 def _parameters(claim: dict, evidence: _Evidence) -> _Finding:
     ours = int(evidence.tables["figure1"]["parameters"].sum())
-    return _count(ours, claim["value"], _architecture(evidence))
+    return _count(claim, ours, _architecture(evidence))
 
 
 def _motifs(claim: dict, evidence: _Evidence) -> _Finding:
@@ -229,15 +276,20 @@ def _motifs(claim: dict, evidence: _Evidence) -> _Finding:
     unmet, notes = _motif_jobs(claim, evidence)
     tied = [name for name in there if same[name] != name]
     notes = [f"{name} matches as well as {same[name]}" for name in tied] + notes
-    return _judged(_Finding(ours, n=len(rows), verdict=verdict), unmet, notes)
+    return _judged(claim, _Finding(ours, n=len(rows), verdict=verdict), unmet, notes)
 
 
 def _motif_saliency(claim: dict, evidence: _Evidence) -> _Finding:
-    rows = _measured("saliency", evidence)
+    return _motif_map("saliency", claim, evidence)
+
+
+def _motif_map(measure: str, claim: dict, evidence: _Evidence) -> _Finding:
+    """A measure of the saliency map on the matches of each motif, against other places."""
+    rows = _measured(measure, evidence)
     above = (rows["difference"] > 0) & (rows["p_holm"] < SIGNIFICANT)
     finding = _each(rows, above, rows["difference"] <= 0)
     unmet, notes = _motif_jobs(claim, evidence)
-    return _judged(finding, unmet + _motif_model(evidence), notes)
+    return _judged(claim, finding, unmet + _motif_model(evidence), notes)
 
 
 def _motif_expression(claim: dict, evidence: _Evidence) -> _Finding:
@@ -247,7 +299,7 @@ def _motif_expression(claim: dict, evidence: _Evidence) -> _Finding:
     passed = (rows["p_holm"] < SIGNIFICANT).sum()
     # Relatives with and without the motif: another question, with its own answer.
     within = f"within families, P < {SIGNIFICANT:g} for {passed} of {len(rows)} motifs"
-    return _judged(finding, unmet, [within, *notes] if len(rows) else notes)
+    return _judged(claim, finding, unmet, [within, *notes] if len(rows) else notes)
 
 
 def _motif_order(claim: dict, evidence: _Evidence) -> _Finding:
@@ -261,13 +313,36 @@ def _motif_order(claim: dict, evidence: _Evidence) -> _Finding:
     if len(pairs) < FEWEST_RANKED:
         finding.why = f"a rank correlation needs {FEWEST_RANKED} motifs"
     elif (pairs.nunique() > 1).all():
-        # Rounded, for the sums of a correlation of 0 need not cancel.
-        finding.ours = round(float(pairs.rank().corr().iloc[0, 1]), 9)
-        finding.verdict = _order(finding.ours, finding.ours)
+        finding.ours, p = rank_correlation(*pairs.to_numpy(float).T)
+        finding.why += f", P = {p:.2g}"
+        if p < SIGNIFICANT:
+            finding.verdict = "reproduced" if finding.ours > 0 else "lower"
     else:
         finding.why += ", which do not differ"
     unmet, notes = _motif_jobs(claim, evidence)
-    return _judged(finding, unmet + _motif_model(evidence), notes)
+    return _judged(claim, finding, unmet + _motif_model(evidence), notes)
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Spearman's rho of values (n,) that differ, and its P, two-sided: the share of the orders of
+    one of them whose rho is as far from 0. Of more than `MOST_RANKED`, `RANDOM_ORDERS` stand for
+    all, and the observed one is among them (Phipson and Smyth 2010)."""
+    ranks = [pd.Series(values).rank().to_numpy() for values in (first, second)]
+    one, other = (rank - rank.mean() for rank in ranks)
+    n = len(one)
+    if n <= MOST_RANKED:
+        orders = np.array(list(permutations(range(n))))
+    else:
+        orders = np.tile(np.arange(n), (RANDOM_ORDERS, 1))
+        orders[1:] = np.random.default_rng(1).permuted(orders[1:], axis=1)
+    rho = one[orders] @ other / np.sqrt((one @ one) * (other @ other))
+    # The first order is the observed one; rounded, for equal ones need not be equal as sums.
+    rho = rho.round(9)
+    return float(rho[0]), float(np.mean(np.abs(rho) >= abs(rho[0])))
+
+
+def _motif_logo(claim: dict, evidence: _Evidence) -> _Finding:
+    return _motif_map("logo_similarity", claim, evidence)
 
 
 def _time(claim: dict, evidence: _Evidence) -> _Finding:
@@ -286,7 +361,7 @@ def _time(claim: dict, evidence: _Evidence) -> _Finding:
             unmet.append(finding.ours)
         elif claim["step"] is None:
             finding = _Finding(NO_MEMORY, verdict="reproduced")
-        return _judged(finding, unmet, [])
+        return _judged(claim, finding, unmet, [])
     step, epoch, total = (
         float(cell[key]) for key in ("step_seconds", "epoch_minutes", "total_hours")
     )
@@ -294,7 +369,7 @@ def _time(claim: dict, evidence: _Evidence) -> _Finding:
     ratio = step / claim["step"] if claim["step"] else 0.0
     near = abs(ratio - 1) <= NEAR_TIME
     finding.verdict = "reproduced" if near else "higher" if ratio > 1 else "lower"
-    return _judged(finding, unmet, [f"{ratio:.2f} times the paper's step"] if ratio else [])
+    return _judged(claim, finding, unmet, [f"{ratio:.2f} times the paper's step"] if ratio else [])
 
 
 def _faster_devices(claim: dict, evidence: _Evidence) -> _Finding:
@@ -307,6 +382,7 @@ def _faster_devices(claim: dict, evidence: _Evidence) -> _Finding:
         if cells["devices"].nunique() > 1:
             verdict = "reproduced" if many < few else "lower"
             return _judged(
+                claim,
                 _Finding(f"{few:.3g} h to {many:.3g} h", verdict=verdict),
                 _accelerated(cells, evidence),
                 [],
@@ -315,14 +391,14 @@ def _faster_devices(claim: dict, evidence: _Evidence) -> _Finding:
 
 
 def _faster_precision(claim: dict, evidence: _Evidence) -> _Finding:
-    return _precision("step_seconds", "{:.2f} times the time", evidence)
+    return _precision(claim, "step_seconds", "{:.2f} times the time", evidence)
 
 
 def _less_memory(claim: dict, evidence: _Evidence) -> _Finding:
-    return _precision("peak_memory_gb", "{:.2f} times the memory", evidence)
+    return _precision(claim, "peak_memory_gb", "{:.2f} times the memory", evidence)
 
 
-def _precision(column: str, text: str, evidence: _Evidence) -> _Finding:
+def _precision(claim: dict, column: str, text: str, evidence: _Evidence) -> _Finding:
     """What a half precision takes of what float32 does, at the largest batch of both."""
     cells = _measured_cells(evidence).dropna(subset=[column])
     for (batch, *_), group in sorted(
@@ -334,7 +410,9 @@ def _precision(column: str, text: str, evidence: _Evidence) -> _Finding:
             ratio = float(halves.min() / values["float32"])
             ours = f"{text.format(ratio)}, at {batch:,} sequences"
             verdict = "reproduced" if ratio < 1 else "lower"
-            return _judged(_Finding(ours, verdict=verdict), _accelerated(group, evidence), [])
+            return _judged(
+                claim, _Finding(ours, verdict=verdict), _accelerated(group, evidence), []
+            )
     return _Finding(why="this run has no cell in float32 and in a half precision")
 
 
@@ -348,27 +426,30 @@ def _larger_batch(claim: dict, evidence: _Evidence) -> _Finding:
         return _Finding(why=f"this run has not both of {' and '.join(claim['devices'])}")
     verdict = "reproduced" if most[0] > most[1] else "lower"
     ours = f"{most[0]:,} against {most[1]:,} sequences"
-    return _judged(_Finding(ours, verdict=verdict), _architecture(evidence), [])
+    return _judged(claim, _Finding(ours, verdict=verdict), _architecture(evidence), [])
 
 
-# Kind of claim -> the table that it is compared with, and how.
+# Kind of claim -> the table that it is compared with, how, and whether it is a statement, which a
+# run can find true or not by itself.
 KINDS = {
-    "performance": ("metrics", _performance),
-    "ordering": ("comparisons", _ordering),
-    "contrast": ("comparisons", _contrast),
-    "size": ("tableS1", _size),
-    "parameters": ("figure1", _parameters),
-    "motifs": ("motifs", _motifs),
-    "motif_saliency": ("effects", _motif_saliency),
-    "motif_expression": ("effects", _motif_expression),
-    "motif_order": ("effects", _motif_order),
-    "time": ("table1", _time),
-    "faster_devices": ("table1", _faster_devices),
-    "faster_precision": ("table1", _faster_precision),
-    "less_memory": ("table1", _less_memory),
-    "larger_batch": ("table1", _larger_batch),
+    "performance": ("metrics", _performance, False),
+    "ordering": ("comparisons", _ordering, True),
+    "contrast": ("comparisons", _contrast, True),
+    "no_loss": ("comparisons", _no_loss, True),
+    "size": ("tableS1", _size, False),
+    "parameters": ("figure1", _parameters, False),
+    "motifs": ("motifs", _motifs, True),
+    "motif_saliency": ("effects", _motif_saliency, True),
+    "motif_expression": ("effects", _motif_expression, True),
+    "motif_order": ("effects", _motif_order, True),
+    "motif_logo": ("effects", _motif_logo, True),
+    "time": ("table1", _time, False),
+    "faster_devices": ("table1", _faster_devices, True),
+    "faster_precision": ("table1", _faster_precision, True),
+    "less_memory": ("table1", _less_memory, True),
+    "larger_batch": ("table1", _larger_batch, True),
 }
-# Why a claim is not run when its table is missing.
+# Why a claim is not compared when its table is missing.
 MISSING = {
     "metrics": "no metrics were made",
     "comparisons": "no models were compared",
@@ -398,6 +479,15 @@ def _difference(claim: dict, name: str, evidence: _Evidence) -> pd.Series | None
     models = {"model": evidence.run["main_model"], "against": claim["against"]}
     keys = {"medium": claim["medium"], "metric": "pearson_r", **models}
     return _row(evidence, "comparisons", name, keys)
+
+
+def _one_training(claim: dict, row: pd.Series, evidence: _Evidence) -> bool:
+    """Whether a row of metrics or comparisons rests on one training of the main model, or of the
+    one that it is compared with: what another seed would give is then unknown. Published
+    predictions and released weights are no draw of ours."""
+    ours = evidence.run["weights"][claim["medium"]] == "trained" and row["seeds"] < 2
+    theirs = not claim.get("against", PUBLISHED).endswith(PUBLISHED) and row["against_seeds"] < 2
+    return ours or theirs
 
 
 def _measured(measure: str, evidence: _Evidence) -> pd.DataFrame:
@@ -457,11 +547,32 @@ def _accelerated(cells: pd.DataFrame, evidence: _Evidence) -> list[str]:
 
 
 def _differences(ours: dict, wanted: dict) -> list[str]:
+    """What differs from what is wanted: a value, or one of several."""
     return [
-        f"{key.replace('_', ' ')} {ours.get(key, 'unknown')} instead of {value}"
+        f"{key.replace('_', ' ')} {_said(ours.get(key))} instead of {_said(value)}"
         for key, value in wanted.items()
-        if ours.get(key, "unknown") != value
+        if ours.get(key) not in (value if isinstance(value, list) else [value])
     ]
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return " or ".join(map(_said, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "unknown" if value is None else str(value)
+
+
+def _execution(recipe: dict, run: dict) -> dict:
+    """What trains, and how many of it together; a number that is not set is not known."""
+    devices = recipe["devices"] and recipe["devices"] * recipe["hosts"]
+    return {
+        "flavour": run["model"].get("flavour"),
+        "backend": run["backend"],
+        "precision": recipe["precision"],
+        "devices": devices,
+        "global_batch": devices and devices * recipe["batch_size"],
+    }
 
 
 def _model(medium: str, evidence: _Evidence) -> list[str]:
@@ -471,6 +582,8 @@ def _model(medium: str, evidence: _Evidence) -> list[str]:
     if run["weights"][medium] == "released":
         return unmet
     wanted, stages = paper["training"], run["training"].values()
+    for stage in stages:
+        unmet += _differences(_execution(stage, run), paper["execution"])
     other = [key for key in wanted if any(stage.get(key) != wanted[key] for stage in stages)]
     if other:
         unmet.append(f"other training settings ({', '.join(other).replace('_', ' ')})")
@@ -567,33 +680,43 @@ def _number(printed: str, low: float, high: float) -> str:
     return "lower" if Decimal(repr(high)) + half < value else "reproduced"
 
 
-def _order(low: float, high: float) -> str:
-    """The interval of a difference against 0."""
-    return "reproduced" if low > 0 else "lower" if high < 0 else "undecided"
+def _order(low: float, high: float, claimed: str) -> str:
+    """The interval of a difference against what is claimed of it: "> 0", or "< " a margin."""
+    sign, bound = claimed[0], float(claimed[1:])
+    if low > bound:
+        return "reproduced" if sign == ">" else "higher"
+    if high < bound:
+        return "reproduced" if sign == "<" else "lower"
+    return "undecided"
 
 
-def _count(ours: int, printed: str, unmet: list[str]) -> _Finding:
-    more = ours - int(printed.replace(",", ""))
+def _count(claim: dict, ours: int, unmet: list[str]) -> _Finding:
+    more = ours - int(claim["value"].replace(",", ""))
     verdict = "higher" if more > 0 else "lower" if more < 0 else "reproduced"
     notes = [f"{abs(more):,} {'more' if more > 0 else 'fewer'} than in the paper"] if more else []
-    return _judged(_Finding(ours, verdict=verdict), unmet, notes)
+    return _judged(claim, _Finding(ours, verdict=verdict), unmet, notes)
 
 
-def _judged(finding: _Finding, unmet: list[str], notes: list[str]) -> _Finding:
+def _judged(claim: dict, finding: _Finding, unmet: list[str], notes: list[str]) -> _Finding:
     """A finding with its reasons, and a verdict only where no condition is unmet."""
     for name in ("ours", "low", "high"):
         value = getattr(finding, name)
         if isinstance(value, float) and not isfinite(value):
             setattr(finding, name, None)
-    if unmet:
-        finding.verdict, notes = "not run", unmet
-    elif finding.why:
-        notes = [finding.why, *notes]
-    elif finding.verdict == "undecided":
+    *_, is_statement = KINDS[claim["kind"]]
+    if is_statement:
+        finding.here = HERE[finding.verdict]
+    if finding.verdict == "undecided" and not finding.why:
         known = finding.low is not None and finding.high is not None
-        reason = "the interval holds 0" if known else "no value, or no interval of it"
-        notes = [reason, *notes]
-    finding.why = "; ".join(notes)
+        bound = claim["value"].split()[-1]
+        finding.why = f"the interval holds {bound}" if known else "no value, or no interval of it"
+    if unmet:
+        # What makes a statement undecided here has nothing to do with the paper.
+        reasons = [finding.why] if is_statement else []
+        finding.verdict, notes = NOT_COMPARED, dict.fromkeys(unmet)
+    else:
+        reasons = [finding.why]
+    finding.why = "; ".join(filter(None, [*reasons, *notes]))
     return finding
 
 
@@ -604,12 +727,13 @@ def markdown(found: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) ->
         found: what `table` gave for this `run` and these `tables`.
     """
     lines = [
-        ["claim", "where", "paper", "ours (95 % interval)", "n", "verdict", "why"],
-        ["---"] * 7,
+        ["claim", "where", "paper", "ours (95 % interval)", "n", "in this run", "against the paper"]
+        + ["why"],
+        ["---"] * 8,
     ]
     for row in found.itertuples():
         n = "" if row.n is None else f"{row.n:,}"
-        cells = [row.claim, row.where, row.paper, _shown(row), n, row.verdict, row.why]
+        cells = [row.claim, row.where, row.paper, _shown(row), n, row.here, row.verdict, row.why]
         lines.append([re.sub(r"([\\|])", r"\\\1", cell) for cell in cells])
     rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     return f"{_head(found, run, tables)}\n\n{rows}"
@@ -624,14 +748,17 @@ def _head(found: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> st
         model.append(f"{tables['figure1']['parameters'].sum():,} parameters")
     model.append("pre-trained on all media" if run["pretrain"] else "not pre-trained")
     weights = ", ".join(f"{medium} medium {run['weights'][medium]}" for medium in media)
-    counts = found["verdict"].value_counts()
-    verdicts = ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
+    verdicts, here = (
+        ", ".join(f"{(found[column] == word).sum()} {word}" for word in words)
+        for column, words in (("verdict", VERDICTS), ("here", dict.fromkeys(HERE.values())))
+    )
     return (
         f"This run: {'simulated' if run['simulated'] else 'measured'} data; training sequences: "
         f"{counted or 'not counted'}. Model: {run['main_model']} ({', '.join(model)}). Weights: "
         f"{weights}. Recipe: {run['recipe']}. Backend: {run['backend']}. Of {len(found)} claims of "
         f"the paper: {verdicts}. A claim is compared only where this run meets its conditions; "
-        "elsewhere it is not run, and our number beside it is no test of it."
+        "elsewhere our number beside it is no test of the paper's. What this run finds of a "
+        f"statement, whatever the conditions, stands in a column of its own: {here}."
     )
 
 
@@ -641,7 +768,7 @@ def _shown(row) -> str:
         return row.ours or ""
     if isinstance(row.ours, int):
         return f"{row.ours:,}"
-    form = "z.4f" if row.paper.startswith(">") else "z.3f"
+    form = "z.4f" if row.paper[0] in "<>" else "z.3f"
     if row.low is None or row.high is None:
         return format(row.ours, form)
     return f"{row.ours:{form}} ({row.low:{form}} to {row.high:{form}})"
