@@ -336,7 +336,7 @@ rule claims:
         motifs=[of_motifs("motifs.tsv")] if MOTIFS else [],
         effects=[of_motifs("effects.tsv")] if MOTIFS else [],
         table1=[f"{OUT}/table1.tsv"] if config["benchmark"] else [],
-        lib=lib("logs", "tsv", "sequences", "motifs", "claims"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "evaluation", "claims"),
     output:
         tsv=reported("claims.tsv"),
         md=reported("claims.md"),

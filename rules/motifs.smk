@@ -254,7 +254,8 @@ rule effects:
         hits=rules.scan.output[0],
         ranked=f"{OUT}/motifs/all/ranked.tsv",
         saliency=lambda wildcards: motif_model("saliency"),
-        lib=lib("logs", "tsv", "sequences", "evaluation", "maps", "effects"),
+        jaspar=rules.jaspar.output[0],
+        lib=lib("logs", "tsv", "sequences", "motifs", "evaluation", "maps", "effects"),
     output:
         effects=f"{OUT}/motifs/{{families}}/effects.tsv",
         examples=f"{OUT}/motifs/{{families}}/examples.tsv",

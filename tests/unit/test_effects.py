@@ -12,18 +12,20 @@ import pandas as pd
 import pytest
 import scipy.stats
 
-from crmnet import effects, maps
+from crmnet import effects, maps, motifs
 from crmnet.effects import (
     COLUMNS,
     EXAMPLE_COLUMNS,
     covered,
     examples,
+    likeness,
     mean_interval,
     motif_effects,
     shifted_p_value,
     swapped_p_value,
 )
 from crmnet.evaluation import holm
+from crmnet.motifs import Motif
 from crmnet.sequences import N, lengths, tokenise
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "effects.py"
@@ -326,13 +328,14 @@ def case():
         ranked=pd.DataFrame(ranked),
         saliency=saliency,
         lengths=np.array([4, 5, 3, 5]),
+        logos={"A": np.array([2.0, 0.5]), "B": np.array([0.0, 1.0, 0.0]), "C": np.arange(4.0)},
     )
 
 
 def table_of(case, **changed):
     given = vars(case) | changed
     return motif_effects(
-        *(given[key] for key in ("targets", "hits", "ranked", "saliency", "lengths")),
+        *(given[key] for key in ("targets", "hits", "ranked", "saliency", "lengths", "logos")),
         replicates=200,
         permutations=99,
         seed=3,
@@ -343,13 +346,21 @@ def test_the_table_of_motifs(case):
     table = table_of(case)
     assert list(table.columns) == COLUMNS
     assert table["measure"].tolist() == [
-        measure for measure in ("saliency", "absolute_saliency", "expression") for _ in range(3)
+        measure
+        for measure in ("saliency", "absolute_saliency", "logo_similarity", "expression")
+        for _ in range(3)
     ]
     rows = table.set_index(["measure", "target"])
     # Of A: positions 1, 2, 3 of s5, and 0, 1 of s1.
     assert rows.loc["saliency", "A"]["value"] == pytest.approx((2 + 3 + 4 + 2 + 2) / 5)
     assert rows.loc["saliency", "B"]["value"] == pytest.approx((5 - 5 + 5) / 3)
     assert rows.loc["absolute_saliency", "B"]["value"] == pytest.approx(5)
+    # Of A the logo falls and each map rises, but for the match on the other strand; B's map is the
+    # logo upside down.
+    assert rows.loc["logo_similarity", "A"]["value"] == pytest.approx((-1 + 1 + 0) / 3)
+    assert rows.loc["logo_similarity", "B"]["value"] == pytest.approx(-1)
+    # Two thirds of the places of B have its lower or its upper flank in the middle.
+    assert rows.loc["logo_similarity", "B"]["control"] == pytest.approx((-1 + 0.5 + 0.5) / 3)
     control = rows["control"].unstack()
     assert control.loc["saliency"].tolist() == pytest.approx([(10 + 3 + 5 + 10) / 17] * 3)
     assert control.loc["absolute_saliency"].tolist() == pytest.approx([(10 + 5 + 15 + 10) / 17] * 3)
@@ -359,7 +370,8 @@ def test_the_table_of_motifs(case):
     filled = table[table["target"] != "C"]
     assert (filled["difference"] == filled["value"] - filled["control"]).all()
     assert (filled["low"] <= filled["value"]).all() and (filled["value"] <= filled["high"]).all()
-    assert (table["control_low"] < table["control"]).all()
+    of_all = table[table["measure"] != "logo_similarity"]
+    assert (of_all["control_low"] < of_all["control"]).all()
 
     counts = rows[["matches", "sequences", "families"]].loc["expression"]
     assert counts.loc["A"].tolist() == [3, 2, 2]
@@ -375,10 +387,10 @@ def test_a_motif_without_a_match_is_in_the_table(case):
     for hits in (case.hits, pd.DataFrame(NO_HITS, dtype=object)):
         none = table_of(case, hits=hits)
         none = none[none["target"] == "C"]
-        assert len(none) == 3
+        assert len(none) == 4
         empty = ["value", "low", "high", "difference", "p_value", "p_holm"]
         assert none[empty].isna().all(axis=None)
-        assert none["control"].notna().all()
+        assert (none["control"].isna() == (none["measure"] == "logo_similarity")).all()
         assert (none[["matches", "sequences", "families", "tested_families"]] == 0).all(axis=None)
 
 
@@ -404,6 +416,7 @@ def test_p_values_are_adjusted_for_the_number_of_motifs(case):
                 "sequence": ranked["sequence"][with_it[name]],
                 "start": starts[name][with_it[name]],
                 "end": starts[name][with_it[name]] + 4,
+                "strand": rng.choice(["+", "-"], len(with_it[name])),
             }
         )
         for name in "AB"
@@ -412,7 +425,13 @@ def test_p_values_are_adjusted_for_the_number_of_motifs(case):
     inside[np.setdiff1d(np.arange(120), with_it["A"])] = False
     values[inside] += 2
     table = table_of(
-        case, targets=case.targets[:2], hits=hits, ranked=ranked, saliency=values, lengths=lengths
+        case,
+        targets=case.targets[:2],
+        hits=hits,
+        ranked=ranked,
+        saliency=values,
+        lengths=lengths,
+        logos=dict.fromkeys("AB", np.array([0.1, 2.0, 1.5, 0.2])),
     ).set_index(["measure", "target"])
     options = {"permutations": 99, "seed": 3}
     p = shifted_p_value(values, inside, lengths, families, **options)
@@ -424,6 +443,85 @@ def test_p_values_are_adjusted_for_the_number_of_motifs(case):
     assert table.loc["expression", "A"]["tested_families"] == tested
     for _, rows in table.groupby("measure"):
         assert rows["p_holm"].tolist() == holm(rows["p_value"]).tolist()
+
+
+LOGO = np.array([0.2, 2.0, 1.6, 0.1, 1.9, 1.0, 0.3])
+
+
+def test_likeness_is_the_correlation_at_each_place_round_the_sequence():
+    rng = np.random.default_rng(8)
+    values, lengths = rng.normal(size=(4, 20)).astype(np.float32), np.array([20, 13, 20, 7])
+    values[2, 3:12] = 0.7
+    found = likeness(values, lengths, LOGO)
+    for row, length in enumerate(lengths):
+        for at in range(20):
+            beneath = values[row, (at + np.arange(7)) % length]
+            flat = np.ptp(beneath) == 0
+            expected = 0 if at >= length or flat else np.corrcoef(beneath, LOGO)[0, 1]
+            assert found[row, at] == pytest.approx(expected, abs=1e-6)
+    assert (found[2, 3:6] == 0).all()
+    assert (likeness(values, lengths, np.ones(7)) == 0).all()
+
+
+def matched(seed, beneath, noise=1.0, families=12, size=3, width=40):
+    """The logo_similarity and the saliency of one motif, with a match in each sequence, alike in a
+    family, on either strand; the map is noise, also alike, and `beneath` (7,) is added in the
+    direction of each match."""
+    rng = np.random.default_rng(seed)
+    family, lengths, values = random_families(rng, families, size, width, (width - 8, width))
+    values *= noise
+    start = rng.integers(0, lengths[::size] - 6).repeat(size)
+    minus = rng.integers(0, 2, families).repeat(size).astype(bool)
+    for row, (at, turned) in enumerate(zip(start, minus, strict=True)):
+        values[row, at : at + 7] += beneath[::-1] if turned else beneath
+    names = [f"s{row}" for row in range(len(family))]
+    hits = {"motif": "A", "sequence": names, "start": start, "end": start + 7}
+    table = motif_effects(
+        pd.DataFrame({"target": ["A"], "target_name": ["Abf"]}),
+        pd.DataFrame(hits | {"strand": np.where(minus, "-", "+")}),
+        pd.DataFrame({"sequence": names, "expression": 1.0, "family": family}),
+        values,
+        lengths,
+        {"A": LOGO},
+        replicates=99,
+        permutations=99,
+        seed=seed,
+    )
+    return table.set_index("measure").loc[["logo_similarity", "saliency"]].itertuples()
+
+
+def test_a_map_of_the_logo_itself_is_like_it():
+    found, _ = matched(1, LOGO, noise=1e-3)
+    assert found.value == pytest.approx(1, abs=0.01)
+    assert abs(found.control) < 0.2 and found.p_value == 0.01
+    assert found.low <= found.value <= found.high
+    assert (found.matches, found.families, found.tested_families) == (36, 12, 12)
+    # Whatever its scale and level, and through noise.
+    assert next(matched(1, 300 * LOGO - 50, noise=0.1)).value == pytest.approx(1, abs=0.01)
+    found, _ = matched(2, 2 * LOGO)
+    assert found.difference > 0.3 and found.p_value == 0.01
+    upside_down, _ = matched(1, -LOGO, noise=1e-3)
+    assert upside_down.value == pytest.approx(-1, abs=0.01) and upside_down.p_value == 0.01
+
+
+def test_p_of_the_likeness_of_noise_is_uniform():
+    drawn = [next(matched(seed, np.zeros(7))).p_value for seed in range(150)]
+    assert np.mean(drawn) == pytest.approx(0.5, abs=0.1)
+    assert np.mean(np.array(drawn) <= 0.05) <= 0.1
+    assert scipy.stats.kstest(drawn, "uniform").pvalue > 0.001
+
+
+def test_a_map_that_is_merely_high_at_matches_is_not_like_the_logo():
+    pairs = [list(matched(seed, np.full(7, 4.0))) for seed in range(60)]
+    assert all(saliency.p_value == 0.01 for _, saliency in pairs)
+    assert np.mean([found.p_value <= 0.05 for found, _ in pairs]) <= 0.1
+    assert np.mean([found.value for found, _ in pairs]) == pytest.approx(0, abs=0.05)
+
+
+def test_matches_of_another_width_than_the_logo_are_refused(case):
+    case.logos["B"] = LOGO
+    with pytest.raises(ValueError, match="motif B: its matches and its logo, of 7 positions"):
+        table_of(case)
 
 
 def shown(case, **changed):
@@ -495,6 +593,10 @@ def write_inputs(case, folder):
     saved = maps.Maps(rows, tokens, gradient, levels + 0.5, levels, np.full(9, 17))
     maps.save(folder / "maps.npz", saved)
     case.hits.to_csv(folder / "hits.tsv.gz", sep="\t", index=False)
+    counts = {"A": [[9, 1, 0, 0], [4, 4, 1, 1]], "B": [[1, 1, 1, 1], [0, 0, 9, 0], [1, 1, 1, 1]]}
+    motifs.write_meme(
+        folder / "known.meme", [Motif(*named) for named in counts.items()], np.full(4, 0.25)
+    )
     case.ranked.to_csv(folder / "ranked.tsv", sep="\t", index=False)
 
 
@@ -509,6 +611,7 @@ def run_script(folder, selected):
             hits=folder / "hits.tsv.gz",
             ranked=folder / "ranked.tsv",
             saliency=folder / "maps.npz",
+            jaspar=folder / "known.meme",
         ),
         output=SimpleNamespace(effects=folder / "effects.tsv", examples=folder / "examples.tsv"),
         params=SimpleNamespace(replicates=20, permutations=19, seed=1),
@@ -522,11 +625,14 @@ def test_the_script(case, tmp_path):
     write_inputs(case, tmp_path)
     table, rows = run_script(tmp_path, [2, None, 1])
     assert list(table.columns) == COLUMNS
-    assert table["target"].tolist() == ["A", "B"] * 3
+    assert table["target"].tolist() == ["A", "B"] * 4
     # As by hand, but that no base stands at the first position of s5.
     rows_of = table.set_index(["measure", "target"])
     assert rows_of.loc["saliency", "A"]["value"] == pytest.approx(2.6)
     assert rows_of.loc["saliency", "A"]["control"] == pytest.approx(27 / 17, rel=1e-5)
+    # The bits of A fall as well; each match's correlation is of two positions.
+    assert rows_of.loc["logo_similarity", "A"]["value"] == pytest.approx(0)
+    assert rows_of.loc["logo_similarity", "B"]["value"] == pytest.approx(-1)
     assert list(rows.columns) == EXAMPLE_COLUMNS
     first = rows[(rows["target"] == "A") & (rows["example"] == 1)]
     assert first["letter"].tolist() == ["N", "C", "G", "T"]
@@ -547,7 +653,7 @@ def test_the_script_without_a_hit(case, tmp_path):
     write_inputs(case, tmp_path)
     table, rows = run_script(tmp_path, [2, None, 1])
     assert table["value"].isna().all()
-    assert len(table) == 6 and rows.empty
+    assert len(table) == 8 and rows.empty
 
 
 def test_hits_of_other_sequences_are_refused(case, tmp_path):

@@ -66,7 +66,15 @@ def write_tables(folder, shown=5, matched=5, families=FAMILIES):
     table.reindex(columns=MOTIF_COLUMNS).to_csv(folder / "motifs.tsv", sep="\t", index=False)
     lengths = np.full(number, WIDTH)
     effects = motif_effects(
-        targets, hits, ranked, saliency, lengths, replicates=50, permutations=99, seed=1
+        targets,
+        hits,
+        ranked,
+        saliency,
+        lengths,
+        {motif.name: motif.information() for motif in motifs},
+        replicates=50,
+        permutations=99,
+        seed=1,
     )
     predicted = ranked["expression"].to_numpy() + 0.5
     rows = examples(targets, hits, ranked, saliency, letters, predicted)

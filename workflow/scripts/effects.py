@@ -8,6 +8,7 @@ from crmnet import sequences
 from crmnet.effects import examples, motif_effects
 from crmnet.logs import log_to
 from crmnet.maps import load, masked
+from crmnet.motifs import read_meme
 from crmnet.sequences import ALPHABET
 from crmnet.tsv import read_table
 
@@ -24,12 +25,15 @@ maps = load(job.input.saliency).of(ranked["row"])
 saliency = masked(maps.gradient, maps.tokens)
 lengths = sequences.lengths(maps.tokens)
 
+known = {motif.name: motif.information() for motif in read_meme(job.input.jaspar)}
+
 table = motif_effects(
     targets,
     hits,
     ranked,
     saliency,
     lengths,
+    known,
     replicates=job.params.replicates,
     permutations=job.params.permutations,
     seed=job.params.seed,

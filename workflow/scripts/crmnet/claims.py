@@ -1,5 +1,5 @@
 """The paper's claims beside what a run found: what the run says of each by itself, and a verdict
-where it can be compared with the paper. Numpy and pandas only."""
+where it can be compared with the paper. No framework."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from crmnet import evaluation
 from crmnet.motifs import BUILTIN
 from crmnet.tsv import read_table
 
@@ -35,7 +36,6 @@ NO_MEMORY = "out of memory"
 FEWEST_RANKED = 3
 MOST_RANKED = 8
 RANDOM_ORDERS = 10_000
-ONE_TRAINING = "one training each cannot decide"
 
 
 class _Evidence(NamedTuple):
@@ -188,8 +188,8 @@ def _performance(claim: dict, evidence: _Evidence) -> _Finding:
         ours, low, high = (float(row[column]) ** power for column in ("value", "low", "high"))
         finding = _Finding(ours, low, high, int(row["n"]))
         finding.verdict = _number(claim["value"], low, high)
-    if finding.verdict in ("higher", "lower") and main and _one_training(claim, row, evidence):
-        finding.verdict, finding.why = "undecided", ONE_TRAINING
+    if finding.verdict in ("higher", "lower") and main:
+        _need_trainings(finding, claim, row, evidence)
     return _judged(claim, finding, unmet, notes)
 
 
@@ -218,8 +218,7 @@ def _compared(claim: dict, evidence: _Evidence, unmet: list[str]) -> _Finding:
     of_set, notes = _set(int(row["n"]), claim["medium"], claim["set"], evidence)
     ours, low, high = (float(row[column]) for column in ("difference", "low", "high"))
     finding = _Finding(ours, low, high, int(row["n"]), verdict=_order(low, high, claim["value"]))
-    if _one_training(claim, row, evidence):
-        finding.verdict, finding.why = "undecided", ONE_TRAINING
+    _need_trainings(finding, claim, row, evidence)
     return _judged(claim, finding, of_set + _pair(claim, evidence) + unmet, notes)
 
 
@@ -239,8 +238,7 @@ def _contrast(claim: dict, evidence: _Evidence) -> _Finding:
     low = on - than - hypot(on - on_low, than_high - than)
     high = on - than + hypot(on_high - on, than - than_low)
     finding = _Finding(on - than, low, high, verdict=_order(low, high, claim["value"]))
-    if _one_training(claim, row, evidence):
-        finding.verdict, finding.why = "undecided", ONE_TRAINING
+    _need_trainings(finding, claim, row, evidence)
     return _judged(claim, finding, unmet + _pair(claim, evidence), notes)
 
 
@@ -481,13 +479,20 @@ def _difference(claim: dict, name: str, evidence: _Evidence) -> pd.Series | None
     return _row(evidence, "comparisons", name, keys)
 
 
-def _one_training(claim: dict, row: pd.Series, evidence: _Evidence) -> bool:
-    """Whether a row of metrics or comparisons rests on one training of the main model, or of the
-    one that it is compared with: what another seed would give is then unknown. Published
-    predictions and released weights are no draw of ours."""
-    ours = evidence.run["weights"][claim["medium"]] == "trained" and row["seeds"] < 2
-    theirs = not claim.get("against", PUBLISHED).endswith(PUBLISHED) and row["against_seeds"] < 2
-    return ours or theirs
+def _need_trainings(finding: _Finding, claim: dict, row: pd.Series, evidence: _Evidence) -> None:
+    """Makes a finding undecided that rests on one training of the main model, or of the one that it
+    is compared with: what another seed would give is then unknown. Published predictions and
+    released weights are no draw of ours."""
+    alone = "against" not in claim
+    published = alone or claim["against"].endswith(PUBLISHED)
+    why = evaluation.undecided(
+        row["seeds"],
+        1 if alone else row["against_seeds"],
+        published=evidence.run["weights"][claim["medium"]] == "released",
+        against_published=published,
+    )
+    if why:
+        finding.verdict, finding.why = "undecided", why.removeprefix("undecided: ")
 
 
 def _measured(measure: str, evidence: _Evidence) -> pd.DataFrame:

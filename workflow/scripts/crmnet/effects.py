@@ -1,9 +1,9 @@
-"""What the matches of motifs do: saliency on them and expression with them, against all, with
-intervals and permutation tests that respect families of near-identical sequences."""
+"""What the matches of motifs do: saliency on them, its likeness to the motif's logo, and expression
+with them, against all, with intervals and permutation tests that respect families of sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -92,7 +92,7 @@ def shifted_p_value(
     Args:
         values: (n, width).
         inside: (n, width) bool.
-        lengths: (n,) of the sequences; those of a family are equal.
+        lengths: (n,) of the sequences; of a family, those of one length are moved together.
         families: (n,) int, from 0.
     """
     rows = np.flatnonzero(inside.any(axis=1))
@@ -117,6 +117,35 @@ def shifted_p_value(
             shifts = rng.integers(length, size=len(of_family))
             spread[permutation] += of_family[np.arange(len(of_family)), shifts].sum()
     return _share_beyond(observed, spread, expected)
+
+
+def likeness(values: np.ndarray, lengths: np.ndarray, logo: np.ndarray) -> np.ndarray:
+    """Pearson's correlation (n, width) of a map with a logo that begins at each position, round the
+    sequence; 0 where the map does not vary beneath it, which is no likeness, and behind the
+    sequence.
+
+    Args:
+        values: (n, width).
+        lengths: (n,) of the sequences, each at least as long as the logo.
+        logo: (w,).
+    """
+    ideal = logo - logo.mean()
+    found = np.zeros(values.shape)
+    for length in np.unique(lengths):
+        those = lengths == length
+        part = values[those, :length].astype(float)
+        mean = sum(np.roll(part, -at, axis=1) for at in range(len(logo))) / len(logo)
+        product, square, whole = np.zeros((3, *part.shape))
+        for at, height in enumerate(ideal):
+            beneath = np.roll(part, -at, axis=1)
+            product += height * (beneath - mean)
+            square += (beneath - mean) ** 2
+            whole += beneath**2
+        # A variation that is no more than rounding is none.
+        varies = square > 1e-20 * whole
+        norm = np.sqrt(np.where(varies, square, 1) * max(ideal @ ideal, 1e-20))
+        found[those, :length] = np.where(varies, product / norm, 0)
+    return found
 
 
 def swapped_p_value(
@@ -171,24 +200,38 @@ def motif_effects(
     ranked: pd.DataFrame,
     saliency: np.ndarray,
     lengths: np.ndarray,
+    logos: Mapping[str, np.ndarray],
     *,
     replicates: int,
     permutations: int,
     seed: int,
 ) -> pd.DataFrame:
     """Figure 5F and G: mean saliency over the matches of motifs, and mean expression of the
-    sequences that have them, each against that of all.
+    sequences that have them, each against that of all. And Figure 5A to E, over all matches: how
+    like the map beneath a match is to the motif's logo, against the same matches elsewhere in their
+    sequences.
+
+    That is the correlation, over the positions of a match, of the saliency of the bases that are
+    there with the bits of the known motif, in the direction of the match; then the mean over
+    matches. Saliency that is merely high on all of a match is no likeness. The saliency is signed:
+    a factor that is selected for high expression has to raise it where its logo is high, while an
+    absolute map would also be like the logo where the bases that count lower the expression.
 
     Args:
         targets: target, target_name: a row a motif.
-        hits: motif, sequence, start, end.
+        hits: motif, sequence, start, end, strand.
         ranked: sequence, expression, family; a row a sequence.
         saliency: (n, width) input-masked gradients, in the order of `ranked`.
         lengths: (n,) of the inserts.
+        logos: target -> bits (w,) at each position of the known motif.
 
     Returns:
-        A table with `COLUMNS`, three rows a motif: saliency (signed), absolute_saliency,
-        expression. P by `shifted_p_value` and `swapped_p_value`, `p_holm` for the number of motifs.
+        A table with `COLUMNS`, four rows a motif: saliency (signed), absolute_saliency,
+        logo_similarity, expression. P by `shifted_p_value`, of expression by `swapped_p_value`,
+        `p_holm` for the number of motifs.
+
+    Raises:
+        ValueError: a match and the logo of its motif are not of one width; see `covered`.
     """
     index, families = pd.Index(ranked["sequence"]), ranked["family"].to_numpy()
     expression = ranked["expression"].to_numpy(float)
@@ -209,6 +252,12 @@ def motif_effects(
             )
             tested = len(np.unique(families[inside.any(axis=1)]))
             rows.append((target, measure, found, control, p, tested))
+    for target in targets.itertuples():
+        mine = matches[target.target]
+        found, elsewhere, p, tested = _logo_similarity(
+            mine, logos[target.target], index, saliency, lengths, families, draw, permutations
+        )
+        rows.append((target, "logo_similarity", found, elsewhere, p, tested))
     control = mean_interval(expression, one, families, **draw)
     for target in targets.itertuples():
         with_it = index.isin(matches[target.target]["sequence"])
@@ -237,6 +286,42 @@ def motif_effects(
     if len(table):
         table["p_holm"] = table.groupby("measure")["p_value"].transform(holm)
     return table
+
+
+def _logo_similarity(
+    hits: pd.DataFrame,
+    logo: np.ndarray,
+    index: pd.Index,
+    saliency: np.ndarray,
+    lengths: np.ndarray,
+    families: np.ndarray,
+    draw: Mapping[str, int],
+    permutations: int,
+) -> tuple[tuple[float, ...], tuple[float, ...], float, int]:
+    """The mean `likeness` over the matches of a motif, and over all places to which they can be
+    moved, each with its interval; P, and the number of families."""
+    start, end = hits["start"].to_numpy(int), hits["end"].to_numpy(int)
+    if (end - start != len(logo)).any():
+        raise ValueError(
+            f"motif {hits['motif'].iloc[0]}: its matches and its logo, of {len(logo)} positions, "
+            "are not of one width; make the matches anew from the same collection"
+        )
+    row = index.get_indexer(hits["sequence"])
+    rows = np.unique(row)
+    # Each strand of a sequence is a map of its own, moved with the other.
+    at = np.searchsorted(rows, row) + len(rows) * (hits["strand"] == "-").to_numpy()
+    maps = np.vstack([likeness(saliency[rows], lengths[rows], bits) for bits in (logo, logo[::-1])])
+    begins = np.zeros(maps.shape, bool)
+    begins[at, start] = True
+    lengths, families = np.tile(lengths[rows], 2), np.tile(families[rows], 2)
+    number = begins.sum(axis=1)
+    found = mean_interval((maps * begins).sum(axis=1), number, families, **draw)
+    moved = number * maps.sum(axis=1) / lengths
+    elsewhere = mean_interval(moved, number, families, **draw)
+    p = shifted_p_value(
+        maps, begins, lengths, families, permutations=permutations, seed=draw["seed"]
+    )
+    return found, elsewhere, p, len(np.unique(families))
 
 
 def examples(

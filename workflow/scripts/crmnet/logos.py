@@ -49,12 +49,8 @@ def map_heights(letters: str, values: np.ndarray) -> np.ndarray:
 
 
 def information(motif: Motif) -> np.ndarray:
-    """Heights (width, 4) of a motif's logo in bits (Schneider and Stephens 1990, Nucleic Acids Res.
-    18:6097), without the correction for few sites."""
-    p = motif.probabilities()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bits = 2 + np.where(p > 0, p * np.log2(p), 0).sum(axis=1, keepdims=True)
-    return p * bits
+    """Heights (width, 4) of a motif's logo in bits."""
+    return motif.probabilities() * motif.information()[:, None]
 
 
 def example_page(

@@ -103,6 +103,13 @@ class Motif:
         prior = np.full(4, 0.25) if background is None else np.asarray(background)
         return (observed * self.sites + pseudocount * prior) / (self.sites + pseudocount)
 
+    def information(self) -> np.ndarray:
+        """Bits (width,) at each position (Schneider and Stephens 1990, Nucleic Acids Res. 18:6097),
+        without the correction for few sites."""
+        p = self.probabilities()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return 2 + np.where(p > 0, p * np.log2(p), 0).sum(axis=1)
+
     def reverse_complement(self) -> Motif:
         """The motif as the other strand shows it."""
         counts = self.counts[::-1, COMPLEMENT[:4]]
