@@ -99,7 +99,9 @@ def draw(path, width=3.0, height=2.0):
     figure.savefig(path)
 
 
-METRICS = ("model", "medium", "test_set", "metric", "value", "low", "high", "n", "p_value")
+METRICS = ("model", "medium", "test_set", "metric", "value", "low", "high", "n", "families")
+METRICS += ("seeds", "p_value")
+BY_SEED = ("model", "medium", "test_set", "seed", "metric", "value", "problem")
 NAMES = ("pearson_r", "squared_r", "r2", "spearman_rho", "rmse")
 
 
@@ -107,32 +109,43 @@ NAMES = ("pearson_r", "squared_r", "r2", "spearman_rho", "rmse")
 def results(tmp_path):
     """A folder of results; what `facts` is given of it."""
     metrics = [
-        (model, medium, "native", name, value, value - 0.01, value + 0.01, 1600, "")
+        (model, medium, "native", name, value, value - 0.01, value + 0.01, 1600, 1200, 3, "")
         for model, value in (("crmnet", 0.9), ("cnn", 0.5))
         for medium in ("complex", "defined")
         for name in NAMES
     ]
+    by_seed = [
+        (model, medium, "native", seed, name, 0.5, "R² is 0.03 <" * (model == "cnn" and seed == 2))
+        for model in ("crmnet", "cnn")
+        for medium in ("complex", "defined")
+        for seed in (1, 2)
+        for name in NAMES
+    ]
     claimed = [
-        ("crmnet-r-complex-all_native", "0.971", "not run"),
+        ("crmnet-r-complex-all_native", "0.971", "not compared"),
         ("crmnet-r-defined-native", "0.955", "reproduced"),
     ]
     texts = {
         "figure1.tsv": tsv(("block", "parameters"), ("a", 1200), ("b", 34)),
         "figure2.tsv": tsv(("x",), (1,)),
         "metrics.tsv": tsv(METRICS, *metrics),
+        "metrics_by_seed.tsv": tsv(BY_SEED, *by_seed),
         "tableS1.tsv": tsv(
-            ("medium", "set", "paper", "trained on"),
-            ("complex", "train", 30722376, 7618),
-            ("complex", "native", "", ""),
+            ("medium", "set", "sequences", "paper", "trained on", pages.WITH_RELATIVES),
+            ("complex", "train", 8018, 30722376, 7618, ""),
+            ("complex", "native", 1600, "", "", 19),
+            ("complex", "random", 2000, "", "", 0),
+            ("defined", "native", 1600, "", "", 1040),
         ),
         "tableS1.md": "| medium | rows |\n| --- | --- |\n| complex | 7,618 |\n| defined |  |\n",
         "claims.tsv": tsv(("id", "paper", "verdict"), *claimed),
         "claims.md": "This run: 1 | 2.\n\n"
-        "| claim | where | paper | ours (95 % interval) | n | verdict | why |\n"
-        "| --- | --- | --- | --- | --- | --- | --- |\n"
-        f"| first \\| one | Figure 2 | 0.971 | 0.9 | 1,600 | not run | {EVIL} |\n"
-        "| second | Figure 2 | 0.955 | 0.9 | 1,600 | reproduced |  |\n"
-        f"| third | Figure 3 | > 0 | 0.1 | 1,600 | not run | {EVIL} |\n",
+        "| claim | where | paper | ours (95 % interval) | n | in this run | against the paper "
+        "| why |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+        f"| first \\| one | Figure 2 | 0.971 | 0.9 | 1,600 |  | not compared | {EVIL} |\n"
+        "| second | Figure 2 | 0.955 | 0.9 | 1,600 |  | reproduced |  |\n"
+        f"| third | Figure 3 | > 0 | 0.1 | 1,600 | yes | not compared | {EVIL} |\n",
         "motifs/all/motifs.tsv": tsv(
             ("method", "consensus", "target_name", "ties", "e_value", "engine", "reproduced_by")
             + ("selected",),
@@ -154,7 +167,8 @@ def results(tmp_path):
     def files(*names):
         return [str(tmp_path / name) for name in names]
 
-    config = checked("demo")
+    config = copy.deepcopy(checked("demo"))
+    config["data"]["relatives"] = "drop"
     return {
         "shown": {
             "figure1": (
@@ -164,7 +178,12 @@ def results(tmp_path):
                 files("figure1.pdf", "figure1.tsv"),
             ),
             "figure2": ("2. Performance", "Figure 2", EVIL, files("figure2.pdf", "figure2.tsv")),
-            "metrics": ("2. Performance", "Metrics", "all", files("metrics.tsv")),
+            "metrics": (
+                "2. Performance",
+                "Metrics",
+                "all",
+                files("metrics.tsv", "metrics_by_seed.tsv"),
+            ),
             "motifs": ("3. Motifs", "Motif table", "all", files("motifs/all/motifs.tsv")),
             "tableS1": ("5. Data", "Table S1", "sizes", files("tableS1.tsv", "tableS1.md")),
             "claims": ("6. Claims", "Claims", "all", files("claims.tsv", "claims.md")),
@@ -284,10 +303,13 @@ def test_a_table_for_readers_is_read_as_it_was_meant(tmp_path):
 def test_the_headline_has_the_papers_number_where_there_is_one(results):
     shown = pages.facts(**results)["headlines"]
     assert [(one["medium"], one["r"], one["paper"], one["verdict"]) for one in shown] == [
-        ("complex", "0.900", "0.971", "not run"),  # native stands in for all_native
+        ("complex", "0.900", "0.971", "not compared"),  # native stands in for all_native
         ("defined", "0.900", "0.955", "reproduced"),
     ]
     assert shown[0]["interval"] == "0.890 to 0.910" and shown[0]["n"] == "1,600"
+    text = " ".join(made(results)[1].text.split())
+    assert "95 % interval over families and seeds" in text
+    assert text.count("N = 1,600, families: 1,200, seeds: 3") == 2
     results["paper"] = {**PAPER, "stand_ins": {}}
     assert [one["paper"] for one in pages.facts(**results)["headlines"]] == ["", "0.955"]
 
@@ -304,15 +326,59 @@ def test_every_metric_of_every_model_is_there(results):
     table = pages.facts(**results)["tables"]["metrics"]
     assert len(table.rows) == 4
     assert (
-        table.rows[0] == ["crmnet", "complex", "native", "1,600"] + ["0.900 (0.890 to 0.910)"] * 5
+        table.rows[0]
+        == ["crmnet", "complex", "native", "1,600", "1,200", "3"] + ["0.900 (0.890 to 0.910)"] * 5
     )
 
 
 def test_a_reason_that_claims_share_is_said_once(results):
     found = pages.facts(**results)["claims"]
     assert found.reasons == [EVIL] and found.reason_of == [1, None, 1]
-    assert found.verdicts == {"not run": 2, "reproduced": 1}
+    assert found.verdicts == {"not compared": 2, "reproduced": 1} and found.here == {"yes": 1}
+    text = made(results)[1].text
+    assert "in this run" in text and "against the paper" in text
+    assert "this run by itself finds:\n1 yes." in text
     assert [row[0] for row in found.table.rows] == ["first | one", "second", "third"]
+
+
+def test_trainings_that_have_not_learned_are_named_once(results):
+    facts = pages.facts(**results)
+    why = "seed 2: R² is 0.03 <"
+    assert facts["not_learned"] == [f"CNN, complex medium, {why}", f"CNN, defined medium, {why}"]
+    _, page = made(results)
+    assert ("h2", {"id": "not-learned"}) in page.found and page.text.count(why) == 2
+    path = Path(results["shown"]["metrics"][-1][-1])
+    rows = [("crmnet", "complex", "native", 1, "r2", 0.5, "")]
+    path.write_text(tsv(BY_SEED, *rows, ("x-published", "complex", "a", "published", "r2", 0, "P")))
+    assert pages.facts(**results)["not_learned"] == ["x-published, complex medium, published: P"]
+    path.write_text(tsv(BY_SEED, *rows))
+    assert "Not learned" not in made(results)[1].text
+
+
+def test_relatives_of_test_sequences_are_counted(results):
+    said = (
+        "complex medium: 19 of 1,600 native, 0 of 2,000 random; "
+        "defined medium: 1,040 of 1,600 native. The relatives are "
+    )
+    for choice, fate in (("drop", "left out of training"), ("keep", "trained on")):
+        results["config"]["data"]["relatives"] = choice
+        assert f"{said}{fate}." in made(results)[1].text
+
+
+def test_on_other_data_than_the_papers_a_sentence_stands_for_the_claims(results):
+    """lite has test sets of the paper's; simulated data stand in for them."""
+    rows = [{"medium": "complex", "set": "random", "sequences": "2954"}]
+    assert pages.of_the_papers_data(rows, False, PAPER)
+    for change in ({"sequences": "2900"}, {"set": "held_out"}, {"medium": "glucose"}):
+        assert not pages.of_the_papers_data([rows[0] | change], False, PAPER)
+        assert pages.of_the_papers_data([rows[0] | change], True, PAPER)
+    assert "in this run" in made(results)[1].text
+    results["run"] |= {"simulated": False}
+    _, page = made(results)
+    assert "it is no test of the paper’s 3 claims, which claims.md lists" in page.text
+    assert "in this run" not in page.text and "not compared," not in page.text
+    assert "of other data than the paper’s: its numbers" in page.text
+    assert {"href": "claims.md"} in page.of("a")
 
 
 def test_times_of_jobs_the_longest_first(results):
@@ -328,6 +394,8 @@ def test_the_page_says_at_once_what_the_run_was(results):
     assert "Simulated data, a model of width 16" in text and "no test of the paper" in text
     assert "7,618 training sequences, complex medium" in text and "CRMnet: 1,234 parameters" in text
     results["run"] |= {"simulated": False}
+    path = Path(results["shown"]["tableS1"][-1][0])
+    path.write_text(path.read_text().replace("random\t2000", "random\t2954"))
     assert "Measured data, a model of width 16" in made(results)[1].text
     results["run"]["model"] = PAPER["model"] | {"flavour": "paper"}
     text = made(results)[1].text

@@ -21,6 +21,7 @@ from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 from docutils.writers.html5_polyglot import Writer
 
+from crmnet.claims import TOLERANCE
 from crmnet.logs import duration
 
 # A point of a PDF on the page, in CSS pixels: its letters are read at an arm's length, not in hand;
@@ -29,6 +30,8 @@ CSS_PIXELS_PER_POINT = 1.75
 PIXELS_PER_POINT = 2 * CSS_PIXELS_PER_POINT
 # What a figure has: itself, and its numbers.
 PICTURED = {".pdf", ".tsv"}
+# In Table S1: of a test set, its sequences that have relatives in the training files.
+WITH_RELATIVES = "with relatives in the training files"
 METRICS = {
     "pearson_r": "r",
     "squared_r": "r²",
@@ -73,12 +76,14 @@ class Claims(NamedTuple):
 
     Attributes:
         table: without the reasons.
+        here: how many statements this run finds true, or not, or cannot decide.
         verdicts: how many claims have which.
         reasons: each once.
         reason_of: of each row its place in `reasons`, from 1; None where there is none.
     """
 
     table: Table
+    here: dict[str, int]
     verdicts: dict[str, int]
     reasons: list[str]
     reason_of: list[int | None]
@@ -156,10 +161,11 @@ def read_markdown(path: str | Path) -> Table:
 def claims(path: str | Path) -> Claims:
     """The claims of `claims.md`; a reason that many share is said once."""
     columns, rows, _ = read_markdown(path)
-    verdict, why = columns.index("verdict"), columns.index("why")
+    here, verdict, why = map(columns.index, ("in this run", "against the paper", "why"))
     reasons = list(dict.fromkeys(row[why] for row in rows if row[why]))
     return Claims(
         Table(columns[:why], [row[:why] for row in rows]),
+        dict(Counter(row[here] for row in rows if row[here])),
         dict(Counter(row[verdict] for row in rows)),
         reasons,
         [reasons.index(row[why]) + 1 if row[why] else None for row in rows],
@@ -170,9 +176,10 @@ def metrics(rows: Iterable[Mapping[str, str]]) -> Table:
     """The table of metrics, a row a model and test set: each number with its 95 % interval."""
     found: dict[tuple, dict[str, str]] = {}
     for row in rows:
-        key = (row["model"], row["medium"], row["test_set"], f"{int(row['n']):,}")
+        counts = (f"{int(row[key]):,}" for key in ("n", "families", "seeds"))
+        key = (row["model"], row["medium"], row["test_set"], *counts)
         found.setdefault(key, {})[row["metric"]] = interval(row)
-    columns = ["model", "medium", "test set", "n", *METRICS.values()]
+    columns = ["model", "medium", "test set", "n", "families", "seeds", *METRICS.values()]
     return Table(columns, [[*key, *(cells[m] for m in METRICS)] for key, cells in found.items()])
 
 
@@ -194,8 +201,8 @@ def headlines(
         model: the one that stands for CRMnet.
 
     Returns:
-        Of each test set `medium`, `test_set`, `r`, `interval`, `n`, and of the paper `paper` and
-        `verdict`, empty where it has none.
+        Of each test set `medium`, `test_set`, `r`, `interval`, `n`, `families`, `seeds`, and of the
+        paper `paper` and `verdict`, empty where it has none.
     """
     by_id = {row["id"]: row for row in claimed}
     found = []
@@ -214,12 +221,69 @@ def headlines(
                 "test_set": name.replace("_", " "),
                 "r": r,
                 "interval": between.strip("()"),
-                "n": f"{int(row['n']):,}",
+                **{key: f"{int(row[key]):,}" for key in ("n", "families", "seeds")},
                 "paper": claim["paper"],
                 "verdict": claim["verdict"],
             }
         )
     return found
+
+
+def not_learned(rows: Iterable[Mapping[str, str]], config: Mapping) -> list[str]:
+    """The trainings whose numbers say little of their models, each with the reason.
+
+    Args:
+        rows: of `metrics_by_seed.tsv`.
+        config: with every default.
+    """
+    found = {}
+    for row in rows:
+        if row["problem"]:
+            # What is published is no model of the config.
+            model = config["models"].get(row["model"], {})
+            label = model.get("label", row["model"].replace("_", " "))
+            seed = f"seed {row['seed']}" if row["seed"].isdigit() else row["seed"]
+            training = f"{label}, {medium_label(row['medium'], config)}, {seed}"
+            found[f"{training}: {row['problem']}"] = None
+    return list(found)
+
+
+def medium_label(name: str, config: Mapping) -> str:
+    """A medium's name for readers."""
+    return config["media"][name].get("label", name)
+
+
+def relatives(rows: Iterable[Mapping[str, str]], config: Mapping) -> list[str]:
+    """How many test sequences have relatives in the training files, a text a medium.
+
+    Args:
+        rows: of `tableS1.tsv`.
+        config: with every default.
+    """
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if number := row[WITH_RELATIVES]:
+            text = f"{int(number):,} of {int(row['sequences']):,} {row['set'].replace('_', ' ')}"
+            found.setdefault(medium_label(row["medium"], config), []).append(text)
+    return [f"{medium}: {', '.join(texts)}" for medium, texts in found.items()]
+
+
+def of_the_papers_data(rows: Iterable[Mapping[str, str]], simulated: bool, paper: Mapping) -> bool:
+    """Whether a run is of the paper's data, or of simulated ones in their place, and not of others:
+    a training or test set, at least, has the name and size of one of the paper's in its medium.
+
+    Args:
+        rows: of `tableS1.tsv`.
+        simulated: whether the data are.
+        paper: of config/paper.yaml.
+    """
+    sizes = paper["data_sizes"]
+    wanted = ((row, sizes.get(row["medium"], {}).get(row["set"])) for row in rows)
+    same = (
+        size is not None and abs(int(row["sequences"]) - size) <= TOLERANCE * size
+        for row, size in wanted
+    )
+    return simulated or any(same)
 
 
 def selected_motifs(rows: Iterable[Mapping[str, str]]) -> Table:
@@ -319,8 +383,8 @@ def facts(
 
     Args:
         shown: name -> section ("1. Model"), title, content and files of what is shown: a PDF for
-            its picture, or a `.md` for its table. `metrics`, `claims`, `tableS1` and `figure1` are
-            always there, `motifs` and `table1` may be.
+            its picture, or a `.md` for its table. `metrics` (with `metrics_by_seed.tsv`), `claims`,
+            `tableS1` and `figure1` are always there, `motifs` and `table1` may be.
         captions: name -> its caption, see `caption`.
         tables: all tables to link to.
         provenance: provenance.json, in the folder that the page is for, and the files beside it.
@@ -336,8 +400,10 @@ def facts(
     folder = Path(provenance[0]).parent
     record = json.loads(Path(provenance[0]).read_text())
     files = {name: {Path(p).suffix: p for p in paths} for name, (*_, paths) in shown.items()}
-    rows = {name: read_tsv(files[name][".tsv"]) for name in ("metrics", "claims", "tableS1")}
-    drawn = {name: read_tsv(files[name][".tsv"]) for name in ("figure1", "motifs") if name in files}
+    tsv = {Path(p).stem: p for *_, paths in shown.values() for p in paths if p.endswith(".tsv")}
+    needed = ("metrics", "metrics_by_seed", "claims", "tableS1")
+    rows = {name: read_tsv(tsv[name]) for name in needed}
+    drawn = {name: read_tsv(tsv[name]) for name in ("figure1", "motifs") if name in tsv}
     items = [
         {
             "name": name,
@@ -363,6 +429,9 @@ def facts(
         "tables": content,
         "claims": claims(files["claims"][".md"]),
         "headlines": headlines(rows["metrics"], rows["claims"], paper, run["main_model"]),
+        "not_learned": not_learned(rows["metrics_by_seed"], config),
+        "relatives": relatives(rows["tableS1"], config),
+        "of_the_papers_data": of_the_papers_data(rows["tableS1"], run["simulated"], paper),
         "sizes": [row for row in rows["tableS1"] if row["set"] == "train"],
         "parameters": sum(int(row["parameters"]) for row in drawn["figure1"]),
         "left_out": left_out,
@@ -374,7 +443,7 @@ def facts(
         "provenance": record,
         "provenance_links": [link(path, folder) for path in provenance],
         "files": grouped(tables, folder),
-        "medium": lambda name: config["media"][name].get("label", name),
+        "medium": lambda name: medium_label(name, config),
         "duration": duration,
         "number": number,
     }
