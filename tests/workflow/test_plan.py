@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import yaml
 from snakemake.api import SnakemakeApi
@@ -19,6 +20,8 @@ from snakemake.settings.types import (
     OutputSettings,
     ResourceSettings,
 )
+
+from crmnet import claims
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "workflow" / "scripts"
@@ -227,6 +230,28 @@ def test_a_job_on_eight_gpus_fits_into_the_longest_queue_of_ncis_dgx(parsed_rule
     )
     assert train["gpu"].value * site["default-resources"]["cpus_per_gpu"] == 128
     assert memory < 2_000_000 and minutes == LONGEST
+
+
+def test_the_papers_config_meets_all_conditions_of_the_papers_claims(parsed_rules):
+    """As far as the config says; on four devices it does not."""
+    paper = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())
+    paper["claims"] = [claim for claim in paper["claims"] if claim["id"] == "crmnet-r"]
+    rows = [
+        {"medium": medium, "set": "train", "in another medium's": 0}
+        | {"trained on": round(0.99 * sizes["train"])}
+        for medium, sizes in paper["data_sizes"].items()
+    ]
+    row = {"model": "crmnet", "medium": "complex", "test_set": "random", "metric": "pearson_r"}
+    row |= {"value": 0.987, "low": 0.98, "high": 0.99, "n": 2954, "seeds": 1, "p_value": "0"}
+    tables = {"metrics": pd.DataFrame([row]), "tableS1": pd.DataFrame(rows)}
+
+    def judged(rules):
+        found = claims.table(paper, dict(rules["claims"].params.items()), tables).set_index("id")
+        return tuple(found.loc["crmnet-r-complex-random", ["verdict", "why"]])
+
+    assert judged(parsed_rules) == ("reproduced", "")
+    why = "devices 4 instead of 8; global batch 4,096 instead of 8,192"
+    assert judged(parsed(training={"devices": 4})) == ("not compared", why)
 
 
 def test_a_run_without_conda_that_wants_it_says_so_before_it_starts(snakemake, monkeypatch):
