@@ -378,6 +378,7 @@ def test_a_saved_model_predicts_the_same(models, tokens, name, tmp_path):
     np.testing.assert_array_equal(predicted(loaded, tokens), predicted(models[name], tokens))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 def test_saved_models_predict_the_same_on_jax(models, tokens, tmp_path):
     for name, model in models.items():
@@ -442,6 +443,7 @@ def test_gradients_reach_every_trainable_variable(name):
         assert np.abs(gradient).max() > 1e-6, variable.path
 
 
+@pytest.mark.slow
 @every
 def test_a_planted_word_is_learned(name):
     keras.utils.set_random_seed(4)

@@ -103,6 +103,7 @@ def test_a_cell_has_all_its_keys(cell):
     assert cell["flops_share"] == pytest.approx(rate / cell["peak_flops_per_second"])
 
 
+@pytest.mark.slow
 @JAX
 def test_jax_is_measured_where_tensorflow_cannot_be_imported(tmp_path):
     (tmp_path / "tensorflow.py").write_text('raise ImportError("no TensorFlow here")\n')
@@ -164,6 +165,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=JAX)])
 def test_the_step_alone_is_the_step_of_fit_on_several_devices(backend):
     flags = "--xla_force_host_platform_device_count=2"

@@ -153,6 +153,7 @@ def test_several_devices_train_and_predict_any_number_of_rows(tensorflow):
     assert tensorflow["losses"][2] < tensorflow["losses"][0]
 
 
+@pytest.mark.slow
 @needs_jax
 def test_several_devices_train_and_predict_any_number_of_rows_on_jax(tmp_path):
     flags = "--xla_force_host_platform_device_count=3"
@@ -244,6 +245,7 @@ def alone(tmp_path_factory):
     return trained
 
 
+@pytest.mark.slow
 @needs_jax
 def test_devices_and_hosts_train_as_one_device_does_on_jax(tmp_path, alone):
     (eight,) = together(tmp_path / "eight", "jax", virtual=8)
@@ -256,12 +258,14 @@ def test_devices_and_hosts_train_as_one_device_does_on_jax(tmp_path, alone):
     assert [path.name for path in (tmp_path / "hosts").iterdir()] == ["checkpoint0"]
 
 
+@pytest.mark.slow
 def test_devices_with_synchronized_statistics_train_as_one_does_on_tensorflow(tmp_path, alone):
     (two,) = together(tmp_path, "tensorflow", virtual=2)
     assert [alone("tensorflow")["devices"], two["devices"]] == [1, 2]
     assert two["losses"] == pytest.approx(alone("tensorflow")["losses"], rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "precision"),
     [
@@ -276,6 +280,7 @@ def test_half_precision_trains_close_to_single(tmp_path, alone, backend, precisi
     assert half["losses"] != alone(backend)["losses"]
 
 
+@pytest.mark.slow
 def test_half_precision_resumes_with_the_scale_of_its_loss(tmp_path):
     (first,) = together(tmp_path, "tensorflow", precision="mixed_float16")
     (resumed,) = together(tmp_path, "tensorflow", precision="mixed_float16")

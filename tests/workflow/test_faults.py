@@ -17,6 +17,7 @@ def damaged(path):
     return whole
 
 
+@pytest.mark.slow
 def test_damaged_files_are_named_and_made_anew_when_they_are_deleted(tiny_run, tmp_path):
     before = tiny_run[0] / "results" / "demo"
     shutil.copytree(tiny_run[0], tmp_path / "run")

@@ -74,6 +74,7 @@ def undisturbed(request):
     return ROOT
 
 
+@pytest.mark.slow
 def test_kills_change_nothing(undisturbed, tmp_path):
     if KILLS:
         config, targets, tables = ROOT / "config" / "demo.yaml", [], ("**/*.tsv",)

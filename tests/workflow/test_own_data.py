@@ -80,6 +80,7 @@ def mine(tmp_path_factory):
     return folder / "results" / "mine", done.stdout
 
 
+@pytest.mark.slow
 def test_all_figures_are_made_that_the_data_suffice_for(mine):
     results, _ = mine
     figures = {path.stem for path in results.glob("*.pdf")}
@@ -105,6 +106,7 @@ def test_no_name_is_taken_for_a_missing_value_or_a_number(mine):
     assert set(compared["medium"]) == set(MEDIA) and set(compared["against"]) == {MODEL}
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_said_at_the_start_and_at_the_end(mine):
     said = " ".join(mine[1].split())
     assert "figure4 is left out: there is no model to compare crmnet with" in said
@@ -113,6 +115,7 @@ def test_what_is_left_out_is_said_at_the_start_and_at_the_end(mine):
     assert "Pearson's r of CRMnet, with its 95 % interval: glucose nan" in said
 
 
+@pytest.mark.slow
 def test_the_same_sequences_are_held_out_of_every_medium_and_trained_on_in_none(mine):
     results, _ = mine
     kept = [
