@@ -281,7 +281,7 @@ def test_a_rules_script_has_its_name(name):
     assert (ROOT / "rules" / script).is_file()
 
 
-@pytest.mark.parametrize("name", set(WITH_SCRIPT) - {"download"})
+@pytest.mark.parametrize("name", sorted(set(WITH_SCRIPT) - {"download"}))
 def test_a_rule_names_all_modules_that_its_script_imports(name):
     text = WITH_SCRIPT[name]
     script = ROOT / "rules" / last(r'script:\s+"(.+?)"', text)
