@@ -13,11 +13,20 @@ settings.load_profile("tests")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Of several processes (`-n`), each takes whole files, and one takes all tests of the tiny run,
-    so that nothing is made twice."""
-    for item in items:
-        tiny = {"tiny_run", "undisturbed"} & set(item.fixturenames)
-        group = "tiny_run" if tiny else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+# What looks at the tiny run, which one process makes.
+TINY = {f"tests/workflow/test_{name}.py" for name in ("faults", "kill", "run", "score")}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Each of several processes (`-n`) takes whole files, in their order, so that nothing is made
+    twice."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "tiny run" if file in TINY else file
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
