@@ -1,25 +1,18 @@
-#!/usr/bin/env python3
-"""Deletes jobs, without waiting for the server: Snakemake gives this program two seconds.
+#!/usr/bin/env -S sh -c 'setsid qdel "$@" < /dev/null > /dev/null 2>&1 & exec python3 "$0" "$@"'
+"""Deletes jobs, without waiting for the server: Snakemake gives this program two seconds, in which
+Python may not even have started on a busy machine; so the line above does it.
 
-cancel.py JOB ...
+    cancel.py JOB ...
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pbs
 
 
 def main(jobs: list[str]) -> None:
-    subprocess.Popen(
-        ["qdel", *jobs],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
     # A run that follows at once must not take over what is being deleted.
     records = pbs.records()
     for job in set(jobs) & set(records):

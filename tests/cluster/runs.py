@@ -62,7 +62,7 @@ class Run:
         self.said = folder / "said.txt"
         with open(self.said, "wb") as said:
             self.process = subprocess.Popen(
-                [*map(str, [*command, "--directory", folder, *arguments, *profile.arguments])],
+                [*map(str, [*command, "--directory", folder, *profile.arguments, *arguments])],
                 cwd=ROOT,
                 env={
                     **slurm.environment,

@@ -266,13 +266,27 @@ class Server:
         lines = calls.read_text().splitlines() if calls.exists() else []
         return [line.split() for line in lines if line.split()[0] == name]
 
+    @property
+    def environment(self):
+        """That of programs that call this PBS."""
+        return os.environ | {"PATH": f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+
+    def python(self, text):
+        """What the programs find as Python."""
+        path = self.home / "bin" / "python3"
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+    def cancel(self, *jobs):
+        """Starts the program that cancels, as Snakemake does."""
+        return subprocess.run([PROFILE / "cancel.py", *jobs], env=self.environment)
+
     def call(self, program, *arguments, **environment):
         """A program of the profile, run to its end; what it has said."""
-        path = f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}"
         command = [sys.executable, str(PROFILE / program), *map(str, arguments)]
         return subprocess.run(
             command,
-            env={**os.environ, "PATH": path, "PROJECT": "ab12", **environment},
+            env={**self.environment, "PROJECT": "ab12", **environment},
             capture_output=True,
             text=True,
         )
@@ -364,13 +378,19 @@ def test_a_live_job_with_other_settings_is_deleted_and_waited_for(server):
 
 def test_a_job_that_is_being_cancelled_is_waited_for(server):
     first = server.submit()
-    done = server.call("cancel.py", first, "77.pbs")
-    assert done.returncode == 0
+    assert server.cancel(first, "77.pbs").returncode == 0
     wait_until(lambda: server.calls("qdel"), "qdel is called")
     assert server.calls("qdel") == [["qdel", first, "77.pbs"]]
     server.set(_1={"job_state": "E"})
     assert server.submit() == "2.pbs"
     assert f"depend=afterany:{first}" in server.calls("qsub")[1]
+
+
+def test_jobs_are_deleted_though_python_is_too_slow_to_start(server):
+    server.python("kill -9 $$")
+    assert server.cancel("5.pbs").returncode != 0
+    wait_until(lambda: server.calls("qdel"), "qdel is called")
+    assert server.calls("qdel") == [["qdel", "5.pbs"]]
 
 
 def test_jobs_of_other_files_are_left_alone(server):
@@ -463,13 +483,11 @@ def test_the_status_always_is_one_word(server, broken):
 def test_an_interrupt_of_snakemake_leaves_the_status_its_word(server, tmp_path):
     """Ctrl-C reaches all processes of a terminal, at any moment; Snakemake fails without a word."""
     job = server.submit()
-    path = f"{server.home / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    started, python = tmp_path / "started", server.home / "bin" / "python3"
-    python.write_text(f'#!/bin/sh\ntouch {started}\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
+    started = tmp_path / "started"
+    server.python(f'touch {started}\nexec {sys.executable} "$@"')
     process = subprocess.Popen(
         [str(PROFILE / "status.py"), job],
-        env={**os.environ, "PATH": path},
+        env=server.environment,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
