@@ -1,7 +1,7 @@
 """Kills at random moments: the same command again ends as if nothing had happened.
 
-`KILLS=10 pytest tests/workflow/test_kill.py` kills so often, in the whole demo, against the results
-of the README's command."""
+`KILLS=10 pytest -m '' tests/workflow/test_kill.py` kills so often, in the whole demo, against the
+results of the README's command."""
 
 import contextlib
 import os
