@@ -1,9 +1,7 @@
 """Metrics and their intervals against numbers worked out by hand, scipy and simulation."""
 
 import math
-import runpy
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -24,7 +22,6 @@ from crmnet.evaluation import (
     rmse,
     undecided,
 )
-from crmnet.predictions import write
 
 COMPARE = Path(__file__).parents[2] / "workflow" / "scripts" / "compare.py"
 
@@ -672,77 +669,3 @@ def test_a_model_better_by_some_standard_deviations_of_seeds_is_found():
         table = paired_difference(measured, *pair, family, replicates=99, seed=run)
         found += table["p_value"][0] < 0.05
     assert found / runs > 0.8
-
-
-def compare(tmp_path, predictions, against):
-    """Runs the script on predictions {(model, medium): table}; returns the table that it wrote."""
-    files = []
-    for (model, medium), table in predictions.items():
-        files.append(str(tmp_path / f"{model}_{medium}.tsv"))
-        write(files[-1], [table])
-    params = SimpleNamespace(
-        model="crmnet",
-        against=against,
-        tables=[list(key) for key in predictions],
-        replicates=50,
-        seed=1,
-    )
-    out = tmp_path / "comparisons.tsv"
-    job = SimpleNamespace(
-        input=SimpleNamespace(predictions=files), output=[str(out)], log=[""], params=params
-    )
-    runpy.run_path(str(COMPARE), init_globals={"snakemake": job})
-    return pd.read_csv(out, sep="\t")
-
-
-@pytest.fixture
-def predictions(pairs, third):
-    """Of two models on two test sets in two media, but none of `cnn` on random ones in defined."""
-    tables = {}
-    for model, predicted in (("crmnet", pairs[1]), ("cnn", third)):
-        table = pd.DataFrame({"measured": pairs[0], "predicted": predicted})
-        table["sequence"] = [f"A{number}" for number in range(60)]
-        sets = [table[:40].assign(test_set="random"), table[30:].assign(test_set="native")]
-        tables[model, "complex"] = pd.concat(sets)
-        tables[model, "defined"] = pd.concat(sets[model == "cnn" :])
-    return tables
-
-
-def test_script_compares_wherever_there_are_predictions(tmp_path, predictions, pairs, third):
-    table = compare(tmp_path, predictions, ["danq", "cnn"])
-    keys, numbers = ["medium", "test_set", "model", "against"], ["difference", "low", "high"]
-    assert list(table) == [*keys, "metric", *numbers, "n", "p_value"]
-    found = table.groupby(["medium", "test_set"], sort=False)
-    assert list(found.groups) == [
-        ("complex", "random"),
-        ("complex", "native"),
-        ("defined", "native"),
-    ]
-    assert set(table["model"]) == {"crmnet"} and set(table["against"]) == {"cnn"}
-    expected = paired_difference(
-        *(one[30:] for one in (*pairs, third)), replicates=50, seed=1
-    ).reset_index(drop=True)
-    columns = ["metric", *numbers, "n", "p_value"]
-    native = found.get_group(("defined", "native"))[columns].reset_index(drop=True)
-    pd.testing.assert_frame_equal(native, expected[columns])
-
-
-@pytest.mark.parametrize("change", ["order", "sequence", "measurement", "test set"])
-def test_script_refuses_other_sequences(tmp_path, predictions, change):
-    table = predictions["cnn", "defined"].reset_index(drop=True)
-    if change == "order":
-        table = table[::-1]
-    elif change == "sequence":
-        table.loc[3, "sequence"] = "C"
-    elif change == "measurement":
-        table.loc[3, "measured"] += 1
-    else:
-        table["test_set"] = "other"
-    predictions["cnn", "defined"] = table
-    with pytest.raises(ValueError, match="crmnet_defined.tsv and .*cnn_defined.tsv do not hold"):
-        compare(tmp_path, predictions, ["cnn"])
-
-
-def test_script_refuses_to_compare_with_nothing(tmp_path, predictions):
-    with pytest.raises(ValueError, match="no predictions of danq"):
-        compare(tmp_path, predictions, ["danq"])
