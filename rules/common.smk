@@ -165,6 +165,18 @@ def test_table(wildcards):
     return test_tables(wildcards.medium)[wildcards.test_set]
 
 
+def held_out(medium):
+    """Test sets that are taken from the training tables -> share."""
+    tests = config["media"][medium]["test"]
+    return {name: table["held_out"] for name, table in tests.items() if "held_out" in table}
+
+
+def split_file(wildcards):
+    """What says which families are for what, where a medium is split by families."""
+    by_families = config["media"][wildcards.medium]["split"] == "families"
+    return f"{OUT}/data/split.npz" if by_families else []
+
+
 def paths(tables):
     return [table["path"] for table in tables]
 

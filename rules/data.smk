@@ -4,6 +4,15 @@ DOWNLOADS = {
     file["path"]: file for file in configuration.files(config) if configuration.is_url(file["file"])
 }
 SIMULATED = configuration.simulated(config)
+# The media whose validation and held-out sequences are whole families, and the test tables that are
+# not taken from training tables.
+BY_FAMILIES = [medium for medium in MEDIA if config["media"][medium]["split"] == "families"]
+OWN_TESTS = [
+    test_tables(medium)[name]
+    for medium in MEDIA
+    for name in config["media"][medium]["test"]
+    if name not in held_out(medium)
+]
 
 
 rule download:
@@ -57,11 +66,42 @@ rule simulate:
         "../workflow/scripts/simulate.py"
 
 
+rule split:
+    """Whole families of training sequences, for validation and for held-out test sets: the same in
+    all media that split by families."""
+    input:
+        train=[path for medium in BY_FAMILIES for path in paths(train_tables(medium))],
+        test=paths(OWN_TESTS),
+        lib=lib("logs", "sequences", "delimited", "tables", "families", "splits"),
+    output:
+        f"{OUT}/data/split.npz",
+    log:
+        f"{LOGS}/split.log",
+    benchmark:
+        f"{BENCHMARKS}/split.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(2000, per_mb=20),
+        runtime=grows(30, per_mb=1),
+    params:
+        train={medium: train_tables(medium) for medium in BY_FAMILIES},
+        test=OWN_TESTS,
+        held_out={medium: held_out(medium) for medium in BY_FAMILIES},
+        construct=config["construct"],
+        data={key: config["data"][key] for key in ("on_bad_rows", "validation_fraction")},
+        relatives=config["families"],
+        seed=config["seed"],
+    script:
+        "../workflow/scripts/split.py"
+
+
 rule hold_out:
     """A test set from the training files (`held_out`), which `shards` then leaves out."""
     input:
         train=lambda wildcards: paths(train_tables(wildcards.medium)),
-        lib=lib("logs", "sequences", "delimited", "tables"),
+        split=split_file,
+        lib=lib("logs", "sequences", "delimited", "tables", "families", "splits"),
     output:
         f"{OUT}/{configuration.HELD_OUT}",
     log:
@@ -75,9 +115,7 @@ rule hold_out:
         runtime=grows(15, per_mb=0.01),
     params:
         train=lambda wildcards: train_tables(wildcards.medium),
-        fraction=lambda wildcards: config["media"][wildcards.medium]["test"][wildcards.test_set][
-            "held_out"
-        ],
+        fraction=lambda wildcards: held_out(wildcards.medium)[wildcards.test_set],
         construct=config["construct"],
         on_bad_rows=config["data"]["on_bad_rows"],
         seed=config["seed"],
@@ -114,7 +152,8 @@ rule shards:
     input:
         train=lambda wildcards: paths(train_tables(wildcards.medium)),
         test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
-        lib=lib("logs", "sequences", "delimited", "tables", "shards"),
+        split=split_file,
+        lib=lib("logs", "sequences", "delimited", "tables", "families", "splits", "shards"),
     output:
         # Test sequences of other media lie apart, for models of this medium alone.
         manifest=f"{OUT}/data/{{medium}}/manifest.json",
@@ -135,6 +174,7 @@ rule shards:
         test={medium: test_tables(medium) for medium in MEDIA},
         construct=config["construct"],
         data=config["data"],
+        relatives=config["families"],
         seed=config["seed"],
     script:
         "../workflow/scripts/shards.py"

@@ -67,7 +67,12 @@ def test_defaults_are_filled_in():
     done = checked(copy.deepcopy(minimal))
     assert done["seed"] == 1
     assert done["training"]["backend"] == "tensorflow"
-    assert done["data"] == {"on_bad_rows": "stop", "validation_fraction": 0.01}
+    assert done["data"] == {
+        "on_bad_rows": "stop",
+        "validation_fraction": 0.01,
+        "relatives": "keep",
+    }
+    assert done["families"] == {"distance": 8, "overlap": 30}
     assert done["media"]["complex"]["test"]["native"]["header"] is True
 
 
@@ -563,6 +568,23 @@ def test_data_of_ones_own_need_only_be_declared(tmp_path):
     assert done["figures"]["figureS1"]["media"] == ["b", "c"]
     assert done["motifs"]["medium"] == "a" and done["motifs"]["test_set"] == "kept"
     assert done["media"]["b"]["test"]["kept"]["path"] == "results/data/b/held_out/kept.tsv"
+    assert [done["media"][medium]["split"] for medium in "abc"] == ["families"] * 3
+    assert done["media"]["b"]["test"]["kept"]["columns"]["family"] == "family"
+
+
+def test_a_column_of_families_is_one_of_the_table(tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text("insert,level,gene\nACGT,1,x\n")
+    columns = {"sequence": "insert", "expression": "level"}
+
+    def own(family):
+        entry = {"file": str(table), "columns": {**columns, "family": family}}
+        medium = {"train": [entry], "test": {"kept": {"held_out": 0.1}}, "split": "sequences"}
+        return {"media": {"complex": None, "defined": None, "a": medium}}
+
+    kept = checked(config(**own("gene")))["media"]["a"]["test"]["kept"]
+    assert "family" not in kept["columns"]
+    assert "media.a.train.0" in (said := message(**own("chromosome"))) and "'chromosome'" in said
 
 
 def test_what_does_not_suffice_for_a_figure_leaves_it_out_and_is_said():

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from crmnet import families as module
-from crmnet.families import TooAlike, families, medoids
+from crmnet.families import Index, TooAlike, families, medoids
 from crmnet.scanning import read_fasta
 from crmnet.sequences import ALPHABET, N, encode, reverse_complement
 
@@ -255,8 +255,76 @@ def test_a_search_that_would_take_hours_is_refused(monkeypatch):
         families(tokens, 4, 80)
     # Where words tell too little, but the sequences are few, all are compared with all.
     monkeypatch.setattr(module, "MOST", 10**8)
-    monkeypatch.setattr(module, "_part_hashes", lambda tokens, *_: np.zeros((7, len(tokens)), "u8"))
+    monkeypatch.setattr(module, "_part_hashes", lambda text, *_: np.zeros((9, text.shape[1]), "u8"))
     assert (families(tokens, 4, 80) == few).all()
+
+
+def compared(tokens, sets, others, distance, overlap):
+    """By strings: the sets in which each of the others has a relative, and whose relatives."""
+    texts, other_texts = ([text_of(row) for row in rows] for rows in (tokens, others))
+    near = np.array([[related(a, b, distance, overlap) for a in texts] for b in other_texts], bool)
+    near = near.reshape(len(others), len(tokens))
+    either = [np.bitwise_or.reduce(sets[row], initial=np.uint64(0)) for row in near]
+    return np.array(either, np.uint64), near.any(axis=0)
+
+
+@pytest.mark.parametrize("overlap", [6, 9, 99])
+@pytest.mark.parametrize("distance", [0, 1, 3, 5])
+def test_an_index_finds_direct_relatives_alone(distance, overlap, small):
+    met = set()
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        tokens = planted(seed, number=60, centres=int(rng.integers(3, 20)))
+        sets = rng.integers(1, 8, 20).astype(np.uint64)
+        index = Index(tokens[:20], sets, distance, overlap)
+        found = np.concatenate([index.relatives(tokens[20:40]), index.relatives(tokens[40:])])
+        expected, whose = compared(tokens[:20], sets, tokens[20:], distance, overlap)
+        assert (found == expected).all() and (index.found == whose).all()
+        met |= set(found.tolist())
+    assert 0 in met and len(met) > 2
+
+
+@settings(deadline=None, max_examples=100, derandomize=True)
+@given(
+    arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 7)), elements=st.integers(0, 4)),
+    st.integers(0, 8),
+    st.integers(0, 5),
+    st.integers(1, 8),
+)
+def test_an_index_of_whatever_small_sequences(tokens, number, distance, overlap):
+    number = min(number, len(tokens) - 1)
+    sets = np.uint64(1) << np.arange(number, dtype=np.uint64)
+    index = Index(tokens[:number], sets, distance, overlap)
+    expected, whose = compared(tokens[:number], sets, tokens[number:], distance, overlap)
+    assert (index.relatives(tokens[number:]) == expected).all()
+    assert (index.found == whose).all()
+
+
+def test_an_index_of_many_relatives_compares_no_square(monkeypatch):
+    spent = counted(monkeypatch)
+    rng = np.random.default_rng(1)
+    tokens = np.repeat(rng.integers(0, 4, (1, 80), dtype=np.uint8), 12000, axis=0)
+    mutated = rng.random(tokens.shape) < 0.03
+    tokens[mutated] = rng.integers(0, 4, mutated.sum())
+    # One more is of a second set, and no relative of any.
+    strange = rng.integers(0, 4, (1, 80), dtype=np.uint8)
+    sets = np.append(np.ones(2000, np.uint64), np.uint64(2))
+    index = Index(np.concatenate([tokens[:2000], strange]), sets)
+    for start in range(2000, 12000, 2000):
+        assert (index.relatives(tokens[start : start + 2000]) == 1).all()
+    assert index.found.tolist() == [True] * 2000 + [False]
+    assert sum(spent) < 100 * 10000
+
+
+def test_an_index_in_which_a_search_would_take_hours_is_refused(monkeypatch):
+    monkeypatch.setattr(module, "MOST", 10)
+    rng = np.random.default_rng(1)
+    tokens = np.repeat(rng.integers(0, 4, (1, 80), dtype=np.uint8), 6000, axis=0)
+    tokens[:, 20:32] = rng.integers(0, 4, (6000, 12))
+    tokens[:3000, 0:20], tokens[3000:, 60:80] = (tokens[:3000, 0:20] + 1) % 4, 0
+    index = Index(tokens[:3000], np.ones(3000, np.uint64), 8, 80)
+    with pytest.raises(TooAlike, match="3,000 sequences"):
+        index.relatives(tokens[3000:])
 
 
 def test_medoids_by_hand():

@@ -1,6 +1,7 @@
 """Shards against their source rows, and the batches that are drawn from them."""
 
 import collections
+import dataclasses
 import gzip
 import hashlib
 import io
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_families import other_strand, related
 from test_tables import files_with_faults, read_singly
 
-from crmnet import sequences, shards
+from crmnet import sequences, shards, splits
+from crmnet.families import TooAlike
 from crmnet.sequences import Construct
 from crmnet.tables import Rejects, Table, TableError
 
@@ -606,3 +609,155 @@ def test_shards_of_a_file_with_faults_have_its_good_rows_and_no_others(
     )
     kept = collections.Counter((row[:8].rstrip("N"), float(np.float32(v))) for row, v in good)
     assert written == kept if b'"' not in content else not written - kept
+
+
+def changed(rng, insert, number):
+    letters = list(insert)
+    for place in rng.choice(len(insert), number, replace=False):
+        letters[place] = "ACGT"[("ACGT".index(letters[place]) + rng.integers(1, 4)) % 4]
+    return "".join(letters)
+
+
+def library(seed, starts=60):
+    """Inserts: families of variants, some on the other strand, and tiles."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for start in inserts(seed, starts, 120):
+        found += [
+            start[:80],
+            changed(rng, start[:80], 4),
+            other_strand(changed(rng, start[:80], 8)),
+        ]
+        found += [start[40:], other_strand(start[20:100])]
+    return found
+
+
+def bare(rows):
+    """Inserts of rows of shards."""
+    return [sequence[len(LEFT) : -len(RIGHT)] for sequence, _ in rows]
+
+
+def with_relative(some, others):
+    return sum(any(related(one, other, 8, 30) for other in others) for one in some)
+
+
+def split_of(sources, fraction, tests=(), held_out=None):
+    return splits.split(
+        sources,
+        tests,
+        held_out or {},
+        CONSTRUCT,
+        validation_fraction=fraction,
+        distance=8,
+        overlap=30,
+        seed=1,
+        rejects=Rejects(),
+    )
+
+
+def test_no_validation_row_has_a_relative_in_training(tmp_path):
+    source = table(tmp_path / "rows.tsv", [(whole(insert), 1) for insert in library(1)])
+    folder, manifest = write(tmp_path / "one", [source], fraction=0.2)
+    validated, trained = bare(held_out(folder)), bare(training(folder))
+    # One by one, most have; and so the manifest says.
+    share = with_relative(validated, trained) / len(validated)
+    assert share > 0.8 and manifest["validation_with_relative"] == pytest.approx(share)
+    split = split_of({"a": [source]}, 0.2)
+    folder, manifest = write(tmp_path / "two", [source], fraction=0.2, split=split)
+    validated, trained = bare(held_out(folder)), bare(training(folder))
+    assert len(validated) == manifest["validation"] and 45 <= len(validated) <= 75
+    assert len(trained) == manifest["train"] == 300 - len(validated)
+    assert with_relative(validated, trained) == manifest["validation_with_relative"] == 0
+
+
+def test_of_many_validation_rows_some_are_measured(tmp_path, monkeypatch):
+    source = table(tmp_path / "rows.tsv", [(whole(insert), 1) for insert in library(2, 150)])
+    _, manifest = write(tmp_path / "all", [source], fraction=0.4)
+    monkeypatch.setattr(shards, "MEASURED", 200)
+    monkeypatch.setattr(shards, "COMPARED", 100)
+    _, some = write(tmp_path / "some", [source], fraction=0.4)
+    share = some["validation_with_relative"]
+    assert share == pytest.approx(manifest["validation_with_relative"], abs=0.1)
+    assert (share * 200) == pytest.approx(round(share * 200))
+
+
+def test_a_measure_that_would_take_hours_stops_nothing(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise TooAlike(3)
+
+    source = table(tmp_path / "rows.tsv", [(whole(insert), 1) for insert in library(2)])
+    monkeypatch.setattr(shards.Index, "relatives", refuse)
+    monkeypatch.setattr(shards.Relatives, "among", lambda _, keys, names: np.zeros(len(keys), "u8"))
+    _, manifest = write(tmp_path, [source], fraction=0.2)
+    assert manifest["validation_with_relative"] is None
+
+
+@pytest.mark.parametrize("drop", [False, True])
+def test_relatives_of_test_sequences_are_counted_and_left_out_when_asked(tmp_path, drop):
+    rng = np.random.default_rng(3)
+    found = library(4)
+    source = table(tmp_path / "rows.tsv", [(whole(insert), n) for n, insert in enumerate(found)])
+    own = [*(changed(rng, insert, 3) for insert in found[:25:5]), found[50], *inserts(9, 20)]
+    other = [changed(rng, insert, 3) for insert in found[100:150:5]] + [other_strand(found[0])]
+    tests = {
+        "a/native": table(tmp_path / "own.tsv", [(whole(insert), 0) for insert in own]),
+        "b/native": table(tmp_path / "other.tsv", [(whole(insert), 0) for insert in other]),
+    }
+    folder, manifest = write(
+        tmp_path,
+        [source],
+        held={"a/native": tests["a/native"]},
+        held_elsewhere={"b/native": tests["b/native"]},
+        drop_relatives=drop,
+    )
+    near_own = [insert for insert in found if insert != found[50] and with_relative([insert], own)]
+    near_other = [insert for insert in found if with_relative([insert], other)]
+    assert manifest["leaked"]["rows"] == 1 and len(near_own) > 10
+    said = manifest["relatives"]
+    assert said["of_test_set"] == {"a/native": {"sequences": 6, "rows": len(near_own)}}
+    trained, apart = bare(training(folder)), bare(rows_in(folder, "elsewhere*"))
+    assert len(trained) + len(apart) == manifest["train"] + manifest["elsewhere"]
+    if drop:
+        assert with_relative(trained + apart, own) == 0
+        assert said["dropped"] == len(near_own)
+        assert sorted(apart) == sorted(set(near_other) - set(near_own))
+        assert said["elsewhere"] == len(apart) and with_relative(trained, other) == 0
+    else:
+        assert said["dropped"] == said["elsewhere"] == 0 and apart == []
+        assert len(trained) == len(found) - 1
+
+
+def test_what_another_medium_holds_out_is_not_trained_on_with_it(tmp_path):
+    """Families are held out whole: those of their sequences that this medium alone has, too."""
+    found = library(6)
+    first = table(tmp_path / "first.tsv", [(whole(insert), 1) for insert in found[:200:2]])
+    second = table(tmp_path / "second.tsv", [(whole(insert), 2) for insert in found[1:250:2]])
+    split = split_of({"a": [first], "b": [second]}, 0.1, held_out={"a": {"kept": 0.2}})
+    chosen = set(split.hashes[split.purposes != splits.VALIDATION].tolist())
+
+    def is_kept(insert):
+        tokens = sequences.encode([insert], 80)
+        return int(sequences.hashes(tokens)[0]) in chosen
+
+    kept = [insert for insert in found[:200:2] if is_kept(insert)]
+    assert 15 <= len(kept) <= 25
+    tests = {"a/kept": table(tmp_path / "kept.tsv", [(whole(insert), 1) for insert in kept])}
+    folder, manifest = write(tmp_path / "a", [first], held=tests, split=split, fraction=0.1)
+    assert manifest["leaked"]["rows"] == len(kept) and manifest["elsewhere"] == 0
+    assert with_relative(bare(training(folder)), kept) == 0
+    folder, manifest = write(tmp_path / "b", [second], held_elsewhere=tests, split=split)
+    apart = bare(rows_in(folder, "elsewhere*"))
+    assert sorted(apart) == sorted(insert for insert in found[1:250:2] if is_kept(insert))
+    assert apart and with_relative(bare(training(folder)), kept) == 0
+
+
+def test_relatives_by_a_column_of_families_need_no_search(tmp_path, monkeypatch):
+    rows = [(whole(insert), f"{n}\tg{n % 10}") for n, insert in enumerate(inserts(8, 100))]
+    source = dataclasses.replace(table(tmp_path / "rows.tsv", rows), family=3)
+    test = [(whole(insert), f"1\tg{n}") for n, insert in enumerate(inserts(9, 3), 8)]
+    held = {"a/native": dataclasses.replace(table(tmp_path / "test.tsv", test), family=3)}
+    folder, manifest = write(tmp_path, [source], held=held, drop_relatives=True)
+    # Genes 8 and 9; there is no tenth.
+    assert manifest["relatives"]["of_test_set"] == {"a/native": {"sequences": 2, "rows": 20}}
+    assert manifest["train"] == 80 and manifest["validation_with_relative"] is None
+    assert {value % 10 for _, value in training(folder)} == set(range(8))

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmnet import sequences, tables
-from crmnet.sequences import Construct
-from crmnet.tables import Rejects, Table, TableError, hold_out
+from crmnet.sequences import Construct, hashes, letters
+from crmnet.tables import Rejects, Table, TableError, chunks, hold_out
 
 ROWS = [("ACGT", 1.0), ("GATTACA", -2.5), ("TTNAA", 17.25)]
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -638,30 +638,43 @@ def random_inserts(count, seed=1):
     return ["".join(row) for row in np.random.default_rng(seed).choice([*"ACGT"], (count, 8))]
 
 
+def by_hash(fraction, seed):
+    return lambda keys: hashes(keys, seed) < fraction * 2.0**64
+
+
 def test_the_same_sequences_are_held_out_of_every_table_in_either_form(file):
     inserts = random_inserts(2000)
     with_flanks = "".join(f"AACCTTAACC{insert}GGTTCCAAGG,1\n" for insert in inserts)
     without = "".join(f"{insert},2\n" for insert in inserts[::-1])
-    first, _, _ = hold_out([table(file(with_flanks))], CONSTRUCT, 0.1, 7, Rejects())
-    second, _, _ = hold_out([table(file(without, "other.txt"))], CONSTRUCT, 0.1, 7, Rejects())
+    chosen = by_hash(0.1, 7)
+    first, *_, keys = hold_out([table(file(with_flanks))], CONSTRUCT, chosen, Rejects())
+    second, *_ = hold_out([table(file(without, "other.txt"))], CONSTRUCT, chosen, Rejects())
     assert {text[10:-10] for text in first} == set(second)
+    assert [letters(key) for key in keys] == [text[10:-10] for text in first]
     assert 150 < len(first) < 250  # 200 expected, standard deviation 13
 
 
 def test_rows_of_one_sequence_are_held_out_together_with_their_mean(file):
     inserts = random_inserts(300)
     text = "".join(f"{insert},{n}\n" for n in (1, 2, 6) for insert in inserts)
-    found, mean, rows = hold_out([table(file(text))], CONSTRUCT, 0.2, 7, Rejects())
+    found, mean, rows, _ = hold_out([table(file(text))], CONSTRUCT, by_hash(0.2, 7), Rejects())
     assert found == [insert for insert in inserts if insert in set(found)]
     assert set(rows) == {3} and set(mean) == {3.0}
 
 
-def test_other_sequences_are_held_out_by_another_seed(file):
-    source = table(file("".join(f"{insert},1\n" for insert in random_inserts(1000))))
-    first, second = (set(hold_out([source], CONSTRUCT, 0.1, s, Rejects())[0]) for s in (7, 8))
-    assert len(first & second) < 0.4 * len(first)
+def test_no_sequence_that_is_held_out_is_refused(file):
+    with pytest.raises(TableError, match="no sequence is held out; raise `held_out`"):
+        hold_out([table(file("ACGTACGT,1\n"))], CONSTRUCT, by_hash(1e-6, 7), Rejects())
 
 
-def test_so_few_sequences_that_none_is_held_out_are_refused(file):
-    with pytest.raises(TableError, match="held_out: 1e-06`; raise it"):
-        hold_out([table(file("ACGTACGT,1\n"))], CONSTRUCT, 1e-6, 7, Rejects())
+def test_names_of_families_are_read_as_they_stand(file):
+    source = Table(
+        file('s,v,gene\nACGT,1,NA\nAC,2, 7\nGG,3,"a,b"\n'), "s", {"v": "v"}, True, "gene"
+    )
+    (chunk,) = chunks(source, Rejects())
+    assert chunk.families.tolist() == ["NA", " 7", "a,b"]
+    source = Table(file("s,v,gene\nACGT,1,x\nAC,2,\n", "empty.csv"), "s", {"v": "v"}, True, "gene")
+    with pytest.raises(TableError, match="line 3: no family"):
+        list(chunks(source, Rejects()))
+    (chunk,) = chunks(source, Rejects(io.StringIO()))
+    assert chunk.families.tolist() == ["x"] and len(chunk) == 1

@@ -134,6 +134,17 @@ def test_a_plan_needs_no_framework():
     subprocess.run([sys.executable, "-c", code, str(SCRIPTS)], check=True)
 
 
+def test_families_are_split_where_a_medium_asks_for_it(snakemake, tmp_path):
+    def jobs(*arguments):
+        done = snakemake("data", "-n", "--cores", 2, *arguments)
+        assert done.returncode == 0, done.stdout
+        return dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
+
+    # As in the paper, none; by default, all media together.
+    assert "split" not in jobs()
+    assert jobs("--configfile", ROOT / "config" / "demo.yaml")["split"] == "1"
+
+
 def test_one_figure_needs_only_what_it_is_made_from(snakemake):
     demo = ROOT / "config" / "demo.yaml"
     done = snakemake("results/demo/figureS1.pdf", "-n", "--cores", 2, "--configfile", demo)
@@ -356,7 +367,7 @@ def test_the_snakefile_is_an_index():
 def test_every_key_of_the_config_is_explained():
     text = (ROOT / "config" / "README.md").read_text()
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    inside = ("construct", "data", "model", "training", "evaluation", "motifs")
+    inside = ("construct", "families", "data", "model", "training", "evaluation", "motifs")
     keys = [*config, *(key for section in inside for key in config[section])]
     keys += [key for model in config["models"].values() for key in model]
     assert not [key for key in keys if f"`{key}`" not in text and f"{key}`" not in text]

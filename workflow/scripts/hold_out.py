@@ -1,4 +1,4 @@
-"""Takes a test set from a medium's training files: a share of their sequences."""
+"""Takes a test set from a medium's training files: a share of their families, or sequences."""
 
 import os
 import sys
@@ -7,24 +7,35 @@ import zlib
 import pandas as pd
 
 from crmnet.logs import log_to
-from crmnet.sequences import Construct
+from crmnet.sequences import Construct, hashes
+from crmnet.splits import Split, purpose
 from crmnet.tables import Rejects, hold_out, table_of
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
-# The same sequences in every medium; others than those that `shards` takes for validation.
-seed = job.params.seed + zlib.crc32(job.wildcards.test_set.encode()) + 1
+test_set, fraction = job.wildcards.test_set, job.params.fraction
+split = Split.load(job.input.split) if job.input.split else None
+
+
+def chosen(keys):
+    if split:
+        mask, place = split.find(hashes(keys))
+        mask[mask] = split.purposes[place] == purpose(test_set, fraction)
+        return mask
+    # The same sequences in every medium; others than those that `shards` takes for validation.
+    return hashes(keys, job.params.seed + zlib.crc32(test_set.encode()) + 1) < fraction * 2.0**64
+
+
 with open(os.devnull, "w") as nowhere:
     # Bad rows that are dropped are set aside by `shards`.
     rejects = Rejects(nowhere if job.params.on_bad_rows == "drop" else None)
-    sequences, expression, rows = hold_out(
-        [table_of(entry) for entry in job.params.train],
-        Construct(**job.params.construct),
-        job.params.fraction,
-        seed,
-        rejects,
-    )
+    sources = [table_of(entry) for entry in job.params.train]
+    construct = Construct(**job.params.construct)
+    sequences, expression, rows, keys = hold_out(sources, construct, chosen, rejects)
 table = pd.DataFrame({"sequence": sequences, "expression": expression, "rows": rows})
+if split:
+    table["family"] = split.families[split.find(hashes(keys))[1]]
 table.to_csv(job.output[0], sep="\t", index=False)
-print(f"{len(table):,} sequences held out, of {rows.sum():,} rows", file=sys.stderr)
+families = f" and {table['family'].nunique():,} families" if split else ""
+print(f"{len(table):,} sequences{families} held out, of {rows.sum():,} rows", file=sys.stderr)

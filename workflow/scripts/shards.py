@@ -1,10 +1,12 @@
 """Writes a medium's training sequences as shards, without those of any test set."""
 
 import json
+import sys
 from pathlib import Path
 
-from crmnet.logs import log_to
+from crmnet.logs import log_to, say
 from crmnet.sequences import Construct
+from crmnet.splits import Split
 from crmnet.tables import Rejects, table_of
 
 job = snakemake  # noqa: F821
@@ -19,6 +21,7 @@ tests = {
     for medium, entries in job.params.test.items()
 }
 own = tests.pop(job.wildcards.medium)
+split = Split.load(job.input.split) if job.input.split else None
 with open(job.output.rejected, "w") as rejected:
     rejected.write("file\tline\treason\trow\n")
     manifest = shards.write(
@@ -30,5 +33,20 @@ with open(job.output.rejected, "w") as rejected:
         validation_fraction=job.params.data["validation_fraction"],
         rejects=Rejects(rejected if job.params.data["on_bad_rows"] == "drop" else None),
         held_elsewhere={name: t for entries in tests.values() for name, t in entries.items()},
+        split=split,
+        drop_relatives=job.params.data["relatives"] == "drop",
+        **job.params.relatives,
     )
+manifest["families"] = split.counts[job.wildcards.medium] if split else None
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
+
+related = manifest["relatives"]
+for name, found in related["of_test_set"].items():
+    print(
+        f"{name}: {found['sequences']:,} sequences have a relative among the training sequences, "
+        f"{found['rows']:,} rows",
+        file=sys.stderr,
+    )
+print(f"{related['dropped']:,} relatives of test sequences left out", file=sys.stderr)
+if (share := manifest["validation_with_relative"]) is not None:
+    say(f"{100 * share:.1f} % of the validation rows have a relative among the training rows")

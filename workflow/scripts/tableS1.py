@@ -12,6 +12,7 @@ from crmnet.tables import read, table_of
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
+SHARE = "validation with relatives in training"
 paper = yaml.safe_load(Path(job.input.paper).read_text())["data_sizes"]
 rows = []
 for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), strict=True):
@@ -25,20 +26,34 @@ for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), s
             "rejected": manifest["rejected"],
             "in a test set": manifest["leaked"]["rows"],
             "in another medium's": manifest["elsewhere"],
+            "relatives left out": manifest["relatives"]["dropped"],
             "trained on": manifest["train"],
             "validation": manifest["validation"],
+            "families": families["families"] if (families := manifest["families"]) else None,
+            SHARE: manifest["validation_with_relative"],
         }
     )
     for name, entry in tests.items():
         tokens, _ = read(table_of(entry), job.params.length)
         size = paper.get(medium, {}).get(name)
-        rows.append({"medium": medium, "set": name, "sequences": len(tokens), "paper": size})
+        related = manifest["relatives"]["of_test_set"][f"{medium}/{name}"]
+        rows.append(
+            {
+                "medium": medium,
+                "set": name,
+                "sequences": len(tokens),
+                "paper": size,
+                "with relatives in the training files": related["sequences"],
+                "rows that are their relatives": related["rows"],
+            }
+        )
 table = pd.DataFrame(rows)
-counts = table.columns[2:]
+counts = table.columns[2:].drop(SHARE)
 table[counts] = table[counts].astype("Int64")
 table.to_csv(job.output.tsv, sep="\t", index=False)
 
 text = table.astype("string").fillna("")
+text[SHARE] = [f"{share:.1%}" if pd.notna(share) else "" for share in table[SHARE]]
 for column in counts:
     text[column] = [f"{n:,}" if pd.notna(n) else "" for n in table[column]]
 lines = [text.columns.tolist(), ["---"] * len(text.columns), *text.to_numpy().tolist()]

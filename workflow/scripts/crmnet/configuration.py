@@ -301,6 +301,8 @@ def _held_out(config: dict) -> Iterator[str]:
                     Path(config["outdir"], HELD_OUT.format(medium=medium, test_set=name))
                 )
                 table["columns"] = {"sequence": "sequence", "expression": "expression"}
+                if entry["split"] == "families":
+                    table["columns"]["family"] = "family"
 
 
 def _left_out(config: dict) -> dict[str, str]:

@@ -8,8 +8,9 @@ alone.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -25,10 +26,14 @@ TILE = 1 << 15
 SMALL = 256
 # A search that needs more comparisons would take more than some minutes.
 MOST = 10**10
+# Letters of two parts together, at least, where that can be had; and about so many pairs of parts.
+PAIR_LETTERS = 12
+PAIRS = 15
 # Links that are gathered before families are merged.
 LINKS = 1 << 12
-# Of the hashes of words by their letters: an odd number (the golden ratio in 64 bits).
+# Of the hashes of words by their letters: odd numbers (that of the golden ratio; of splitmix64).
 BASE = 0x9E3779B97F4A7C15
+FACTORS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 class TooAlike(ValueError):
@@ -46,10 +51,9 @@ class TooAlike(ValueError):
 def families(tokens: np.ndarray, distance: int = 8, overlap: int = 30) -> np.ndarray:
     """Family (n,) of each sequence: what relatives link (single linkage).
 
-    Exact, and near-linear in time and memory. Relatives by Hamming distance share words: of
-    distance + 3 parts of theirs three at least are equal, two of these three in the same half; so
-    sequences are compared with those alone that have two such parts in common. An end of one that
-    is a start of another has the same hash.
+    Exact, and near-linear in time and memory: by Hamming distance, sequences are compared with
+    those alone that have some of their parts in common (see `_parts`); an end of one that is a
+    start of another has the same hash.
 
     Args:
         tokens: (n, length) uint8, N behind shorter sequences; elsewhere N is like itself alone.
@@ -66,11 +70,10 @@ def families(tokens: np.ndarray, distance: int = 8, overlap: int = 30) -> np.nda
     search = _Search(tokens)
     size = lengths(tokens)
     starts = max(tokens.shape[1] - overlap + 1, 0)
-    pairs = _pairs(distance + 3)
-    progress = Progress(len(tokens) * (len(pairs) + starts), "words", "search for families: ")
+    progress = Progress(len(tokens) * (PAIRS + starts), "words", "search for families: ")
     for length in np.unique(size):
         rows = np.flatnonzero(size == length)
-        done = len(pairs) * int((size < length).sum())
+        done = PAIRS * int((size < length).sum())
         _link_near(search, rows, tokens[rows, :length], distance, progress, done)
     _link_overlapping(search, tokens, size, overlap, progress)
     _, first, labels = np.unique(search.labels, return_index=True, return_inverse=True)
@@ -127,17 +130,17 @@ def _link_near(
     """
     number = len(tokens)
     other = reverse_complement(tokens)
-    planes = np.concatenate([_planes(tokens), _planes(other)], axis=-1)
-    parts = _parts(tokens, distance + 3)
-    hashes = np.concatenate(
-        [_part_hashes(strand, parts, distance + 3) for strand in (tokens, other)], axis=1
-    )
+    # N alone has the highest bit.
+    bits = 3 if (tokens == N).any() else 2
+    planes = np.concatenate([_planes(tokens, bits), _planes(other, bits)], axis=-1)
+    part, pairs = _parts(tokens, distance)
+    hashes = _part_hashes(np.concatenate([tokens, other]).T.copy(), part, pairs)
     budget = _Budget(min(MOST, max(number, SMALL) ** 2), number)
     near = _Near(search, np.concatenate([rows, rows]), planes, distance, budget)
     try:
-        for turn, (one, two) in enumerate(_pairs(distance + 3)):
-            near.link(hashes[one] ^ hashes[two])
-            progress(done + turn * number)
+        for turn, (one, two) in enumerate(pairs):
+            near.link(_words(hashes, one, two))
+            progress(done + PAIRS * number * turn / len(pairs))
     except TooAlike:
         if number**2 > MOST:
             raise
@@ -251,35 +254,47 @@ class _Near:
         return _differences(one, other) <= self.distance
 
 
-def _pairs(parts: int) -> list[tuple[int, int]]:
-    """Pairs of parts of which one is equal wherever three parts are: those within either half."""
-    half = parts // 2
-    return [
-        (one, two) for two in range(parts) for one in range(two) if (one < half) == (two < half)
-    ]
+def _parts(tokens: np.ndarray, distance: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Parts of sequences, and pairs of parts of which relatives have one in common.
 
+    Of distance + e parts of relatives e are equal at least, two of them in the same of e - 1
+    groups. The more parts, the fewer pairs, and the shorter: e is as large as leaves them long
+    enough, from 2 to 5. All parts tell as much: they have the same sum of the entropies of their
+    positions (the backbone that designed sequences share tells nothing).
 
-def _parts(tokens: np.ndarray, parts: int) -> np.ndarray:
-    """Which part (length,) each position of tokens (n, length) belongs to, so that all parts tell
-    as much: they have the same sum of the entropies of their positions. The backbone that designed
-    sequences share tells nothing."""
+    Args:
+        tokens: (n, length) without padding.
+
+    Returns:
+        The part (length,) of each position, and the pairs.
+    """
     counts = np.array([np.bincount(column, minlength=len(ALPHABET)) for column in tokens.T])
     share = counts.reshape(-1, len(ALPHABET)) / max(len(tokens), 1)
-    entropy = -(share * np.log(np.where(share > 0, share, 1))).sum(axis=1) + 1e-9
+    entropy = -(share * np.log2(np.where(share > 0, share, 1))).sum(axis=1) + 1e-9
+    letters = entropy.sum() / 2
+    extra = int(np.clip(2 * letters / PAIR_LETTERS - distance, 2, 5))
+    parts = distance + extra
     middle = np.cumsum(entropy) - entropy / 2
-    return (middle / entropy.sum() * parts).astype(int).clip(0, parts - 1)
+    part = (middle / entropy.sum() * parts).astype(int).clip(0, parts - 1)
+    group = np.arange(parts) * (extra - 1) // parts
+    pairs = [(a, b) for b in range(parts) for a in range(b) if group[a] == group[b]]
+    return part, pairs
 
 
-def _part_hashes(tokens: np.ndarray, part: np.ndarray, parts: int) -> np.ndarray:
-    """Hashes (parts, n) of the letters of each part: a random number for each letter at each
-    position (Zobrist 1970)."""
-    numbers = np.random.default_rng(0).integers(
-        0, 2**64, (len(part), len(ALPHABET)), dtype=np.uint64
-    )
-    hashes = np.zeros((parts, len(tokens)), np.uint64)
-    for column, at, number in zip(np.ascontiguousarray(tokens.T), part, numbers, strict=True):
-        hashes[at] ^= number[column]
-    return hashes
+def _part_hashes(text: np.ndarray, part: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
+    """Hashes (parts, n), below 2^32, of the letters of each part of sequences, as (length, n)."""
+    # A part may be in no pair, or have no letters.
+    parts = 1 + max(part.max(initial=0), *(max(pair) for pair in pairs))
+    hashes = np.zeros((parts, text.shape[1]), np.uint32)
+    for letters, at in zip(text, part, strict=True):
+        hashes[at] *= np.uint32(BASE & 0xFFFFFFFF)
+        hashes[at] += letters
+    return hashes.astype(np.uint64)
+
+
+def _words(hashes: np.ndarray, one: int, two: int) -> np.ndarray:
+    """Hashes (n,) of two parts together; they begin differently."""
+    return (hashes[one] << np.uint64(32) | hashes[two]) * np.uint64(BASE)
 
 
 def _groups(words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -295,20 +310,20 @@ def _groups(words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return members, np.cumsum(~np.insert(same, 0, False)[shared])
 
 
-def _planes(tokens: np.ndarray) -> np.ndarray:
-    """The bits of tokens (n, length), (3, words, n) uint64: the lowest, the middle and the highest
-    bit of each token, 64 positions a word. The highest, N's, is left out where there is none."""
+def _planes(tokens: np.ndarray, bits: int = 3) -> np.ndarray:
+    """The bits of tokens (n, length), as (bits, words, n) uint64: the lowest bit of each, then the
+    higher ones, 64 positions a word."""
     planes = []
-    for bit in range(3 if (tokens == N).any() else 2):
+    for bit in range(bits):
         packed = np.packbits((tokens >> bit) & 1, axis=1)
         padded = np.zeros((len(tokens), -(-packed.shape[1] // 8) * 8), np.uint8)
         padded[:, : packed.shape[1]] = packed
         planes.append(np.ascontiguousarray(padded.view(np.uint64).T))
-    return np.array(planes).reshape(len(planes), -1, len(tokens))
+    return np.array(planes).reshape(bits, -(-tokens.shape[1] // 64), len(tokens))
 
 
 def _differences(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Positions in which sequences differ, of their planes (3, words, ...)."""
+    """Positions in which sequences differ, of their planes (bits, words, ...)."""
     different = np.bitwise_or.reduce(one ^ other, axis=0)
     return np.bitwise_count(different).sum(axis=0, dtype=np.uint16)
 
@@ -384,15 +399,8 @@ def _link_contained(
     order = np.argsort(words)
     words = words[order]
     known = _Filter(words)
-    rows = np.flatnonzero(size > m + 1)
-    window = ends[START][rows]
-    for at in range(1, len(text) - m):
-        # The first and the last m letters are a start and an end.
-        inner = size[rows] > at + m
-        rows, window = rows[inner], window[inner]
-        window = (window - _value(text[at - 1, rows]) * _power(m - 1)) * _power(1)
-        window = window + _value(text[at - 1 + m, rows])
-        found = np.flatnonzero(known.maybe(window))
+    for at, rows, window in _windows(text, size, m, ends[START]):
+        found = known.places(window)
         place = np.searchsorted(words, window[found]).clip(0, len(words) - 1)
         equal = words[place] == window[found]
         found, place = rows[found[equal]], order[place[equal]]
@@ -401,6 +409,26 @@ def _link_contained(
             one = whole[row], 2 * strand + START
             # The window is the start of what begins there.
             _link_equal(search, tokens, size, m, one, (found, START), np.arange(len(found)), at)
+
+
+def _windows(
+    text: np.ndarray, size: np.ndarray, m: int, start: np.ndarray
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Place, rows and hashes (rows,) of the windows of m letters within longer sequences, but for
+    the first and the last, which are a start and an end.
+
+    Args:
+        text: (length, n), N behind shorter sequences.
+        start: hashes (n,) of the first m letters.
+    """
+    rows = np.flatnonzero(size > m + 1)
+    window = start[rows]
+    for at in range(1, len(text) - m):
+        inner = size[rows] > at + m
+        rows, window = rows[inner], window[inner]
+        window = (window - _value(text[at - 1, rows]) * _power(m - 1)) * _power(1)
+        window = window + _value(text[at - 1 + m, rows])
+        yield at, rows, window
 
 
 def _link_equal(
@@ -441,6 +469,30 @@ def _letters(
     return np.where((ends >= START_OTHER)[:, None], COMPLEMENT[letters], letters)
 
 
+def _turned(tokens: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """The reverse complements of sequences (n, length), N behind shorter ones too."""
+    place = size[:, None] - 1 - np.arange(tokens.shape[1])
+    turned = COMPLEMENT[np.take_along_axis(tokens, place.clip(0), axis=1)]
+    return np.where(place >= 0, turned, np.uint8(N))
+
+
+def _last(text: np.ndarray, size: np.ndarray, m: int) -> np.ndarray:
+    """The last letters (m, n) of sequences, as (length, n), that have so many."""
+    if (size == size[:1]).all():
+        return text[: size[0] if len(size) else m][-m:]
+    return np.take_along_axis(text, size - m + np.arange(m)[:, None], axis=0)
+
+
+def _hash(letters: np.ndarray) -> np.ndarray:
+    """Hashes (n,) of words (m, n)."""
+    words = np.zeros(letters.shape[1], np.uint64)
+    for row in letters:
+        words *= _power(1)
+        words += row
+        words += np.uint64(1)
+    return words
+
+
 def _value(letters: np.ndarray) -> np.ndarray:
     """Letters as numbers above 0, of which hashes are made."""
     return letters.astype(np.uint64) + np.uint64(1)
@@ -452,27 +504,334 @@ def _power(exponent: int) -> np.uint64:
 
 def _common(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places in `one` and in `other` of the hashes that stand in both."""
-    places = np.flatnonzero(_Filter(other).maybe(one))
-    others = np.flatnonzero(_Filter(one[places]).maybe(other))
-    both = np.intersect1d(one[places], other[others])
-    return places[np.isin(one[places], both)], others[np.isin(other[others], both)]
+    places = _Filter(other).places(one)
+    others = _Filter(one[places]).places(other)
+    here = _search(np.sort(other[others]), one[places])[1]
+    there = _search(np.sort(one[places]), other[others])[1]
+    return places[here], others[there]
 
 
 class _Filter:
-    """Tells most hashes that are not among some (n,)."""
+    """Tells most hashes that are not among some (n,), without looking among them."""
 
     def __init__(self, hashes: np.ndarray):
-        bits = max(16 * len(hashes), 2).bit_length()
+        bits = max(8 * len(hashes), 2).bit_length()
         self._shift = np.uint64(64 - bits)
-        self._table = np.zeros(1 << bits, bool)
-        self._table[self._place(hashes)] = True
+        self._tables = []
+        for factor in FACTORS:
+            table = np.zeros(1 << bits, bool)
+            table[self._place(hashes, factor)] = True
+            self._tables.append((factor, table))
 
-    def _place(self, hashes: np.ndarray) -> np.ndarray:
-        return ((hashes * np.uint64(BASE)) >> self._shift).astype(np.intp)
+    def _place(self, hashes: np.ndarray, factor: int) -> np.ndarray:
+        return ((hashes * np.uint64(factor)) >> self._shift).view(np.int64)
 
-    def maybe(self, hashes: np.ndarray) -> np.ndarray:
-        """Mask of the hashes that may be among them: all that are, and a few more."""
-        return np.take(self._table, self._place(hashes))
+    def places(self, hashes: np.ndarray) -> np.ndarray:
+        """Places of the hashes that may be among them: all that are, and a few more."""
+        (first, table), *others = self._tables
+        places = np.flatnonzero(np.take(table, self._place(hashes, first)))
+        for factor, table in others:
+            places = places[np.take(table, self._place(hashes[places], factor))]
+        return places
+
+
+# A small set of sequences, against which many others are compared.
+
+
+class Index:
+    """A small set of sequences, against which many others are compared, millions a second where
+    they have nothing in common.
+
+    Args:
+        tokens: (k, length) uint8, N behind shorter sequences.
+        sets: (k,) uint64, a bit for each set that a sequence is in.
+        distance, overlap: see `families`.
+
+    Attributes:
+        found: (k,) bool, which of them have had a relative so far.
+    """
+
+    def __init__(self, tokens: np.ndarray, sets: np.ndarray, distance: int = 8, overlap: int = 30):
+        size = lengths(tokens)
+        self.found = np.zeros(len(tokens), bool)
+        self._budget = _Budget(MOST, len(tokens))
+        self._near = {}
+        for length in np.unique(size):
+            rows = np.flatnonzero(size == length)
+            self._near[length] = _NearIndex(tokens[rows, :length], rows, sets, distance)
+        self._ends = _EndIndex(tokens, size, sets, overlap) if len(tokens) else None
+
+    def relatives(self, tokens: np.ndarray) -> np.ndarray:
+        """In which sets each of some sequences (n, length), N behind shorter ones, has a relative:
+        (n,) uint64, a bit for each set.
+
+        Raises:
+            TooAlike: see `families`.
+        """
+        size = lengths(tokens)
+        text = np.ascontiguousarray(tokens.T)
+        sets = np.zeros(len(tokens), np.uint64)
+        # A thousand comparisons of each sequence are some minutes for a million.
+        self._budget.most += 1000 * len(tokens)
+        for length, near in self._near.items():
+            rows = np.flatnonzero(size == length)
+            if len(rows):
+                some = text[:length] if len(rows) == len(size) else text[:length, rows]
+                sets[rows] = near.relatives(some, self.found, self._budget)
+        if self._ends:
+            self._ends.mark(text, size, sets, self.found)
+        return sets
+
+
+class _Words:
+    """Some hashes of words (k,), each once, and which of others are among them."""
+
+    def __init__(self, words: np.ndarray):
+        # Several times as fast as `np.unique`.
+        words = np.sort(words)
+        self.words = words[np.append(True, words[1:] != words[:-1])[: len(words)]]
+        self._filter = _Filter(self.words)
+
+    def find(self, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which of other words (n,) are among these, and the place of each among these."""
+        which = self._filter.places(words)
+        place, equal = _search(self.words, words[which])
+        return which[equal], place[equal]
+
+
+def _search(known: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The place (n,) of words among sorted ones; and whether they are there."""
+    if not len(known):
+        return np.zeros(len(words), np.intp), np.zeros(len(words), bool)
+    place = np.searchsorted(known, words).clip(max=len(known) - 1)
+    return place, known[place] == words
+
+
+class _Table:
+    """Words (k,), and whose they are.
+
+    Attributes:
+        owners: those of one word one behind the other, from `begins` on.
+        sets: of each word the sets that any of its owners is in, as bits.
+    """
+
+    def __init__(self, words: np.ndarray, owners: np.ndarray, sets: np.ndarray):
+        order = np.argsort(words)
+        words = words[order]
+        begins = np.flatnonzero(np.append(True, words[1:] != words[:-1])[: len(words)])
+        self.words, self.begins = words[begins], np.append(begins, len(words))
+        self.owners = owners[order].astype(np.int32)
+        self.sets = np.zeros(0, np.uint64)
+        if len(words):
+            self.sets = np.bitwise_or.reduceat(sets[self.owners], begins)
+
+    def mark(
+        self, words: np.ndarray, rows: np.ndarray, sets: np.ndarray, found: np.ndarray
+    ) -> None:
+        """Takes note that rows with such words are relatives of the words' owners."""
+        place, here = _search(self.words, words)
+        place = place[here]
+        sets[rows[here]] |= self.sets[place]
+        place = np.unique(place)
+        at, _ = _spread(self.begins[place], self.begins[place + 1] - self.begins[place])
+        found[self.owners[at]] = True
+
+
+def _spread(begins: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of all ranges that begin somewhere and have so many; and which range each is
+    of."""
+    which = np.repeat(np.arange(len(counts)), counts)
+    before = np.cumsum(counts) - counts
+    return np.arange(len(which)) + (begins - before)[which], which
+
+
+class _NearIndex:
+    """Sequences (k, length) without padding, to find others within a Hamming distance of them.
+
+    Args:
+        rows: (k,) their places among all of the index, whose sets are `sets`.
+    """
+
+    def __init__(self, tokens: np.ndarray, rows: np.ndarray, sets: np.ndarray, distance: int):
+        both = np.concatenate([tokens, reverse_complement(tokens)])
+        self._owners = np.concatenate([rows, rows])
+        self._sets, self._distance = sets, distance
+        self._part, self._pairs = _parts(tokens, distance)
+        self._planes = _planes(both)
+        words = self._words(both.T)
+        self._filters = [_Filter(some) for some in words]
+        elements = np.tile(np.arange(len(both)), len(words))
+        self._table = _Table(np.concatenate(words), elements, sets[self._owners])
+
+    def _words(self, text: np.ndarray) -> list[np.ndarray]:
+        """Hashes (n,) of each pair of parts, those of other pairs others."""
+        hashes = _part_hashes(text, self._part, self._pairs)
+        return [_words(hashes, *pair) + _power(n) for n, pair in enumerate(self._pairs)]
+
+    def relatives(self, text: np.ndarray, found: np.ndarray, budget: _Budget) -> np.ndarray:
+        """The sets (n,) in which sequences, as (length, n), have a relative; takes note of whose
+        relatives they are."""
+        sets = np.zeros(text.shape[1], np.uint64)
+        words = self._words(text)
+        rows = [known.places(some) for known, some in zip(self._filters, words, strict=True)]
+        words = np.concatenate([some[which] for some, which in zip(words, rows, strict=True)])
+        place, here = _search(self._table.words, words)
+        self._compare(np.concatenate(rows)[here], place[here], text, sets, found, budget)
+        return sets
+
+    def _compare(
+        self,
+        rows: np.ndarray,
+        place: np.ndarray,
+        text: np.ndarray,
+        sets: np.ndarray,
+        found: np.ndarray,
+        budget: _Budget,
+    ) -> None:
+        """Compares rows (m,) with the owners of a word (its place) that they have: each until it is
+        known in which sets it has relatives; then those owners of which none has been found yet
+        with rows, until one is."""
+        table = self._table
+
+        def look(rows, elements):
+            owners = self._owners[elements]
+            budget.spend(len(rows))
+            news = ((self._sets[owners] & ~sets[rows]) != 0) | ~found[owners]
+            rows, owners, elements = rows[news], owners[news], elements[news]
+            some, inverse = np.unique(rows, return_inverse=True)
+            one = _planes(text[:, some].T)[..., inverse]
+            near = _differences(one, self._planes[..., elements]) <= self._distance
+            np.bitwise_or.at(sets, rows[near], self._sets[owners[near]])
+            found[owners[near]] = True
+
+        begins = table.begins[place]
+        early = _in_turn(
+            table.begins[place + 1] - begins,
+            lambda n, turn: look(rows[n], table.owners[begins[n] + turn]),
+            lambda n: (table.sets[place[n]] & ~sets[rows[n]]) != 0,
+        )
+        if not len(early):
+            return
+        early = early[np.argsort(place[early], kind="stable")]
+        places, first = np.unique(place[early], return_index=True)
+        number = np.diff(first, append=len(early))
+        at, which = _spread(table.begins[places], np.diff(table.begins)[places])
+        unknown = ~found[self._owners[table.owners[at]]]
+        elements, which = table.owners[at[unknown]], which[unknown]
+        _in_turn(
+            number[which],
+            lambda n, turn: look(rows[early[first[which[n]] + turn]], elements[n]),
+            lambda n: ~found[self._owners[elements[n]]],
+        )
+
+
+def _in_turn(
+    numbers: np.ndarray,
+    look: Callable[[np.ndarray, np.ndarray], None],
+    is_open: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Looks at the 1st, the 2nd, ... of the things (numbers of them, (n,)) of each of n others, as
+    long as these are open: some of all in turn, first one, then more and more.
+
+    Each begins with another one, so that many soon have looked at many.
+
+    Args:
+        look: takes those that look, and the place from 0 of what each looks at.
+        is_open: of some of the n others, the mask of those that need to look on.
+
+    Returns:
+        Those that have not looked at all of theirs.
+    """
+    left, done, step = np.arange(len(numbers)), 0, 1
+    early = []
+    while len(left):
+        turn, which = _spread(np.full(len(left), done), np.minimum(numbers[left] - done, step))
+        these = left[which]
+        look(these, (turn + these) % numbers[these])
+        done += step
+        left = left[numbers[left] > done]
+        going_on = is_open(left)
+        early.append(left[~going_on])
+        left = left[going_on]
+        step = min(2 * step, max(1, TILE // max(len(left), 1)))
+    return np.concatenate(early) if early else left
+
+
+class _EndIndex:
+    """Sequences (k, length), N behind shorter ones, to find others of which an end is an end of
+    theirs, on either strand, or that contain them, or lie within them. That hashes of 64 bits are
+    equal is taken for equal letters."""
+
+    def __init__(self, tokens: np.ndarray, size: np.ndarray, sets: np.ndarray, overlap: int):
+        self._overlap = overlap
+        self._text = np.concatenate([tokens, _turned(tokens, size)]).T.copy()
+        self._size, self._sets = np.concatenate([size, size]), sets
+        self._owners = np.concatenate([np.arange(len(size))] * 2)
+        self._tables, self._whole, self._windows = {}, {}, {}
+        windows, heads = [np.zeros(0, np.uint64)], np.zeros(0, np.uint64)
+        for m, (start, end, *_) in enumerate(_ends(self._text, self._size), start=1):
+            if m < overlap:
+                continue
+            long = np.flatnonzero(self._size >= m)
+            if m == overlap:
+                windows += [start[long], end[long]]
+                windows += [w for *_, w in _windows(self._text, self._size, m, start)]
+                heads = start[long]
+            self._tables[m] = self._table(start[long], long), self._table(end[long], long)
+            if len(whole := np.flatnonzero(self._size == m)):
+                self._whole[m] = self._table(start[whole], whole)
+        self._words, self._heads = _Words(np.concatenate(windows)), _Words(heads)
+
+    def _table(self, words: np.ndarray, rows: np.ndarray) -> _Table:
+        return _Table(words, self._owners[rows], self._sets)
+
+    def mark(self, text: np.ndarray, size: np.ndarray, sets: np.ndarray, found: np.ndarray) -> None:
+        """Adds to the sets (n,) in which sequences, as (length, n), have a relative, and takes note
+        of whose relatives they are."""
+        # Each relative has its first or its last letters in common with a sequence of the index, or
+        # has the first ones of one within.
+        m = self._overlap
+        if len(text) < m:
+            return
+        long = np.flatnonzero(size >= m)
+        some = text if len(long) == len(size) else text[:, long]
+        start, end = _hash(some[:m]), _hash(_last(some, size[long], m))
+        hits = [self._words.find(start)[0], self._words.find(end)[0]]
+        if self._whole:
+            shortest = min(self._whole)
+            for at, rows, window in _windows(some, size[long], m, start):
+                room = at + shortest < size[long[rows]]
+                if not room.any():
+                    break
+                hits.append(rows[room][self._heads.find(window[room])[0]])
+        rows = np.unique(long[np.concatenate(hits)])
+        if not len(rows):
+            return
+        text, size = text[:, rows], size[rows]
+        for m, (start, end, *_) in enumerate(_ends(text, size), start=1):
+            if m < self._overlap:
+                continue
+            here = size >= m
+            if m in self._tables:
+                starts, ends = self._tables[m]
+                ends.mark(start[here], rows[here], sets, found)
+                starts.mark(end[here], rows[here], sets, found)
+            here = size == m
+            if here.any():
+                self._within(m).mark(start[here], rows[here], sets, found)
+            if m in self._whole:
+                for _, inner, window in _windows(text, size, m, start):
+                    self._whole[m].mark(window, rows[inner], sets, found)
+
+    def _within(self, m: int) -> _Table:
+        """The words of m letters within longer sequences; made when first asked for."""
+        if m not in self._windows:
+            start, *_ = next(itertools.islice(_ends(self._text, self._size), m - 1, None))
+            parts = [(rows, words) for _, rows, words in _windows(self._text, self._size, m, start)]
+            rows = np.concatenate([np.zeros(0, int), *(rows for rows, _ in parts)])
+            words = np.concatenate([np.zeros(0, np.uint64), *(words for _, words in parts)])
+            self._windows[m] = self._table(words, rows)
+        return self._windows[m]
 
 
 def medoids(tokens: np.ndarray, families: np.ndarray) -> np.ndarray:

@@ -123,7 +123,11 @@ def reverse_complement(tokens: np.ndarray) -> np.ndarray:
 
 def lengths(tokens: np.ndarray) -> np.ndarray:
     """Lengths (n,) of rows of tokens padded at the end: up to the last that is not N."""
-    return ((tokens != N) * np.arange(1, tokens.shape[1] + 1)).max(axis=1, initial=0)
+    if not tokens.size:
+        return np.zeros(len(tokens), np.int64)
+    known = tokens[:, ::-1] != N
+    first = known.argmax(axis=1)
+    return np.where(known[np.arange(len(tokens)), first], tokens.shape[1] - first, 0)
 
 
 def words(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -201,9 +205,14 @@ def leak_keys(
 def unpadded(keys: np.ndarray) -> np.ndarray:
     """Keys (n, insert_length) with N behind shorter ones, not before."""
     width = keys.shape[1]
-    starts = np.arange(len(keys)) * width
-    flat = np.ascontiguousarray(keys).reshape(-1)
-    return pad(flat, *strip_n(flat, starts, starts + width), width)
+    rows = np.flatnonzero((keys[:, :1] == N).any(axis=1))
+    if not len(rows):
+        return keys
+    starts = np.arange(len(rows)) * width
+    flat = keys[rows].reshape(-1)
+    keys = keys.copy()
+    keys[rows] = pad(flat, *strip_n(flat, starts, starts + width), width)
+    return keys
 
 
 def hashes(keys: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -8,7 +8,8 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,8 +20,11 @@ import numpy as np
 import tensorflow as tf
 
 from crmnet.delimited import is_gzip
+from crmnet.families import Index, TooAlike
 from crmnet.logs import Progress
-from crmnet.sequences import COMPLEMENT, Construct, hashes, leak_keys, pad
+from crmnet.sequences import COMPLEMENT, Construct, hashes, leak_keys, pad, unpadded
+from crmnet.splits import VALIDATION as FOR_VALIDATION
+from crmnet.splits import Relatives, Split
 from crmnet.tables import Rejects, Table, TableError, chunks
 
 VALIDATION = "validation.tfrecord"
@@ -29,6 +33,12 @@ ELSEWHERE = "elsewhere.tfrecord"
 BLOCK = 1024
 ROWS_PER_SHARD = 1 << 18
 MOST_SHARDS = 256
+# Validation rows, at most, of which it is measured how many have a relative in training.
+MEASURED = 1 << 11
+# Rows that are compared with them at once.
+COMPARED = 1 << 13
+# Chunks of rows that are read while relatives of earlier ones are sought.
+AHEAD = 2
 # Rows that are shuffled together when batches are drawn.
 POOL = 1 << 16
 # Shards that are read side by side, so that a pool mixes many.
@@ -70,6 +80,44 @@ class Held:
         return mask
 
 
+class NearValidation:
+    """Measures how many validation rows have a relative among training rows.
+
+    Args:
+        keys: (n, insert_length) of all validation rows; of many, some are looked at.
+    """
+
+    def __init__(
+        self, keys: np.ndarray, construct: Construct, seed: int, *, distance: int, overlap: int
+    ):
+        if len(keys) > MEASURED:
+            keys = keys[np.random.default_rng([seed, 4]).choice(len(keys), MEASURED, replace=False)]
+        self._construct = construct
+        keys, place = np.unique(keys, axis=0, return_inverse=True)
+        self._place = place.reshape(-1)
+        self._index = Index(unpadded(keys), np.ones(len(keys), np.uint64), distance, overlap)
+
+    def compare(self, tokens: np.ndarray) -> None:
+        """Takes note of the validation rows of which training rows (n, length) are relatives."""
+        for start in range(0, len(tokens), COMPARED):
+            if not self._index or self._index.found.all():
+                return
+            some = tokens[start : start + COMPARED]
+            starts = np.arange(len(some)) * some.shape[1]
+            keys = leak_keys(some.reshape(-1), starts, starts + some.shape[1], self._construct)
+            try:
+                self._index.relatives(unpadded(keys))
+            except TooAlike:
+                # What is not asked for stops no run.
+                self._index = None
+
+    def share(self) -> float | None:
+        """The share of the validation rows that have one; None where that is not known."""
+        if not self._index or not len(self._place):
+            return None
+        return float(self._index.found[self._place].mean())
+
+
 def write(
     sources: Sequence[Table],
     held: dict[str, Table],
@@ -80,6 +128,10 @@ def write(
     validation_fraction: float,
     rejects: Rejects,
     held_elsewhere: dict[str, Table] | None = None,
+    split: Split | None = None,
+    drop_relatives: bool = False,
+    distance: int = 8,
+    overlap: int = 30,
     rows_per_shard: int = ROWS_PER_SHARD,
 ) -> dict:
     """Writes the rows of `sources` as shards into `folder`, and gives their manifest.
@@ -87,17 +139,24 @@ def write(
     In two passes and bounded memory: rows are dealt to shards at random, then shuffled within
     each. Rows whose sequence is in a test set of `held` are left out. Those in one of
     `held_elsewhere` (other media's) go to a shard of their own: a model of this medium alone may
-    be trained on them, one of all media may not. Which rows are for validation is decided by a
-    hash of the sequence, so duplicates never straddle the split. A shard is a TFRecord file, GZIP,
-    each record a block of sequences: `tokens`, bytes of uint8 (block x length), and `expression`,
-    floats (block).
+    be trained on them, one of all media may not. Which rows are for validation says the `split`;
+    without one, a hash of the sequence, so that duplicates never straddle it. Relatives of test
+    sequences (`families`) are counted; with `drop_relatives` those of `held` are left out, too, and
+    those of `held_elsewhere` go where their sequences go. A shard is a TFRecord file, GZIP, each
+    record a block of sequences: `tokens`, bytes of uint8 (block x length), and `expression`, floats
+    (block).
 
     Raises:
         TableError: a table cannot be used, or leaves nothing to train on.
+        TooAlike: see `families.families`.
     """
     started = time.time()
     folder.mkdir(parents=True, exist_ok=True)
-    own, other = Held(held, construct), Held(held_elsewhere or {}, construct)
+    held_elsewhere = held_elsewhere or {}
+    own, other = Held(held, construct), Held(held_elsewhere, construct)
+    near = {"distance": distance, "overlap": overlap}
+    relatives = Relatives({**held, **held_elsewhere}, construct, **near)
+    own_sets = np.bitwise_or.reduce([np.uint64(0), *(relatives.bits[name] for name in held)])
     length = construct.length
     row = np.dtype([("tokens", np.uint8, length), ("expression", np.float32)])
     expected = _estimated_rows(sources)
@@ -105,52 +164,101 @@ def write(
     names = [f"train-{n:05d}-of-{shards:05d}.tfrecord" for n in range(shards)]
     names += [VALIDATION, ELSEWHERE]
     deal = np.random.default_rng([seed, 0])
-    rows = leaked = truncated = 0
     progress = Progress(expected, "rows")
-    with tempfile.TemporaryDirectory(dir=folder) as spill:
-        paths = [Path(spill, name) for name in names]
-        files = [path.open("wb") for path in paths]
+    count: Counter[str] = Counter()
+    validated = [np.zeros((0, construct.insert_length), np.uint8)]
+
+    def dealt(worker):
+        """The rows of each chunk that are kept: their places, keys and shards; which of them are
+        for training, and in which test sets these will have been found to have relatives."""
         for source in sources:
             for chunk in chunks(source, rejects):
-                rows += len(chunk)
-                truncated += int((chunk.ends - chunk.starts > length).sum())
+                count["rows"] += len(chunk)
+                count["truncated"] += int((chunk.ends - chunk.starts > length).sum())
                 keys = leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct)
-                keep = ~own.among(keys)
-                leaked += int((~keep).sum())
-                keys = keys[keep]
-                records = np.empty(len(keys), row)
-                records["tokens"] = pad(chunk.buffer, chunk.starts[keep], chunk.ends[keep], length)
-                records["expression"] = chunk.values["expression"][keep]
-                shard = deal.integers(0, shards, len(records))
-                shard[hashes(keys, seed) < validation_fraction * 2.0**64] = shards
+                place = np.flatnonzero(~own.among(keys))
+                keys = keys[place]
+                shard = deal.integers(0, shards, len(keys))
+                if split:
+                    out, uses = split.find(hashes(keys))
+                    # What is held out, of another medium: what is of this one has been left out.
+                    for_validation = split.purposes[uses] == FOR_VALIDATION
+                    shard[out] = np.where(for_validation, shards, shards + 1)
+                else:
+                    shard[hashes(keys, seed) < validation_fraction * 2.0**64] = shards
                 shard[other.among(keys)] = shards + 1
-                order = np.argsort(shard, kind="stable")
-                bounds = np.searchsorted(shard[order], np.arange(len(names) + 1))
-                records = records[order]
-                for number, file in enumerate(files):
-                    file.write(records[bounds[number] : bounds[number + 1]].tobytes())
-                progress(rows)
+                training = np.flatnonzero(shard != shards)
+                named = (
+                    chunk.families if chunk.families is None else chunk.families[place[training]]
+                )
+                related = worker.submit(relatives.among, keys[training], named)
+                yield chunk, place, keys, shard, training, related
+
+    with (
+        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(1) as worker,
+        tempfile.TemporaryDirectory(dir=folder) as spill,
+    ):
+        paths = [Path(spill, name) for name in names]
+        files = [path.open("wb") for path in paths]
+        for chunk, place, keys, shard, training, related in _ahead(dealt(worker), AHEAD):
+            sets = related.result()
+            relatives.count(sets)
+            if drop_relatives:
+                of_own = (sets & own_sets) != 0
+                apart = training[~of_own & (sets != 0)]
+                count["apart"] += int((shard[apart] != shards + 1).sum())
+                shard[apart] = shards + 1
+                count["dropped"] += int(of_own.sum())
+                place, keys, shard = (
+                    np.delete(x, training[of_own], 0) for x in (place, keys, shard)
+                )
+            validated.append(keys[shard == shards])
+            records = np.empty(len(keys), row)
+            records["tokens"] = pad(chunk.buffer, chunk.starts[place], chunk.ends[place], length)
+            records["expression"] = chunk.values["expression"][place]
+            order = np.argsort(shard, kind="stable")
+            bounds = np.searchsorted(shard[order], np.arange(len(names) + 1))
+            records = records[order]
+            for number, file in enumerate(files):
+                file.write(records[bounds[number] : bounds[number + 1]].tobytes())
+            progress(count["rows"])
         for file in files:
             file.close()
+
+        near_validation = None
+        if all(source.family is None for source in sources):
+            near_validation = NearValidation(np.concatenate(validated), construct, seed, **near)
 
         def finish(number: int) -> int:
             records = np.fromfile(paths[number], row)
             paths[number].unlink()
+            if near_validation and number != shards:
+                near_validation.compare(records["tokens"])
             order = np.random.default_rng([seed, 1, number]).permutation(len(records))
             _write_shard(folder / names[number], records[order])
             return len(records)
 
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-            counts = list(pool.map(finish, range(len(names))))
+        counts = list(pool.map(finish, range(len(names))))
+    found = relatives.sequences()
+    leaked = count["rows"] - count["dropped"] - sum(counts)
     manifest = {
         "length": length,
         "seed": seed,
         "validation_fraction": validation_fraction,
         "inputs": {str(source.path): _sha256(source.path) for source in sources},
-        "rows": rows,
+        "rows": count["rows"],
         "rejected": rejects.count,
-        "truncated": truncated,
+        "truncated": count["truncated"],
         "leaked": {"rows": leaked, "of_test_set": own.removed, "elsewhere": other.removed},
+        "relatives": {
+            "dropped": count["dropped"],
+            "elsewhere": count["apart"],
+            "of_test_set": {
+                name: {"sequences": found[name], "rows": relatives.rows[name]} for name in held
+            },
+        },
+        "validation_with_relative": near_validation and near_validation.share(),
         "train": sum(counts[:-2]),
         "validation": counts[-2],
         "elsewhere": counts[-1],
@@ -160,10 +268,22 @@ def write(
     }
     if not manifest["train"]:
         raise TableError(
-            f"{', '.join(manifest['inputs'])}: nothing to train on is left of {rows} rows, "
-            f"{leaked} of them in a test set and {manifest['validation']} in the validation set"
+            f"{', '.join(manifest['inputs'])}: nothing to train on is left of {count['rows']} "
+            f"rows, {leaked} of them in a test set, {count['dropped']} relatives of one, and "
+            f"{manifest['validation']} in the validation set"
         )
     return manifest
+
+
+def _ahead(items: Iterable, number: int) -> Iterator:
+    """The items, each once so many more have been asked for: what each waits for goes on
+    meanwhile."""
+    waiting = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > number:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def _estimated_rows(sources: Sequence[Table]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -21,7 +21,6 @@ from crmnet.sequences import (
     TOKEN_OF_BYTE,
     Construct,
     bad_letter,
-    hashes,
     leak_keys,
     letters,
     pad,
@@ -109,38 +108,44 @@ def read(table: Table, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 
 def hold_out(
-    sources: Sequence[Table], construct: Construct, fraction: float, seed: int, rejects: Rejects
-) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """A share of the sequences of some tables, to test on: those whose hash is below it, so that
-    the same sequence is held out of every table, wherever it stands.
+    sources: Sequence[Table],
+    construct: Construct,
+    chosen: Callable[[np.ndarray], np.ndarray],
+    rejects: Rejects,
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """The sequences of some tables that are chosen to test on.
+
+    Args:
+        chosen: of keys (n, insert_length) a mask (n,) of those that are.
 
     Returns:
         The sequences, N around them off, in the order of the tables, each once
-        (`sequences.leak_keys` says which are the same); their mean expression (n,); and in how many
-        rows each is (n,).
+        (`sequences.leak_keys` says which are the same); their mean expression (n,); in how many
+        rows each is (n,); and their keys (n, insert_length).
 
     Raises:
         TableError: see `chunks`; or no sequence is held out.
     """
     places: dict[bytes, int] = {}
-    found, total, rows = [], [], []
+    found, total, rows, kept = [], [], [], []
     for source in sources:
         for chunk in chunks(source, rejects):
             keys = leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct)
-            for row in np.flatnonzero(hashes(keys, seed) < fraction * 2.0**64):
+            for row in np.flatnonzero(chosen(keys)):
                 place = places.setdefault(keys[row].tobytes(), len(found))
                 if place == len(found):
                     found.append(letters(chunk.buffer[chunk.starts[row] : chunk.ends[row]]))
                     total.append(0.0)
                     rows.append(0)
+                    kept.append(keys[row])
                 total[place] += chunk.values["expression"][row]
                 rows[place] += 1
     if not found:
         raise TableError(
-            f"{', '.join(str(source.path) for source in sources)}: no sequence is held out by "
-            f"`held_out: {fraction}`; raise it"
+            f"{', '.join(str(source.path) for source in sources)}: no sequence is held out; raise "
+            "`held_out`"
         )
-    return found, np.array(total) / np.array(rows), np.array(rows)
+    return found, np.array(total) / np.array(rows), np.array(rows), np.array(kept)
 
 
 def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:

@@ -1,0 +1,36 @@
+"""Takes whole families of the training sequences for validation and for held-out test sets."""
+
+import os
+import sys
+from collections import Counter
+
+from crmnet.logs import log_to
+from crmnet.sequences import Construct
+from crmnet.splits import split
+from crmnet.tables import Rejects, table_of
+
+job = snakemake  # noqa: F821
+
+log_to(job.log[0])
+with open(os.devnull, "w") as nowhere:
+    # Bad rows that are dropped are set aside by `shards`.
+    rejects = Rejects(nowhere if job.params.data["on_bad_rows"] == "drop" else None)
+    found = split(
+        {m: [table_of(entry) for entry in tables] for m, tables in job.params.train.items()},
+        [table_of(entry) for entry in job.params.test],
+        job.params.held_out,
+        Construct(**job.params.construct),
+        validation_fraction=job.params.data["validation_fraction"],
+        seed=job.params.seed,
+        rejects=rejects,
+        **job.params.relatives,
+    )
+found.save(job.output[0])
+for medium, counts in found.counts.items():
+    print(
+        f"{medium}: {counts['sequences']:,} sequences in {counts['families']:,} families, the "
+        f"largest of {counts['largest']:,} rows",
+        file=sys.stderr,
+    )
+for use, number in Counter(found.purposes.tolist()).items():
+    print(f"for {use}: {number:,} sequences", file=sys.stderr)
