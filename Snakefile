@@ -27,6 +27,9 @@ include: "rules/report.smk"  # -> where they come from, and one page of all
 include: "rules/score.smk"  # models -> predictions for sequences and variants of your own
 
 
+stop_if_an_input_is_an_output()
+
+
 rule all:
     """Target: everything; last of all the page of it."""
     default_target: True

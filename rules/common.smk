@@ -1,7 +1,9 @@
 # What all rules share: the checked config, names, and how a rule says which modules it uses.
 import contextlib
+import copy
 import functools
 import math
+import os
 import re
 import shutil
 import sys
@@ -19,6 +21,8 @@ try:
     checked = configuration.checked(config)
 except configuration.ConfigError as error:
     raise WorkflowError(str(error)) from None
+# Before it is completed: what runs again as it stands.
+GIVEN = copy.deepcopy(dict(config))
 config.clear()
 config.update(checked)
 
@@ -411,6 +415,37 @@ def lineage(targets):
             environments.add(Path(maker.conda_env).name)
             made |= set(map(str, maker.expand_output(wildcards)[0]))
     return files, sorted(benchmarks), sorted(environments), sorted(made)
+
+
+def writer(path):
+    """Name of the rule that would write over a file, or remove it with its folder, and the key of
+    the folder for what is made that holds it; or None."""
+    for key in ("outdir", "resources"):
+        # As it is spelled, and where links lead.
+        for whole in (os.path.abspath, os.path.realpath):
+            folder, file = Path(whole(config[key])), Path(whole(path))
+            inside = [each for each in (file, *file.parents) if folder in each.parents]
+            for made in inside:
+                made = made.relative_to(folder)
+                # In `.` some rules say ./a, others a.
+                spellings = f"{config[key]}/{made}", str(Path(config[key], made))
+                for rule_ in workflow.rules:
+                    if any(map(rule_.is_producer, spellings)):
+                        return rule_.name, key
+    return None
+
+
+def stop_if_an_input_is_an_output():
+    """Refuses to write over what the run reads, such as a config in its own `outdir`."""
+    given = [("--configfile", file) for file in workflow.configfiles]
+    errors = [
+        f"{file} ({key}) is read by this run, and its rule {found[0]} would write over it; put it "
+        f"into a folder in which nothing is made and name it there, or choose another `{found[1]}`"
+        for key, file in (*given, *configuration.given_files(config))
+        if (found := writer(file))
+    ]
+    if errors:
+        raise WorkflowError("\n".join(errors))
 
 
 def run_conditions():

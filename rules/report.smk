@@ -38,6 +38,7 @@ rule provenance:
         runtime=grows(10, per_mb=0.005),
     params:
         config=config,
+        given=GIVEN,
         urls={path: file["file"] for path, file in DOWNLOADS.items()},
         engines=list(ENGINES),
         folder=lambda wildcards: BENCHMARKS,

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from crmnet import configuration
+from crmnet import configuration, provenance
 from crmnet.configuration import ConfigError, checked
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -59,6 +59,15 @@ def test_words_that_mean_nothing_elsewhere_are_names_here(name):
 def test_a_name_that_yaml_does_not_read_as_text_needs_quotes():
     given = yaml.safe_load("models: {null: {pretrain: false}}")
     assert "models: must be text, not None; put it in quotes" in message(**given)
+
+
+@pytest.mark.parametrize("name", ["config", "demo", "lite"])
+def test_a_config_that_is_written_down_is_the_same_again(name):
+    given = overlaid(name)
+    written = yaml.safe_dump(provenance.plain(given), sort_keys=False)
+    again = config(**yaml.safe_load(written))
+    assert again == given
+    assert checked(again) == checked(given) == checked(yaml.safe_load(written))
 
 
 def test_defaults_are_filled_in():

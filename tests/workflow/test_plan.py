@@ -22,8 +22,10 @@ from snakemake.settings.types import (
 )
 
 from crmnet import claims
+from crmnet.configuration import checked, files
 
 ROOT = Path(__file__).parents[2]
+PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 SCRIPTS = ROOT / "workflow" / "scripts"
 PACKAGE = SCRIPTS / "crmnet"
 # What tells of the other jobs, after them.
@@ -282,6 +284,84 @@ def test_a_wrong_config_ends_in_a_sentence(snakemake, tmp_path):
     assert done.returncode != 0
     assert "unknown key 'sed' (did you mean 'seed'?)" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def in_the_way(tmp_path, file, **changes):
+    """The demo's config, changed, and a table where a rule of the demo writes `file`."""
+    path = tmp_path / "results" / "demo" / file
+    path.parent.mkdir(parents=True)
+    path.write_text("id\tsequence\tMeasured Expression\nmine\tACGT\t1\n")
+    config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config | changes))
+    return path, tmp_path / "mine.yaml"
+
+
+@pytest.mark.parametrize(
+    ("file", "rule", "key"),
+    [
+        ("score/predictions.tsv", "score_predictions", "score.sequences.file"),
+        ("logs/metrics.log", "metrics", "score.sequences.file"),
+        # A folder is made anew with all that is in it.
+        ("data/defined/shards/mine.tsv", "shards", "score.sequences.file"),
+        ("figure2.tsv", "figure2", "media.own.train.0.file"),
+    ],
+)
+@pytest.mark.parametrize("absolute", [False, True])
+def test_an_input_in_the_place_of_an_output_is_refused(
+    snakemake, tmp_path, file, rule, key, absolute
+):
+    named = (tmp_path if absolute else Path()) / "results" / "demo" / file
+    table = {"file": str(named), "columns": {"sequence": "sequence"}}
+    changes = {"score": {"sequences": table}}
+    if key.startswith("media"):
+        measured = {"sequence": "sequence", "expression": "Measured Expression"}
+        own = {"train": [{**table, "columns": measured}], "test": {"kept": {"held_out": 0.1}}}
+        changes = {"media": {"complex": None, "defined": None, "own": own}}
+        changes |= {"simulation": None, "motifs": None}
+    path, config = in_the_way(tmp_path, file, **changes)
+    before = path.read_bytes()
+    done = snakemake("--cores", 1, "--configfile", config)
+    assert done.returncode != 0 and "Traceback" not in done.stdout
+    assert f"{named} ({key}) is read by this run, and its rule {rule} would" in done.stdout
+    assert "choose another `outdir`" in done.stdout
+    assert path.read_bytes() == before
+    # Nothing has been made beside it.
+    assert [file for file in (tmp_path / "results").rglob("*") if file.is_file()] == [path]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_config_that_provenance_would_write_over_is_refused(snakemake, tmp_path, link):
+    results = tmp_path / "results" / "demo"
+    results.mkdir(parents=True)
+    own = tmp_path / "own.yaml" if link else results / "config.yaml"
+    shutil.copy(ROOT / "config" / "demo.yaml", own)
+    if link:
+        (results / "config.yaml").symlink_to(own)
+    done = snakemake("--cores", 1, "--configfile", results / "config.yaml")
+    assert done.returncode != 0 and "Traceback" not in done.stdout
+    assert f"{results / 'config.yaml'} (--configfile) is read by this run" in done.stdout
+    assert "its rule provenance would write over it" in done.stdout
+    assert own.read_bytes() == (ROOT / "config" / "demo.yaml").read_bytes()
+    # Beside it there is room.
+    (results / "config.yaml").rename(results / "mine.yaml")
+    done = snakemake("-n", "--cores", 1, "--configfile", results / "mine.yaml")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_config_in_the_folder_in_which_all_is_made_is_refused(snakemake, tmp_path):
+    (tmp_path / "config.yaml").write_text("outdir: .\n")
+    done = snakemake("-n", "--cores", 1, "--configfile", tmp_path / "config.yaml")
+    assert done.returncode != 0 and "its rule provenance would write over it" in done.stdout
+
+
+def test_a_mirror_to_which_downloads_go_is_refused(snakemake, tmp_path):
+    (tmp_path / "resources").mkdir()
+    for table in files(checked(PAPER)):
+        header = "\tsequence\tseq110\tMeasured Expression\tPredicted Expression\n"
+        (tmp_path / "resources" / Path(table["path"]).name).write_text(header)
+    done = snakemake("-n", "--cores", 1, "--config", f"mirror={tmp_path / 'resources'}")
+    assert done.returncode != 0 and "(mirror) is read by this run, and its rule" in done.stdout
+    assert "choose another `resources`" in done.stdout
 
 
 @pytest.mark.parametrize("name", WITH_SCRIPT)

@@ -12,6 +12,9 @@ import yaml
 from conftest import ROOT, run_snakemake, tiny_config
 from rocrate.rocrate import ROCrate
 
+from crmnet.configuration import checked
+from crmnet.provenance import plain
+
 FIGURES = ["figure1", "figure2", "figureS1", "figure3", "figure4", "training_curves"]
 MOTIF_FIGURES = ["figure5", "figureS2", "figure_sanity", "figure_truth"]
 
@@ -164,12 +167,22 @@ def test_provenance_has_the_hashes_of_all_inputs(tiny_run, results):
 def test_provenance_has_the_whole_config_and_what_found_the_motifs(results):
     run = json.loads((results / "provenance.json").read_text())
     assert run["config"]["evaluation"] == {"replicates": 50} and run["seed"] == 1
-    assert run["config"] == yaml.safe_load((results / "config.yaml").read_text())
     motifs = pd.read_csv(results / "motifs" / "all" / "motifs.tsv", sep="\t")
     assert run["software"]["snakemake"] == run["software"]["packages"]["snakemake"]
     engines = run["software"]["engines"]
     assert set(engines) <= {"discover", "drimust", "gadem", "match", "scan"}
     assert set(motifs["engine"]) <= set(engines.values())
+
+
+def test_a_copy_of_the_written_config_makes_the_same_run(tiny_run, results, tmp_path):
+    written = (results / "config.yaml").read_text()
+    recorded = json.loads((results / "provenance.json").read_text())["config"]
+    assert plain(checked(yaml.safe_load(written))) == recorded
+    (tmp_path / "copy.yaml").write_text(written)
+    arguments = ("-n", "--cores", 2, "--configfile", tmp_path / "copy.yaml")
+    for more in ((), ("--replace-workflow-config",)):
+        done = run_snakemake(tiny_run[0], *arguments, *more)
+        assert done.returncode == 0 and "Nothing to be done" in done.stdout, done.stdout
 
 
 def test_the_crate_names_every_figure_and_table(results):

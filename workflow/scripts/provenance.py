@@ -24,7 +24,8 @@ run = provenance.record(
     folder=job.params.folder,
 )
 Path(job.output.json).write_text(json.dumps(run, indent=2) + "\n")
-Path(job.output.config).write_text(yaml.safe_dump(run["config"], sort_keys=False))
+given = provenance.plain(job.params.given)
+Path(job.output.config).write_text(yaml.safe_dump(given, sort_keys=False))
 outdir = Path(job.output.json).parent
 # The numbers of a figure lie beside it.
 made = map(Path, job.input.results)

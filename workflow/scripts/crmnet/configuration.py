@@ -117,6 +117,21 @@ def files(config: dict) -> list[dict]:
     return [entry for _, entry in (*_tables(config), *_archives(config))]
 
 
+def given_files(config: dict) -> Iterator[tuple[str, Path]]:
+    """The files and folders that a run reads and does not make, each with the key that names it:
+    local tables and archives, what `mirror` has of the downloads, and what is to be scored."""
+    for key, file in (*_tables(config), *_archives(config)):
+        path = Path(file["path"])
+        if is_url(file["file"]):
+            if config["mirror"]:
+                yield "mirror", Path(config["mirror"], path.name)
+        elif "held_out" not in file and simulated(config) not in path.parents:
+            yield f"{key}.file", path
+    for key, table in (config["score"] or {}).items():
+        if isinstance(table, dict) and "file" in table:
+            yield f"score.{key}.file", Path(table["file"])
+
+
 def is_url(file: str) -> bool:
     """Whether a table's `file` is to be downloaded."""
     return file.lower().startswith(("http://", "https://"))

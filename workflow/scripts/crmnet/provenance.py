@@ -330,7 +330,7 @@ def crate(
         )
         for each in run["inputs"]
     ]
-    config = file(outdir / "config.yaml", name="Config, with every default")
+    config = file(outdir / "config.yaml", name="Config, as it was given")
     provenance = file(
         outdir / "provenance.json",
         name="Provenance",
