@@ -11,6 +11,8 @@ rule training_speed:
             "sequences",
             "delimited",
             "tables",
+            "families",
+            "splits",
             "shards",
             "devices",
             "layers",

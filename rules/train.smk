@@ -18,6 +18,8 @@ rule train:
             "sequences",
             "delimited",
             "tables",
+            "families",
+            "splits",
             "shards",
             "devices",
             "hosts",
