@@ -134,7 +134,7 @@ def test_statistics_of_several_trainings_say_so_and_which_has_not_learned():
         metrics(), by_seed(0.9712, 0.9, 0.97, problem="it predicts the same")
     ).splitlines()
     assert lines == [
-        "means of 3 trainings (r 0.900 to 0.971), points of the first",
+        "means of 3 trainings (r 0.900 to 0.971)",
         "NOT LEARNED: training 3",
     ]
 

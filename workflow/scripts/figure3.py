@@ -28,7 +28,11 @@ trainings = pd.DataFrame(
         (
             *key,
             list(of["value"]) if len(of) > 1 else [],
-            "; ".join(of["problem"][of["problem"] > ""]),
+            "; ".join(
+                f"training {seed}: {why}"
+                for seed, why in zip(of["seed"], of["problem"], strict=True)
+                if why
+            ),
         )
         for key, of in by_seed.groupby(KEY)
     ],
@@ -99,4 +103,6 @@ columns = ["panel", *KEY, "seed", "value", "low", "high", "n", "families", "seed
 columns += ["difference", "difference_low", "difference_high", "p_value", "p_holm", "undecided"]
 several = by_seed.merge(table.loc[table["seeds"] > 1, ["panel", *KEY]], on=KEY)
 table = pd.concat([table.assign(seed="all"), several]).sort_values("panel", kind="stable")
+counts = ["n", "families", "seeds"]
+table[counts] = table[counts].astype("Int64")
 table[[*columns, "problem"]].to_csv(job.output.tsv, sep="\t", index=False)

@@ -233,9 +233,7 @@ def statistics_text(metrics: pd.DataFrame, by_seed: pd.DataFrame) -> str:
     of_r = by_seed[by_seed["metric"] == "pearson_r"]
     if len(of_r) > 1:
         low, high = of_r["value"].min(), of_r["value"].max()
-        lines.append(
-            f"means of {len(of_r)} trainings (r {low:.3f} to {high:.3f}), points of the first"
-        )
+        lines.append(f"means of {len(of_r)} trainings (r {low:.3f} to {high:.3f})")
     unlearned = of_r.loc[of_r["problem"] != "", "seed"].astype(str)
     if len(unlearned):
         lines.append(f"NOT LEARNED: training {', '.join(unlearned)}")
