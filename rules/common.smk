@@ -450,22 +450,23 @@ def stop_if_an_input_is_an_output():
 
 def run_conditions():
     """What decides whether this run can be compared with the paper's."""
-    main = next(iter(config["figures"].values()), {"model": MODELS[0]})["model"]
-    main = configuration.trained(main)
+    shown_first = next(iter(config["figures"].values()), {"model": MODELS[0]})["model"]
+    # An ensemble is as its model was trained.
+    main = configuration.trained(shown_first)
     stages = ["pretrain", "finetune"] if pretrains(main) else ["scratch"]
     released = configuration.released(config, main)
     return {
         "simulated": bool(config["simulation"]),
-        "main_model": main,
+        "main_model": shown_first,
         "model": configuration.architecture(config, main),
         "pretrain": pretrains(main),
         "recipe": config["models"][main]["recipe"],
         "training": {stage: configuration.recipe(config, main, stage) for stage in stages},
         "precision": {
-            model: configuration.recipe(
-                config, model, "finetune" if pretrains(model) else "scratch"
-            )["precision"]
-            for model in MODELS
+            name: config["models"][configuration.trained(name)].get(
+                "precision", config["training"]["precision"]
+            )
+            for name in [*MODELS, shown_first]
         },
         "weights": {medium: "released" if medium in released else "trained" for medium in MEDIA},
         "backend": config["training"]["backend"],

@@ -69,7 +69,7 @@ rule index:
         paper=workflow.source_path("../config/paper.yaml"),
         template=workflow.source_path("../workflow/report/index.html.j2"),
         captions=[workflow.source_path(f"../workflow/report/{name}.rst") for name in PAGE],
-        lib=lib("logs", "tsv", "sequences", "motifs", "evaluation", "claims", "pages"),
+        lib=lib("logs", "tsv", "sequences", "motifs", "evaluation", "claims", "summary", "pages"),
     output:
         # Not in Snakemake's report, in which browsers show no page above 2 MB.
         f"{OUT}/index.html",

@@ -336,9 +336,9 @@ def test_holm_by_hand(given, adjusted):
 @pytest.mark.parametrize(
     ("seeds", "against", "published", "said"),
     [
-        (1, 1, (False, False), "undecided: one training each"),
-        (3, 1, (False, False), "undecided: one training"),
-        (1, 1, (False, True), "undecided: one training"),
+        (1, 1, (False, False), "each was trained once"),
+        (3, 1, (False, False), "one of them was trained once"),
+        (1, 1, (False, True), "one of them was trained once"),
         (3, 1, (False, True), ""),
         (3, 3, (False, False), ""),
         (1, 1, (True, True), ""),

@@ -344,15 +344,15 @@ def test_a_reason_that_claims_share_is_said_once(results):
 def test_trainings_that_have_not_learned_are_named_once(results):
     facts = pages.facts(**results)
     why = "seed 2: R² is 0.03 <"
-    assert facts["not_learned"] == [f"CNN, complex medium, {why}", f"CNN, defined medium, {why}"]
+    assert facts["cautions"] == [f"CNN, complex medium, {why}", f"CNN, defined medium, {why}"]
     _, page = made(results)
-    assert ("h2", {"id": "not-learned"}) in page.found and page.text.count(why) == 2
+    assert ("h2", {"id": "cautions"}) in page.found and page.text.count(why) == 2
     path = Path(results["shown"]["metrics"][-1][-1])
     rows = [("crmnet", "complex", "native", 1, "r2", 0.5, "")]
     path.write_text(tsv(BY_SEED, *rows, ("x-published", "complex", "a", "published", "r2", 0, "P")))
-    assert pages.facts(**results)["not_learned"] == ["x-published, complex medium, published: P"]
+    assert pages.facts(**results)["cautions"] == ["x-published, complex medium, published: P"]
     path.write_text(tsv(BY_SEED, *rows))
-    assert "Not learned" not in made(results)[1].text
+    assert "wary" not in made(results)[1].text
 
 
 def test_relatives_of_test_sequences_are_counted(results):

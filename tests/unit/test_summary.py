@@ -39,9 +39,9 @@ def test_a_failure_names_the_jobs_their_logs_and_what_to_do():
 def test_trainings_that_have_not_learned_are_named_once(tmp_path):
     (tmp_path / "metrics_by_seed.tsv").write_text(
         "model\tmedium\ttest_set\tseed\tmetric\tvalue\tproblem\n"
-        "cnn\trich\tnative\t2\tpearson_r\t0.1\tit predicts the same\n"
-        "cnn\trich\tnative\t2\tr2\t-1\tit predicts the same\n"
+        "cnn\trich\tnative\t2\tpearson_r\t0.1\tnot learned: it is flat\n"
+        "cnn\trich\tnative\t2\tr2\t-1\tnot learned: it is flat\n"
         "cnn\trich\tnative\t3\tr2\t0.5\t\n"
     )
     said = summary(tmp_path, "crmnet", "CRMnet", {})
-    assert said == "Not learned: cnn, rich medium, training 2: it predicts the same."
+    assert said == "Caution: cnn, rich medium, seed 2: not learned: it is flat."

@@ -94,7 +94,9 @@ def test_metrics_are_means_of_the_trainings(results):
     # Of the figure's models, one was trained twice, and the other once.
     drawn = pd.read_csv(results / "figure4.tsv", sep="\t")
     against = drawn[drawn["model"] == "without_pretraining_equal_steps"]
-    assert set(against.loc[against["seed"] == "all", "undecided"]) == {"undecided: one training"}
+    assert set(against.loc[against["seed"] == "all", "undecided"]) == {
+        "one of them was trained once"
+    }
 
 
 def test_a_model_without_pre_training_makes_as_many_steps(results):

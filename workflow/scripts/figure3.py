@@ -29,7 +29,7 @@ trainings = pd.DataFrame(
             *key,
             list(of["value"]) if len(of) > 1 else [],
             "; ".join(
-                f"training {seed}: {why}"
+                f"seed {seed}: {why}"
                 for seed, why in zip(of["seed"], of["problem"], strict=True)
                 if why
             ),
@@ -43,8 +43,16 @@ comparisons = comparisons[comparisons["model"] == first].drop(columns="model")
 comparisons = comparisons.rename(
     columns={"against": "model", "low": "difference_low", "high": "difference_high", "n": "tested"}
 )
+# What others published, or released, is the one predictor that it is.
+given = by_seed[by_seed["seed"].isin(["published", "released"])]
+given = set(zip(given["model"], given["medium"], strict=True))
 comparisons["undecided"] = [
-    undecided(row.seeds, row.against_seeds, against_published=row.model.endswith("-published"))
+    undecided(
+        row.seeds,
+        row.against_seeds,
+        published=(first, row.medium) in given,
+        against_published=(row.model, row.medium) in given,
+    )
     for row in comparisons.itertuples()
 ]
 comparisons = comparisons.drop(columns=["seeds", "against_seeds", "families"])

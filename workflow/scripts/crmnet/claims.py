@@ -492,7 +492,7 @@ def _need_trainings(finding: _Finding, claim: dict, row: pd.Series, evidence: _E
         against_published=published,
     )
     if why:
-        finding.verdict, finding.why = "undecided", why.removeprefix("undecided: ")
+        finding.verdict, finding.why = "undecided", "it was trained once" if alone else why
 
 
 def _measured(measure: str, evidence: _Evidence) -> pd.DataFrame:

@@ -178,7 +178,7 @@ def undecided(
     once = [seeds == 1 and not published, against_seeds == 1 and not against_published]
     if not any(once):
         return ""
-    return "undecided: one training" + (" each" if all(once) else "")
+    return "each was trained once" if all(once) else "one of them was trained once"
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ STILL_RISING = 0.01
 
 
 def problem(history: pd.DataFrame | None, predicted: np.ndarray) -> str:
-    """Why the numbers of a training say little about its model; empty where they do.
+    """Why the numbers of a training say little about its model; empty where they are sound.
 
     Args:
         history: of its last stage, an epoch a row: validation_r2, and the most epochs that it may
@@ -24,11 +24,11 @@ def problem(history: pd.DataFrame | None, predicted: np.ndarray) -> str:
         scores = history["validation_r2"].fillna(-np.inf).to_numpy()
         best = scores.max()
         if best < LOWEST_R2:
-            found.append(f"its validation R² is {best:.2f} at best, under {LOWEST_R2}")
+            found.append(f"not learned: its validation R² is {best:.2f} at best, under {LOWEST_R2}")
         last = max(1, len(scores) // 10)
         before = scores[:-last].max(initial=-np.inf)
         if len(scores) >= history["epochs"].iloc[-1] and best - before > STILL_RISING:
-            found.append("its validation R² still rose when its epochs ended")
+            found.append("not finished: its validation R² still rose when its epochs ended")
     if np.ptp(predicted) <= 1e-6 * max(1.0, np.abs(predicted).max()):
-        found.append("it predicts the same for every sequence")
+        found.append("not learned: it predicts the same for every sequence")
     return "; ".join(found)

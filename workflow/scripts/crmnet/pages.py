@@ -23,6 +23,7 @@ from docutils.writers.html5_polyglot import Writer
 
 from crmnet.claims import TOLERANCE
 from crmnet.logs import duration
+from crmnet.summary import cautions
 
 # A point of a PDF on the page, in CSS pixels: its letters are read at an arm's length, not in hand;
 # and pixels of the image, for screens of twice the usual density.
@@ -229,25 +230,6 @@ def headlines(
     return found
 
 
-def not_learned(rows: Iterable[Mapping[str, str]], config: Mapping) -> list[str]:
-    """The trainings whose numbers say little of their models, each with the reason.
-
-    Args:
-        rows: of `metrics_by_seed.tsv`.
-        config: with every default.
-    """
-    found = {}
-    for row in rows:
-        if row["problem"]:
-            # What is published is no model of the config.
-            model = config["models"].get(row["model"], {})
-            label = model.get("label", row["model"].replace("_", " "))
-            seed = f"seed {row['seed']}" if row["seed"].isdigit() else row["seed"]
-            training = f"{label}, {medium_label(row['medium'], config)}, {seed}"
-            found[f"{training}: {row['problem']}"] = None
-    return list(found)
-
-
 def medium_label(name: str, config: Mapping) -> str:
     """A medium's name for readers."""
     return config["media"][name].get("label", name)
@@ -429,7 +411,12 @@ def facts(
         "tables": content,
         "claims": claims(files["claims"][".md"]),
         "headlines": headlines(rows["metrics"], rows["claims"], paper, run["main_model"]),
-        "not_learned": not_learned(rows["metrics_by_seed"], config),
+        "cautions": cautions(
+            rows["metrics_by_seed"],
+            # What is published is no model of the config.
+            lambda name: config["models"].get(name, {}).get("label", name.replace("_", " ")),
+            lambda name: medium_label(name, config),
+        ),
         "relatives": relatives(rows["tableS1"], config),
         "of_the_papers_data": of_the_papers_data(rows["tableS1"], run["simulated"], paper),
         "sizes": [row for row in rows["tableS1"] if row["set"] == "train"],

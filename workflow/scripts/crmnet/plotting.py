@@ -216,7 +216,7 @@ def density_scatter(
 
 def statistics_text(metrics: pd.DataFrame, by_seed: pd.DataFrame) -> str:
     """The note of a scatter panel: N, Pearson's r with its P; r squared, R squared; of several
-    trainings, whose mean these are, the range; and which of them have not learned.
+    trainings, whose mean these are, the range; and which of them have not learned or not ended.
 
     Args:
         metrics: the rows of one test set, as of `evaluation.metrics`.
@@ -234,9 +234,10 @@ def statistics_text(metrics: pd.DataFrame, by_seed: pd.DataFrame) -> str:
     if len(of_r) > 1:
         low, high = of_r["value"].min(), of_r["value"].max()
         lines.append(f"means of {len(of_r)} trainings (r {low:.3f} to {high:.3f})")
-    unlearned = of_r.loc[of_r["problem"] != "", "seed"].astype(str)
-    if len(unlearned):
-        lines.append(f"NOT LEARNED: training {', '.join(unlearned)}")
+    for kind in ("not learned", "not finished"):
+        those = of_r.loc[of_r["problem"].str.contains(kind), "seed"].astype(str)
+        if len(those):
+            lines.append(f"{kind.upper()}: seed {', '.join(those)}")
     return "\n".join(lines)
 
 
@@ -329,7 +330,7 @@ def comparison(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> 
     Args:
         table: a row a model, from the top: label, published (whether its predictions are; then the
             dot is open), value, low, high, n (NaN: no predictions), values (of its trainings, where
-            it has several; each a small dot), problem (empty, or why it counts as not learned),
+            it has several; each a small dot), problem (empty, or why its numbers say little),
             difference (of the first model minus this one), p_holm (of the difference, adjusted),
             undecided (empty, or why no test decides).
         limits: of the x axis.
@@ -408,9 +409,11 @@ def comparison_legend(figure: Figure, table: pd.DataFrame) -> None:
             "paired, Holm)"
         )
     for reason in reasons[reasons != ""].unique():
-        title += f"\n{reason}, as another seed may turn the order round"
+        title += (
+            f"\nundecided, no {WORSE}{BETTER}: {reason}, and another seed could reverse the order"
+        )
     if table["problem"].ne("").any():
-        title += f"\n{UNLEARNED} has not learned (the table says why)"
+        title += f"\n{UNLEARNED} a training has not learned or not ended (the table says which)"
     figure.legend(
         handles=[
             Line2D([], [], marker="o", color=BLUE, markerfacecolor=face, label=label)

@@ -1,11 +1,11 @@
 """What a run says at its end: what it made, what it left out, the headline numbers, and which
-trainings have not learned. Standard library only: Snakemake itself says it."""
+trainings to be wary of. Standard library only: Snakemake itself says it."""
 
 from __future__ import annotations
 
 import csv
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 WIDTH = 100
@@ -29,7 +29,7 @@ def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> s
     if found := _correlations(outdir / "metrics.tsv", model):
         lines.append(f"Pearson's r of {label}, with its 95 % interval: {'; '.join(found)}.")
     lines += [
-        f"Not learned: {training}." for training in not_learned(outdir / "metrics_by_seed.tsv")
+        f"Caution: {training}." for training in cautions(_rows(outdir / "metrics_by_seed.tsv"))
     ]
     if (page := outdir / "index.html").exists():
         lines.append(f"All on one page: {page}")
@@ -50,13 +50,23 @@ def failure(failed: Sequence[tuple[str, Sequence[str]]]) -> str:
     return "\n".join(lines)
 
 
-def not_learned(metrics_by_seed: Path) -> list[str]:
-    """Each training whose numbers say little about its model, with the reason."""
+def cautions(
+    rows: Iterable[Mapping[str, str]],
+    label: Callable[[str], str] = str,
+    medium: Callable[[str], str] = "{} medium".format,
+) -> list[str]:
+    """Each training whose numbers say little about its model, once, with the reason.
+
+    Args:
+        rows: of metrics_by_seed.tsv.
+        label, medium: the names of a model and of a medium for readers.
+    """
     found = {}
-    for row in _rows(metrics_by_seed):
+    for row in rows:
         if row["problem"]:
-            training = f"{row['model']}, {row['medium']} medium, training {row['seed']}"
-            found[f"{training}: {row['problem']}"] = None
+            seed = f"seed {row['seed']}" if row["seed"].isdigit() else row["seed"]
+            names = f"{label(row['model'])}, {medium(row['medium'])}, {seed}"
+            found[f"{names}: {row['problem']}"] = None
     return list(found)
 
 
