@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from crmnet.evaluation import holm
+from crmnet.evaluation import holm, interval, resamples
 
 COLUMNS = [
     *("target", "target_name", "measure", "value", "low", "high"),
@@ -66,12 +66,9 @@ def mean_interval(
     total, number = total[number > 0], number[number > 0]
     if not len(number):
         return np.nan, np.nan, np.nan
-    rng = np.random.default_rng(seed)
-    means = np.empty(replicates)
-    for replicate in range(replicates):
-        drawn = np.bincount(rng.integers(len(number), size=len(number)), minlength=len(number))
-        means[replicate] = (drawn @ total) / (drawn @ number)
-    return float(total.sum() / number.sum()), *np.percentile(means, [2.5, 97.5])
+    draws = resamples(len(number), replicates, seed)
+    means = np.concatenate([(drawn @ total) / (drawn @ number) for drawn in draws])
+    return float(total.sum() / number.sum()), *interval(means)
 
 
 def shifted_p_value(
