@@ -199,8 +199,7 @@ def train_media(wildcards):
 
 
 def budget(wildcards):
-    """The stages as whose sum a model without pre-training has its steps (`equal_steps`), or
-    None."""
+    """The stages whose steps together are the most that this model makes, or None."""
     return configuration.budget(config, wildcards.model)
 
 

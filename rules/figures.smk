@@ -109,7 +109,9 @@ rule figure3:
 
 
 use rule figure3 as figure4 with:
-    """Figure 4: CRMnet against itself without one of its parts."""
+    """Figure 4: CRMnet and the same model without pre-training (also with as many steps as
+    pre-training and fine-tuning together), without one of its parts, or trained in half
+    precision."""
     input:
         metrics=lambda wildcards: of_figure(rules.evaluate.output.table, "figure4"),
         seeds=lambda wildcards: of_figure(rules.evaluate.output.seeds, "figure4"),

@@ -337,7 +337,7 @@ def test_a_reason_that_claims_share_is_said_once(results):
     assert found.verdicts == {"not compared": 2, "reproduced": 1} and found.here == {"yes": 1}
     text = made(results)[1].text
     assert "in this run" in text and "against the paper" in text
-    assert "this run by itself finds:\n1 yes." in text
+    assert "this run supports 1 of the statements, contradicts 0 and cannot decide 0." in text
     assert [row[0] for row in found.table.rows] == ["first | one", "second", "third"]
 
 
@@ -407,7 +407,7 @@ def test_the_page_has_all_facts(results):
     for said in (
         "0123456789ab",
         "with changes",
-        "seed 7",
+        "seed 7; trainings from seeds 1",
         "a processor",
         "MEME 5.5.9",
         "62 min",

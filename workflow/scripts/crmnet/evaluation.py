@@ -166,7 +166,8 @@ def paired_difference(
 def undecided(
     seeds: int, against_seeds: int, *, published: bool = False, against_published: bool = False
 ) -> str:
-    """Why a difference between two models says nothing of either as such, or "" where it does.
+    """Why a difference between two models cannot be generalised to new trainings, or "" where it
+    can.
 
     Trained again with another seed, a model gives other predictions, and a single training does not
     say how other. Published predictions are the one predictor that they are.
@@ -263,13 +264,13 @@ def _spread(*models: np.ndarray, effective: float) -> tuple[float, np.ndarray]:
       With so few trainings its law is Student's t with S - 1 degrees of freedom; of two models the
       squares add, with the degrees of freedom of Satterthwaite (1946) and Welch (1947).
     - Replicates of the families, averaged over the trainings, hold B, and C once more, as the share
-      in which the trainings differ from each other. It is taken out: the replicates are drawn
-      together about the value of the data until their variance is that of B alone. Of a single
-      training, nothing is taken out.
+      in which the trainings differ from each other. It is subtracted: the replicates are shrunk
+      towards the value of the data until their variance is that of B alone. Of a single training,
+      nothing is subtracted.
     - Replicates of few families vary less than the families do, and their tails are those of a
-      normal law. They are drawn apart about the value until their 95 % percentile interval is as
-      wide as Student's t would have it (Hesterberg 2015, Am. Stat. 69:371, for the number of
-      families that `_effective` says).
+      normal law. They are stretched away from the value of the data until their 95 % percentile
+      interval is as wide as Student's t would have it (Hesterberg 2015, Am. Stat. 69:371, for the
+      number of families that `_effective` says).
 
     What is left of families and of seeds is independent and is added: each replicate with each of
     `SEED_QUANTILES` quantiles of t, as in the fiducial solution of Behrens and Fisher. That is

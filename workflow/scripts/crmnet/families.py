@@ -2,8 +2,8 @@
 
 Two sequences are relatives if, on the same strand or on opposite ones, they have one length and
 differ in few positions (Hamming), or the end of one is the start of the other, letter for letter,
-over many letters, as between tiles of one promoter, or one contains the other. N is like itself
-alone.
+over many letters, as between tiles of one promoter, or one contains the other. N
+matches only N.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def families(tokens: np.ndarray, distance: int = 8, overlap: int = 30) -> np.nda
     start of another has the same hash.
 
     Args:
-        tokens: (n, length) uint8, N behind shorter sequences; elsewhere N is like itself alone.
+        tokens: (n, length) uint8, N behind shorter sequences; elsewhere N matches only N.
         distance: positions in which direct relatives of one length may differ.
         overlap: letters, at least, that an end of one and a start of the other share, or that a
             sequence has which another contains.
