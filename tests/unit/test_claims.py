@@ -533,17 +533,20 @@ def test_saliency_must_be_higher_and_significantly_so_at_every_motif():
     assert tuple(found[["n", "verdict", "why"]]) == (5, "reproduced", "")
     assert found["ours"] == pytest.approx(0.02) and found["low"] is None
     found = with_effects("saliency", {"RAP1": {"p_holm": 0.05}, "REB1": {"difference": -0.1}})
-    assert tuple(found[["verdict", "why"]]) == ("undecided", "not so for REB1, RAP1")
+    assert tuple(found[["verdict", "why"]]) == ("undecided", "does not hold for REB1, RAP1")
     assert found["ours"] == -0.1
     found = with_effects("saliency", {name: {"difference": -0.1} for name in FIVE})
-    assert tuple(found[["verdict", "why"]]) == ("lower", f"not so for {', '.join(FIVE)}")
+    assert tuple(found[["verdict", "why"]]) == ("lower", f"does not hold for {', '.join(FIVE)}")
     # Higher, but of no significance.
     found = with_effects("saliency", {name: {"p_holm": 0.2} for name in FIVE})
     assert found["verdict"] == "undecided"
     # Without a match there is no value.
     nothing = {"difference": float("nan"), "p_holm": float("nan")}
     found = with_effects("saliency", {name: nothing for name in FIVE[1:]})
-    assert (found["verdict"], found["why"]) == ("undecided", "not so for REB1, ABF1, AZF1, RAP1")
+    assert (found["verdict"], found["why"]) == (
+        "undecided",
+        "does not hold for REB1, ABF1, AZF1, RAP1",
+    )
     assert found["ours"] == pytest.approx(0.02)
     found = with_effects("saliency", {name: nothing for name in FIVE})
     assert (found["verdict"], found["ours"]) == ("undecided", None)
@@ -558,7 +561,7 @@ def test_expression_is_decided_by_the_interval_of_each_motif():
         found = with_effects("expression", {"AZF1": {"low": low}})
         why = within.format(5)
         assert found["verdict"] == verdict
-        assert found["why"] == (why if low > 11 else f"not so for AZF1; {why}")
+        assert found["why"] == (why if low > 11 else f"does not hold for AZF1; {why}")
     below = {"difference": -1.0, "low": 9.9, "high": 10.1}
     found = with_effects("expression", {name: below for name in FIVE})
     assert (found["verdict"], found["ours"]) == ("lower", -1.0)
@@ -637,7 +640,9 @@ def test_the_map_matches_the_logo_where_it_does_significantly_at_every_motif():
     assert tuple(found[["n", "here", "verdict", "why"]]) == (5, "yes", "reproduced", "")
     assert found["ours"] == pytest.approx(0.1)
     found = with_effects("logo_similarity", {"AZF1": {"p_holm": 0.06}}, "motif-logo")
-    assert tuple(found[["here", "verdict", "why"]]) == ("undecided",) * 2 + ("not so for AZF1",)
+    assert tuple(found[["here", "verdict", "why"]]) == ("undecided",) * 2 + (
+        "does not hold for AZF1",
+    )
     # Saliency that is high at the matches says nothing of it.
     lower = {name: {"difference": -0.1} for name in FIVE}
     assert with_effects("logo_similarity", lower, "motif-logo")["verdict"] == "lower"

@@ -200,8 +200,8 @@ def test_a_family_that_holds_everything_is_refused(tmp_path):
     with pytest.raises(TableError) as error:
         made({"a": [source]}, held_out={"a": {"kept": 0.2}})
     said = str(error.value)
-    assert "media.a.test.kept.held_out: 0.2 of the 100 rows of medium a" in said
-    assert "only 0 can be had: the 1 families that are left have from 100 to 100 rows" in said
+    assert "media.a.test.kept.held_out: 20 rows (0.2 of 100) of medium a are wanted" in said
+    assert "give only 0: the smallest family that is free has 100 rows" in said
     assert "`media: a: split: sequences`" in said
     with pytest.raises(TableError, match="data.validation_fraction.* test table|of a test set"):
         made({"a": [source]}, [table(tmp_path / "test.tsv", [start])])

@@ -106,10 +106,10 @@ def table(paper: dict, run: dict, tables: dict[str, pd.DataFrame]) -> pd.DataFra
 
     A claim is compared only where the run meets its conditions: measured data, the claim's test set
     (by its size), and, unless it is on published predictions, the paper's architecture with either
-    the authors' weights or the paper's recipe on all of its training data, on as many devices with
-    as large a batch. Otherwise it is `not compared`: `why` has every condition that is not met, and
-    our number is shown all the same. Motifs need MEME itself, on all sequences of the test set; of
-    the model, only their saliency.
+    the authors' weights or the paper's recipe on all of its training data, on eight devices with
+    TensorFlow, in float32 or mixed_float16, 8,192 sequences a step. Otherwise it is `not compared`:
+    `why` has every condition that is not met, and our number is shown all the same. Motifs need
+    MEME itself, on all sequences of the test set; of the model, only their saliency.
 
     A number is `reproduced` if the paper's lies within our 95 % interval, widened by half a unit of
     the last digit printed, else `higher` or `lower` (ours than the paper's); a count if they are
@@ -521,7 +521,7 @@ def _each(rows: pd.DataFrame, above: pd.Series, below: pd.Series) -> _Finding:
         return _Finding(n=0, verdict="undecided", why="no motif is selected")
     verdict = "reproduced" if above.all() else "lower" if below.all() else "undecided"
     failing = ", ".join(rows["target_name"][~above])
-    why = f"not so for {failing}" if failing else ""
+    why = f"does not hold for {failing}" if failing else ""
     return _Finding(float(rows["difference"].min()), n=len(rows), verdict=verdict, why=why)
 
 

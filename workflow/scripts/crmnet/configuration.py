@@ -537,8 +537,8 @@ def _contradictions(config: dict) -> Iterator[str]:
     if config["families"]["distance"] > (most := construct["insert_length"] // 5):
         yield (
             f"families.distance: {config['families']['distance']} is more than a fifth of "
-            f"`construct: insert_length` ({construct['insert_length']}), within which sequences "
-            f"lie by chance; make it {most} at most"
+            f"`construct: insert_length` ({construct['insert_length']}), so that unrelated "
+            f"sequences would count as relatives; make it {most} at most"
         )
 
     for name, model in config["models"].items():
@@ -551,7 +551,8 @@ def _contradictions(config: dict) -> Iterator[str]:
         if not any(released(config, name) for name in config["models"]):
             yield (
                 "weights: no model takes the released ones; they are for one of architecture "
-                "crmnet, with `pretrain: true` and no changes of `model`"
+                "crmnet, with `pretrain: true`, and no `recipe`, `precision` or key of `model` of "
+                "its own"
             )
         for key, value in RELEASED_MODEL.items():
             if config["model"][key] != value:

@@ -58,7 +58,8 @@ class Split:
     """What the sequences of some tables are for, by whole families.
 
     Attributes:
-        hashes: (n,) uint64, sorted: of the keys (`sequences.leak_keys`) that are not trained on.
+        hashes: (n,) uint64, sorted: of the keys (`sequences.leak_keys`) that are kept from
+            pre-training, and from every model of a medium that holds them out.
         purposes: (n,) what each is for: `VALIDATION`, or see `purpose`.
         families: (n,) the name of each one's family.
         counts: medium -> what there is of sequences, families and the largest family's rows.
@@ -70,7 +71,7 @@ class Split:
     counts: dict[str, dict[str, int]]
 
     def save(self, path: str | Path) -> None:
-        """Writes the split as compressed arrays."""
+        """Writes the split as compressed arrays: those of the attributes, and `counts_<medium>`."""
         media = {f"counts_{medium}": np.array([*n.values()]) for medium, n in self.counts.items()}
         with open(path, "wb") as file:
             np.savez_compressed(
@@ -89,7 +90,7 @@ class Split:
             return cls(arrays["hashes"], arrays["purposes"], arrays["families"], counts)
 
     def find(self, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mask (n,) of the hashes of keys that are not trained on, and the places of these."""
+        """Mask (n,) of the hashes of keys that the split has, and the places of these."""
         if not len(self.hashes):
             return np.zeros(len(found), bool), np.zeros(0, np.intp)
         place = np.searchsorted(self.hashes, found).clip(max=len(self.hashes) - 1)
@@ -195,10 +196,12 @@ def split(
         order = np.argsort(hashes(smallest[:, None].view(np.uint8), seed + turn), kind="stable")
         want = {medium: max(share * total[medium], 1) for medium, (share, _) in media.items()}
         taken, have = _take(order[free[order]], [sizes[m] for m in media], [*want.values()])
+        purposes[taken], free[taken] = use, False
         for (medium, (share, key)), got in zip(media.items(), have, strict=True):
             if got < LEAST * want[medium]:
-                raise TableError(_too_large(medium, share, key, got, sizes[medium], free, total))
-        purposes[taken], free[taken] = use, False
+                left = sizes[medium][free & (sizes[medium] > 0)]
+                size = share, total[medium], want[medium], got
+                raise TableError(_too_large(medium, key, *size, left))
     out = purposes[family] != ""
     return Split(
         known[out], purposes[family[out]].astype(str), names[family[out]].astype(str), counts
@@ -250,25 +253,15 @@ def _take(
 
 
 def _too_large(
-    medium: str,
-    share: float,
-    key: str,
-    got: int,
-    sizes: np.ndarray,
-    free: np.ndarray,
-    total: Mapping[str, int],
+    medium: str, key: str, share: float, total: int, wanted: float, got: int, left: np.ndarray
 ) -> str:
-    there = sizes[free & (sizes > 0)]
-    if len(there):
-        what = (
-            f"the {len(there):,} families that are left have from {there.min():,} to "
-            f"{there.max():,} rows"
-        )
+    if len(left):
+        what = f"the smallest family that is free has {left.min():,} rows"
     else:
-        what = "all families have a sequence of a test set"
+        what = "no other family is free, as families with a sequence of a test set are not taken"
     return (
-        f"{key}: {share:g} of the {total[medium]:,} rows of medium {medium} are wanted in whole "
-        f"families, and only {got:,} can be had: {what}. Raise it, give the tables a column of "
+        f"{key}: {wanted:,.0f} rows ({share:g} of {total:,}) of medium {medium} are wanted, and "
+        f"whole families give only {got:,}: {what}. Raise the share, give the tables a column of "
         "smaller families (`columns: {family: ...}`), lower `families: distance`, or take single "
         f"sequences (`media: {medium}: split: sequences`), which validates on relatives of the "
         "training sequences"
