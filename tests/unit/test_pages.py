@@ -266,7 +266,8 @@ def test_a_caption_needs_the_config_alone(path, name):
 
 
 def test_captions_say_what_data_and_model_they_are_of():
-    by_config = [pages.caption(REPORT / "figure2.rst", checked(n)) for n in ("demo", "lite")]
+    captions = [pages.caption(REPORT / "figure2.rst", checked(n)) for n in ("demo", "lite")]
+    by_config = [" ".join(caption.split()) for caption in captions]
     assert "Simulated data" in by_config[0] and "width 16" in by_config[0]
     assert "Measured data" in by_config[1] and "width 32" in by_config[1]
     motifs = pages.caption(REPORT / "figure5.rst", checked("demo"))
