@@ -305,7 +305,10 @@ def shown(figure):
     ensemble, published = configuration.ENSEMBLE, configuration.PUBLISHED
     others = [ensemble.format(model=drawn["model"])]
     others += [n for model in drawn["against"] for n in (model, published.format(model=model))]
-    return [drawn["model"], *(name for name in dict.fromkeys(others) if name in PREDICTORS)]
+    return [
+        drawn["model"],
+        *(n for n in dict.fromkeys(others) if {*PREDICTORS.get(n, ())} & {*drawn["media"]}),
+    ]
 
 
 def pairs(figure):

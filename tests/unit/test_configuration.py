@@ -500,6 +500,40 @@ def test_an_ensemble_can_stand_for_its_model():
     assert checked(given)["figures"]["figure3"]["against"] == ["danq"]
 
 
+def test_an_ensemble_needs_trainings_in_the_medium():
+    ensemble = {"figure2": {"model": "crmnet-ensemble"}}
+    for changes, key in (
+        ({"figures": ensemble}, "figures.figure2.model"),
+        ({"motifs": {"model": "crmnet-ensemble"}}, "motifs.model"),
+    ):
+        said = message(seeds=[1, 2], weights="released", **changes)
+        assert f"{key}: crmnet-ensemble has no trainings to average in medium complex" in said
+
+
+def test_media_of_one_pre_training_are_split_alike():
+    mixed = {"media": {"complex": {"split": "families"}}}
+    said = message(**mixed)
+    assert "complex has `split: families`, defined has `split: sequences`" in said
+    alone = {name: {"pretrain": False} for name in PAPER["models"]}
+    checked(config(**mixed, models=alone))
+
+
+def test_families_are_named_in_every_training_table_or_in_none():
+    def media(*columns):
+        return {
+            medium: {
+                "split": "families",
+                "train": [{"file": "http://a/b", "saved_as": medium, "columns": {**of}}],
+            }
+            for medium, of in zip(("complex", "defined"), columns, strict=True)
+        }
+
+    plain = {"sequence": 1, "expression": 2}
+    named = plain | {"family": 3}
+    assert "media.defined.train.0.columns: names no `family`" in message(media=media(named, plain))
+    checked(config(media=media(named, named)))
+
+
 def test_equal_steps_are_those_of_both_stages():
     done = checked(config(training={"stages": {"finetune": {"epochs": 20, "batch_size": 64}}}))
     assert configuration.budget(done, "without_pretraining_equal_steps") == {

@@ -493,6 +493,13 @@ def test_figure_3_and_its_numbers(compared_files, tmp_path):
     assert r["A"] == pytest.approx(3 * 2 / 201) and r["C"] == pytest.approx(2 * 2 / 201)
 
 
+def test_figure_3_draws_a_model_without_any_predictions(compared_files, tmp_path):
+    params = {"model": "crmnet", "models": [*MODELS, "ghost"], "labels": {}}
+    params["panels"] = [[*panel, "a title"] for panel in SETS]
+    table = run_script("figure3", tmp_path, input=compared_files, params=params)
+    assert set(table["model"]) == set(MODELS)
+
+
 @pytest.mark.parametrize("change", ["not tested", "other sequences"])
 def test_figure_3_refuses_models_that_are_not_compared(compared_files, tmp_path, change):
     table = pd.read_csv(compared_files["comparisons"], sep="\t")

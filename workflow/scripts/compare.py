@@ -32,12 +32,14 @@ for medium, against in product(media, job.params.against):
                 "measurements row by row; make both anew from the same test table"
             )
         first, second = mine[name].drop(columns=KEY), other.drop(columns=KEY)
+        if paired := set(first) == set(second):
+            second = second[list(first)]
         found = paired_difference(
             other["measured"].to_numpy(),
             first.to_numpy(),
             second.to_numpy(),
             other.index.to_numpy(),
-            paired=list(first.columns) == list(second.columns),
+            paired=paired,
             replicates=job.params.replicates,
             seed=job.params.seed,
         )

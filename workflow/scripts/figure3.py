@@ -103,7 +103,9 @@ for column, (metric, name) in enumerate(DRAWN.items()):
         pair[column].set_xlabel(name)
 for part, (left, _), (_, _, title) in zip(parts, axes, job.params.panels, strict=True):
     plotting.panel(left, part["panel"].iloc[0], f"{title} (N = {part['n'].iloc[0]:,})")
-plotting.comparison_legend(figure, shown.join(table.drop_duplicates("model").set_index("model")))
+# Of those that have predictions.
+found = table.drop_duplicates("model").set_index("model")
+plotting.comparison_legend(figure, shown.join(found, how="inner"))
 plotting.save(figure, job.output.pdf)
 
 table["comparison"] = (first + " - " + table["model"]).where(table["model"] != first)

@@ -541,6 +541,7 @@ def _contradictions(config: dict) -> Iterator[str]:
             f"sequences would count as relatives; make it {most} at most"
         )
 
+    yield from _split_contradictions(config)
     for name, model in config["models"].items():
         yield from _model_contradictions(f"models.{name}", name, model, config)
 
@@ -586,12 +587,39 @@ def _contradictions(config: dict) -> Iterator[str]:
         yield from _without_predictions(name, config)
 
 
+def _split_contradictions(config: dict) -> Iterator[str]:
+    """What would put relatives of one medium's validation or held-out sequences into the training
+    of another, unseen."""
+    splits = {medium: entry["split"] for medium, entry in config["media"].items()}
+    if len(set(splits.values())) > 1 and any(m["pretrain"] for m in config["models"].values()):
+        yield (
+            f"media: {', '.join(f'{m} has `split: {s}`' for m, s in splits.items())}, but models "
+            "are pre-trained on all media, and validation sequences of one would be trained on in "
+            "another; give all media the same `split`, or set `pretrain: false` of each model"
+        )
+    named = {
+        f"media.{medium}.train.{number}": "family" in table["columns"]
+        for medium, entry in config["media"].items()
+        if entry["split"] == "families"
+        for number, table in enumerate(entry["train"])
+    }
+    if len(set(named.values())) > 1:
+        with_it, without = (
+            next(key for key, has in named.items() if has == wanted) for wanted in (True, False)
+        )
+        yield (
+            f"{without}.columns: names no `family`, but {with_it} does, and relatives between the "
+            "two would not be found; name families in every training table, or in none"
+        )
+
+
 def _without_predictions(name: str, config: dict) -> Iterator[str]:
     """A figure's model is one that is trained here, and predicts on all that the figure shows."""
     key, model = f"figures.{name}.model", trained(config["figures"][name]["model"])
     if model not in config["models"]:
         return
     shown = panels(config, name)
+    yield from _without_trainings(key, config["figures"][name]["model"], dict(shown), config)
     for medium in dict.fromkeys(medium for medium, _ in shown):
         predicted = predicted_sets(config, model, medium)
         lacking = [test for of, test in shown if of == medium and test not in predicted]
@@ -636,6 +664,7 @@ def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Ite
 def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
     yield from _unknown("motifs.model", [motifs["model"]], _shown(config))
     yield from _unknown("motifs.medium", [motifs["medium"]], config["media"])
+    yield from _without_trainings("motifs.model", motifs["model"], [motifs["medium"]], config)
     if motifs["medium"] in config["media"]:
         tests = config["media"][motifs["medium"]]["test"]
         yield from _unknown("motifs.test_set", [motifs["test_set"]], tests)
@@ -651,6 +680,8 @@ def _score_contradictions(score: dict, config: dict) -> Iterator[str]:
     yield from _unknown("score.model", [score["model"]], _shown(config))
     if score["medium"] is not None:
         yield from _unknown("score.medium", [score["medium"]], config["media"])
+    media = [score["medium"]] if score["medium"] else config["media"]
+    yield from _without_trainings("score.model", score["model"], media, config)
     for key in ("sequences", "variants"):
         table = score[key]
         if not isinstance(table, dict):
@@ -672,6 +703,20 @@ def _is_fasta(path: Path) -> bool:
         return is_fasta(path)
     except TableError:
         return False
+
+
+def _without_trainings(
+    key: str, predictor: str, media: Iterable[str], config: dict
+) -> Iterator[str]:
+    """An ensemble averages trainings, which a medium with released weights has none of."""
+    model = trained(predictor)
+    if predictor == model or model not in config["models"]:
+        return
+    for medium in set(media) & set(released(config, model)):
+        yield (
+            f"{key}: {predictor} has no trainings to average in medium {medium}, which takes the "
+            f"released weights; name {model}"
+        )
 
 
 def _shown(config: dict) -> list[str]:
