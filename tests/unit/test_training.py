@@ -170,6 +170,8 @@ def test_equal_steps_are_those_of_pre_training_and_fine_tuning():
     # On two devices: 14 * 178 + 8 * 250 steps, in epochs of 125.
     assert training.equal_epochs(budget, rows, devices=2, steps=125) == round(4492 / 125)
     assert training.equal_epochs(budget, {"pretrain": 1, "finetune": 1}, 1, steps=1000) == 1
+    with pytest.raises(ValueError, match="36 epoch.* all of them warm-up .40.; lower `training"):
+        training.equal_epochs(budget, rows, 2, 125, warmup_epochs=40)
 
 
 def test_training_learns_and_reports(undisturbed):

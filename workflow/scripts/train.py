@@ -51,7 +51,9 @@ steps = max(1, rows // batch)
 if job.params.budget:
     everything = [Path(folder) for folder in job.input.pretraining]
     rows_of = {"pretrain": shards.training_rows(everything), "finetune": rows}
-    epochs = training.equal_epochs(job.params.budget, rows_of, hardware.count, steps)
+    epochs = training.equal_epochs(
+        job.params.budget, rows_of, hardware.count, steps, recipe.warmup_epochs
+    )
     recipe = dataclasses.replace(recipe, epochs=epochs)
 name = f"{job.wildcards.model}/{job.wildcards.seed}/{job.wildcards.stage}"
 print(

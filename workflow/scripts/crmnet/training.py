@@ -88,7 +88,11 @@ def learning_rate(recipe: Recipe, epoch: int, devices: int) -> float:
 
 
 def equal_epochs(
-    budget: dict[str, dict[str, int]], rows: dict[str, int], devices: int, steps: int
+    budget: dict[str, dict[str, int]],
+    rows: dict[str, int],
+    devices: int,
+    steps: int,
+    warmup_epochs: int = 0,
 ) -> int:
     """Epochs in which a model makes as many steps as several stages would make at most together.
 
@@ -97,12 +101,22 @@ def equal_epochs(
         rows: stage -> sequences that it would train on.
         devices: how many share a batch.
         steps: of an epoch of the model.
+        warmup_epochs: of its recipe.
+
+    Raises:
+        ValueError: all of its epochs are warm-up.
     """
     total = sum(
         of["epochs"] * max(1, rows[stage] // (of["batch_size"] * devices))
         for stage, of in budget.items()
     )
-    return max(1, round(total / steps))
+    epochs = max(1, round(total / steps))
+    if epochs <= warmup_epochs:
+        raise ValueError(
+            f"a model with `equal_steps` has {epochs} epoch(s) here, all of them warm-up "
+            f"({warmup_epochs}); lower `training: stages: scratch: warmup_epochs`"
+        )
+    return epochs
 
 
 @keras.saving.register_keras_serializable("crmnet")
