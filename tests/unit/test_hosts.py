@@ -140,9 +140,10 @@ def test_two_hosts_train_the_model_that_two_devices_of_one_train(tmp_path):
                 | {"kernel_size": 3, "transformer": False},
                 "length": 16,
                 "seed": 4,
+                "budget": None,
                 "checkpoint": str(tmp_path / f"{name}.npz"),
             },
-            "wildcards": {"model": "crmnet", "stage": "complex"},
+            "wildcards": {"model": "crmnet", "seed": "4", "stage": "complex"},
         }
         code = f"""
 import json, runpy
