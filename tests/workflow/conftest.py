@@ -68,7 +68,6 @@ def tiny_config():
     config["evaluation"] = {"replicates": 50}
     # In so few sequences no motif is significant.
     config["motifs"] |= {
-        "model": "crmnet-ensemble",
         "permutations": 50,
         "sanity": {"sequences": 10},
         "drimust": {"threshold": 1.0},

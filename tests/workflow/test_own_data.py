@@ -57,7 +57,7 @@ def own_config(path, media=MEDIA):
         "figures": {"figure3": {"against": [MODEL]}, "figure4": {"against": []}},
         "benchmark": None,
         **{key: tiny[key] for key in ("data", "model", "recipes", "training", "evaluation")},
-        "motifs": tiny["motifs"] | {"engine": "builtin", "top": 50},
+        "motifs": tiny["motifs"] | {"engine": "builtin", "top": 50, "model": "crmnet-ensemble"},
     }
 
 
