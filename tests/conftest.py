@@ -9,8 +9,10 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
-# Tests that were started in the background ignore Ctrl-C, and so would all that they start.
+# Tests that were started in the background ignore Ctrl-C, or under `nohup` the end of the terminal,
+# and so would all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 # What looks at the tiny run, which one process makes.
