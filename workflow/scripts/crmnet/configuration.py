@@ -633,7 +633,10 @@ def _without_predictions(name: str, config: dict) -> Iterator[str]:
 
 def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Iterator[str]:
     if model["recipe"] not in config["recipes"]:
-        yield from _unknown(f"{key}.recipe", [model["recipe"]], config["recipes"])
+        yield (
+            f"{key}.recipe: {model['recipe']!r} is not declared in `recipes`; there is "
+            f"{', '.join(config['recipes'])}"
+        )
         return
     stages = ("pretrain", "finetune") if model["pretrain"] else ("scratch",)
     for stage in stages:

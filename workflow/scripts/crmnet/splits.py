@@ -81,7 +81,7 @@ class Split:
     @classmethod
     def load(cls, path: str | Path) -> Split:
         """Reads what `save` wrote."""
-        with np.load(path) as arrays:
+        with np.load(path, allow_pickle=False) as arrays:
             counts = {
                 name.removeprefix("counts_"): dict(zip(COUNTS, arrays[name].tolist(), strict=True))
                 for name in arrays.files
