@@ -578,10 +578,10 @@ def _contradictions(config: dict) -> Iterator[str]:
         yield from _score_contradictions(score, config)
 
     for name, figure in config["figures"].items():
-        yield from _unknown(f"figures.{name}.model", [figure["model"]], _shown(config))
+        yield from _no_predictor(f"figures.{name}.model", [figure["model"]], config)
         yield from _unknown(f"figures.{name}.media", figure["media"], config["media"])
         against = figure.get("against", [])
-        yield from _unknown(f"figures.{name}.against", against, _shown(config))
+        yield from _no_predictor(f"figures.{name}.against", against, config)
         if figure["model"] in against:
             yield f"figures.{name}.against: {figure['model']} is its `model`; take it away"
         yield from _without_predictions(name, config)
@@ -665,7 +665,7 @@ def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Ite
 
 
 def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
-    yield from _unknown("motifs.model", [motifs["model"]], _shown(config))
+    yield from _no_predictor("motifs.model", [motifs["model"]], config)
     yield from _unknown("motifs.medium", [motifs["medium"]], config["media"])
     yield from _without_trainings("motifs.model", motifs["model"], [motifs["medium"]], config)
     if motifs["medium"] in config["media"]:
@@ -680,7 +680,7 @@ def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
 
 
 def _score_contradictions(score: dict, config: dict) -> Iterator[str]:
-    yield from _unknown("score.model", [score["model"]], _shown(config))
+    yield from _no_predictor("score.model", [score["model"]], config)
     if score["medium"] is not None:
         yield from _unknown("score.medium", [score["medium"]], config["media"])
     media = [score["medium"]] if score["medium"] else config["media"]
@@ -722,10 +722,15 @@ def _without_trainings(
         )
 
 
-def _shown(config: dict) -> list[str]:
-    """What figures can show and jobs can ask: each model, and the ensembles of several seeds."""
-    ensembles = [ENSEMBLE.format(model=model) for model in config["models"]]
-    return [*config["models"], *(name for name in ensembles if name in predictors(config))]
+def _no_predictor(key: str, names: list[str], config: dict) -> Iterator[str]:
+    """What figures show and jobs ask is a model, or the ensemble of one with several seeds."""
+    known = predictors(config)
+    for name in names:
+        if name not in config["models"] and (trained(name) == name or name not in known):
+            yield (
+                f"{key}: {name!r} is not declared in `models`; there is "
+                f"{', '.join(config['models'])}, or `<model>-ensemble` of several seeds"
+            )
 
 
 def _unknown(key: str, names: list[str], declared: Iterable[str]) -> Iterator[str]:
