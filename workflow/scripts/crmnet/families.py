@@ -592,11 +592,11 @@ class _Words:
         self.words = words[np.append(True, words[1:] != words[:-1])[: len(words)]]
         self._filter = _Filter(self.words)
 
-    def find(self, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Which of other words (n,) are among these, and the place of each among these."""
+    def find(self, words: np.ndarray) -> np.ndarray:
+        """Which of other words (n,) are among these."""
         which = self._filter.places(words)
-        place, equal = _search(self.words, words[which])
-        return which[equal], place[equal]
+        _, equal = _search(self.words, words[which])
+        return which[equal]
 
 
 def _search(known: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -796,14 +796,14 @@ class _EndIndex:
         long = np.flatnonzero(size >= m)
         some = text if len(long) == len(size) else text[:, long]
         start, end = _hash(some[:m]), _hash(_last(some, size[long], m))
-        hits = [self._words.find(start)[0], self._words.find(end)[0]]
+        hits = [self._words.find(start), self._words.find(end)]
         if self._whole:
             shortest = min(self._whole)
             for at, rows, window in _windows(some, size[long], m, start):
                 room = at + shortest < size[long[rows]]
                 if not room.any():
                     break
-                hits.append(rows[room][self._heads.find(window[room])[0]])
+                hits.append(rows[room][self._heads.find(window[room])])
         rows = np.unique(long[np.concatenate(hits)])
         if not len(rows):
             return
