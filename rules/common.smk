@@ -15,7 +15,8 @@ from snakemake.settings.types import DeploymentMethod
 PACKAGE = Path(workflow.basedir, "workflow", "scripts", "crmnet")
 sys.path.insert(0, str(PACKAGE.parent))
 
-from crmnet import configuration, summary
+from crmnet import configuration
+from crmnet.report import summary
 
 try:
     checked = configuration.checked(config)

@@ -7,8 +7,9 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from crmnet import configuration, provenance
+from crmnet import configuration
 from crmnet.configuration import ConfigError, checked
+from crmnet.report import provenance
 
 CONFIG = Path(__file__).parents[2] / "config"
 PAPER = yaml.safe_load((CONFIG / "config.yaml").read_text())

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import run_snakemake, tiny_config
 
-from crmnet.sequences import tokenise
+from crmnet.data.sequences import tokenise
 
 LEFT, RIGHT = "GACTACGGATCCAAGG", "CTCGAGTTAGCA"
 MEDIA = ("glucose", "NA", "inf")

@@ -13,7 +13,7 @@ from conftest import ROOT, run_snakemake, tiny_config
 from rocrate.rocrate import ROCrate
 
 from crmnet.configuration import checked
-from crmnet.provenance import plain
+from crmnet.report.provenance import plain
 
 FIGURES = ["figure1", "figure2", "figureS1", "figure3", "figure4", "training_curves"]
 MOTIF_FIGURES = ["figure5", "figureS2", "figure_sanity", "figure_truth"]

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from conftest import ROOT, run_snakemake, tiny_config
 
-from crmnet.maps import load, masked
-from crmnet.sequences import letters
+from crmnet.data.sequences import letters
+from crmnet.interpretation.maps import load, masked
 
 JOBS = {"score_input", "score_predictions", "figure_score", "score"}
 NUMBER = 8

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from crmnet import claims
+from crmnet.evaluation import claims
 from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821

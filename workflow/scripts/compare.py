@@ -6,9 +6,9 @@ from itertools import product
 
 import pandas as pd
 
-from crmnet.evaluation import paired_difference
+from crmnet.data.predictions import KEY, test_sets
+from crmnet.evaluation.metrics import paired_difference
 from crmnet.logs import log_to
-from crmnet.predictions import KEY, test_sets
 
 job = snakemake  # noqa: F821
 SAME = ["sequence", "measured"]

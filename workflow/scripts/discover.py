@@ -6,12 +6,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from crmnet import enrichment
+from crmnet.data.sequences import letters
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.motifs import BUILTIN, MotifError, background, tool, version, write_meme
-from crmnet.scanning import read_fasta
-from crmnet.sequences import letters
-from crmnet.tsv import read_table
+from crmnet.motifs import discover
+from crmnet.motifs.motif import BUILTIN, MotifError, background, tool, version, write_meme
+from crmnet.motifs.scanning import read_fasta
 
 job = snakemake  # noqa: F821
 
@@ -48,15 +48,15 @@ if program:
         for path, end in zip(files, (top, ~top), strict=True):
             records = zip(np.array(names)[chosen][end], map(letters, tokens[end]), strict=True)
             path.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in records))
-        found = enrichment.meme(program, *files, *sought)
+        found = discover.meme(program, *files, *sought)
 else:
-    found = enrichment.discover(tokens, top, families, *sought)
-if found and found[0].held_top and min(found[0].held_top, found[0].held_bottom) < enrichment.FEW:
+    found = discover.discover(tokens, top, families, *sought)
+if found and found[0].held_top and min(found[0].held_top, found[0].held_bottom) < discover.FEW:
     print(
         f"The hold-out has only {found[0].held_top} sequences of the top and "
         f"{found[0].held_bottom} of the bottom: a real motif may well have a large E-value.",
         file=sys.stderr,
     )
 write_meme(job.output.motifs, [each.motif for each in found], background(tokens))
-table = enrichment.table(found, engine, **known)
+table = discover.table(found, engine, **known)
 table.to_csv(job.output.table, sep="\t", index=False)

@@ -1,6 +1,6 @@
 """Downloads one file of the config, or takes it from the mirror."""
 
-from crmnet.downloads import fetch
+from crmnet.data.downloads import fetch
 from crmnet.logs import log_to
 
 job = snakemake  # noqa: F821

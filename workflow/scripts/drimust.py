@@ -2,17 +2,17 @@
 
 import sys
 
-from crmnet import ranked
 from crmnet.logs import log_to
-from crmnet.motifs import BUILTIN, background, write_meme
-from crmnet.scanning import read_fasta
+from crmnet.motifs import drimust
+from crmnet.motifs.motif import BUILTIN, background, write_meme
+from crmnet.motifs.scanning import read_fasta
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
 names, tokens = read_fasta(job.input.sequences)
 sought = {"rule": job.params.rule} if hasattr(job.params, "rule") else {}
-words = ranked.enriched_words(
+words = drimust.enriched_words(
     tokens, tuple(job.params.words), job.params.strands, job.params.threshold, **sought
 )
 print(
@@ -21,10 +21,10 @@ print(
     "are far too low.",
     file=sys.stderr,
 )
-found = ranked.motifs(words, tokens, job.params.motifs)
+found = drimust.motifs(words, tokens, job.params.motifs)
 print(f"{len(found)} motifs", file=sys.stderr)
 write_meme(job.output.motifs, [each.motif for each in found], background(tokens))
-ranked.table(found, words, BUILTIN).to_csv(job.output.table, sep="\t", index=False)
+drimust.table(found, words, BUILTIN).to_csv(job.output.table, sep="\t", index=False)
 # Without a time stamp, so that the same words are the same bytes.
 packed = {"method": "gzip", "mtime": 0}
-ranked.word_table(words).to_csv(job.output.words, sep="\t", index=False, compression=packed)
+drimust.word_table(words).to_csv(job.output.words, sep="\t", index=False, compression=packed)

@@ -4,13 +4,13 @@ import sys
 
 import numpy as np
 
-from crmnet import sequences
-from crmnet.effects import examples, motif_effects
+from crmnet.data import sequences
+from crmnet.data.sequences import ALPHABET
+from crmnet.data.tsv import read_table
+from crmnet.interpretation.effects import examples, motif_effects
+from crmnet.interpretation.maps import load, masked
 from crmnet.logs import log_to
-from crmnet.maps import load, masked
-from crmnet.motifs import read_meme
-from crmnet.sequences import ALPHABET
-from crmnet.tsv import read_table
+from crmnet.motifs.motif import read_meme
 
 job = snakemake  # noqa: F821
 WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}

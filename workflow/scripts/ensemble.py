@@ -2,8 +2,8 @@
 
 import sys
 
+from crmnet.data.predictions import KEY, columns, read, write
 from crmnet.logs import log_to
-from crmnet.predictions import KEY, columns, read, write
 
 job = snakemake  # noqa: F821
 

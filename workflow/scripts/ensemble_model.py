@@ -2,8 +2,8 @@
 
 import sys
 
-from crmnet import devices
 from crmnet.logs import log_to
+from crmnet.training import devices
 
 job = snakemake  # noqa: F821
 
@@ -13,8 +13,8 @@ devices.setup(
 )
 
 # Keras takes its backend when it is imported, so only now.
-from crmnet.baselines import load_model  # noqa: E402
-from crmnet.model import ensemble  # noqa: E402
+from crmnet.models.files import load_model  # noqa: E402
+from crmnet.models.means import ensemble  # noqa: E402
 
 ensemble([load_model(path) for path in job.input.models]).save(job.output[0])
 print(f"the mean of {', '.join(job.input.models)}", file=sys.stderr)

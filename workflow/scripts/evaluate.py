@@ -4,11 +4,11 @@ import sys
 
 import pandas as pd
 
-from crmnet.evaluation import metrics
-from crmnet.learning import problem
+from crmnet.data.predictions import KEY, test_sets
+from crmnet.data.tsv import read_table
+from crmnet.evaluation.metrics import metrics
 from crmnet.logs import log_to
-from crmnet.predictions import KEY, test_sets
-from crmnet.tsv import read_table
+from crmnet.training.learning import problem
 
 job = snakemake  # noqa: F821
 

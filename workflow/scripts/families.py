@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pandas as pd
 
+from crmnet.data.sequences import Construct
+from crmnet.data.splits import families_of
+from crmnet.data.tables import table_of
 from crmnet.logs import log_to
-from crmnet.sequences import Construct
-from crmnet.splits import families_of
-from crmnet.tables import table_of
 
 job = snakemake  # noqa: F821
 

@@ -4,10 +4,10 @@ import sys
 
 import pandas as pd
 
-from crmnet import plotting
+from crmnet.data.predictions import columns, read
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.predictions import columns, read
-from crmnet.tsv import read_table
+from crmnet.report import plotting
 
 job = snakemake  # noqa: F821
 

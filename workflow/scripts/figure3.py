@@ -4,10 +4,10 @@ import sys
 
 import pandas as pd
 
-from crmnet import plotting
-from crmnet.evaluation import holm, undecided
+from crmnet.data.tsv import read_table
+from crmnet.evaluation.metrics import holm, undecided
 from crmnet.logs import log_to
-from crmnet.tsv import read_table
+from crmnet.report import plotting
 
 job = snakemake  # noqa: F821
 DRAWN = {"pearson_r": "Pearson's r", "r2": "R²"}

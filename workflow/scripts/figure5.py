@@ -4,10 +4,10 @@ import sys
 
 import pandas as pd
 
-from crmnet import logos, plotting
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.motifs import read_meme
-from crmnet.tsv import read_table
+from crmnet.motifs.motif import read_meme
+from crmnet.report import logos, plotting
 
 job = snakemake  # noqa: F821
 EFFECTS = 40.0  # height, mm

@@ -5,10 +5,10 @@ import sys
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from crmnet import plotting
-from crmnet.insertion import BOTH
+from crmnet.data.tsv import read_table
+from crmnet.interpretation.insertion import BOTH
 from crmnet.logs import log_to
-from crmnet.tsv import read_table
+from crmnet.report import plotting
 
 job = snakemake  # noqa: F821
 # mm: the line of a motif; what is above and below the panels; the least a panel needs.

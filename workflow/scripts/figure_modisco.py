@@ -4,12 +4,12 @@ import sys
 
 import pandas as pd
 
-from crmnet import plotting
-from crmnet.logos import information, logo
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.motifs import read_meme
-from crmnet.selection import best_matches
-from crmnet.tsv import read_table
+from crmnet.motifs.motif import read_meme
+from crmnet.motifs.selection import best_matches
+from crmnet.report import plotting
+from crmnet.report.logos import information, logo
 
 job = snakemake  # noqa: F821
 # Motifs drawn, at most; mm: the line of one, and what is above and below them.

@@ -1,8 +1,8 @@
 """Saliency maps of the trained model against those of randomised weights."""
 
-from crmnet import plotting
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.tsv import read_table
+from crmnet.report import plotting
 
 job = snakemake  # noqa: F821
 MEASURES = {"absolute": plotting.BLUE, "signed": plotting.ORANGE}

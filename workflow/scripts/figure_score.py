@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
-from crmnet import logos, plotting
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.motifs import LETTERS
-from crmnet.tsv import read_table
+from crmnet.motifs.motif import LETTERS
+from crmnet.report import logos, plotting
 
 job = snakemake  # noqa: F821
 # Rows of maps at most, a medium each; heights, mm, of an SNV's row of cells and of the histograms.

@@ -5,10 +5,10 @@ import sys
 import numpy as np
 import pandas as pd
 
-from crmnet import plotting
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.truth import ALL
-from crmnet.tsv import read_table
+from crmnet.motifs.truth import ALL
+from crmnet.report import plotting
 
 job = snakemake  # noqa: F821
 

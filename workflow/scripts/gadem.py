@@ -4,10 +4,10 @@ Neither sees expression, but in which sequences come first, and so which it is g
 
 import sys
 
-from crmnet import gadem
 from crmnet.logs import log_to
-from crmnet.motifs import background, write_meme
-from crmnet.scanning import read_fasta
+from crmnet.motifs import gadem
+from crmnet.motifs.motif import background, write_meme
+from crmnet.motifs.scanning import read_fasta
 
 job = snakemake  # noqa: F821
 

@@ -6,10 +6,10 @@ import zlib
 
 import pandas as pd
 
+from crmnet.data.sequences import Construct, hashes
+from crmnet.data.splits import Split, purpose
+from crmnet.data.tables import Rejects, hold_out, table_of
 from crmnet.logs import log_to
-from crmnet.sequences import Construct, hashes
-from crmnet.splits import Split, purpose
-from crmnet.tables import Rejects, hold_out, table_of
 
 job = snakemake  # noqa: F821
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from crmnet import pages
 from crmnet.logs import log_to
+from crmnet.report import pages
 
 job = snakemake  # noqa: F821
 

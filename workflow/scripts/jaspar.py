@@ -5,7 +5,7 @@ import sys
 import numpy as np
 
 from crmnet.logs import log_to
-from crmnet.motifs import jaspar, write_meme
+from crmnet.motifs.motif import jaspar, write_meme
 
 job = snakemake  # noqa: F821
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.matching import match
-from crmnet.motifs import BUILTIN, jaspar, tool, version
-from crmnet.tsv import read_table
+from crmnet.motifs.matching import match
+from crmnet.motifs.motif import BUILTIN, jaspar, tool, version
 
 job = snakemake  # noqa: F821
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 

@@ -7,11 +7,11 @@ import sys
 import numpy as np
 import pandas as pd
 
+from crmnet.data.sequences import one_hot
+from crmnet.data.tsv import read_table
+from crmnet.interpretation.maps import load, masked
 from crmnet.logs import log_to
-from crmnet.maps import load, masked
-from crmnet.motifs import Motif, MotifError, background, write_meme
-from crmnet.sequences import one_hot
-from crmnet.tsv import read_table
+from crmnet.motifs.motif import Motif, MotifError, background, write_meme
 
 job = snakemake  # noqa: F821
 

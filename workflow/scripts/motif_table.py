@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.motifs import jaspar, read_background, read_meme
-from crmnet.selection import motif_table
-from crmnet.tsv import read_table
+from crmnet.motifs.motif import jaspar, read_background, read_meme
+from crmnet.motifs.selection import motif_table
 
 job = snakemake  # noqa: F821
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from crmnet import provenance
 from crmnet.logs import log_to
+from crmnet.report import provenance
 
 job = snakemake  # noqa: F821
 

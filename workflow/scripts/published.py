@@ -4,11 +4,11 @@ import sys
 
 import pandas as pd
 
+from crmnet.data.predictions import write
+from crmnet.data.published import join
+from crmnet.data.sequences import letters
+from crmnet.data.tables import read, table_of
 from crmnet.logs import log_to
-from crmnet.predictions import write
-from crmnet.published import join
-from crmnet.sequences import letters
-from crmnet.tables import read, table_of
 
 job = snakemake  # noqa: F821
 

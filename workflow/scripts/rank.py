@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crmnet.families import medoids
+from crmnet.data.families import medoids
+from crmnet.data.sequences import ALPHABET, Construct, N, insert_span, pad
+from crmnet.data.tables import read, table_of
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.sequences import ALPHABET, Construct, N, insert_span, pad
-from crmnet.tables import read, table_of
-from crmnet.tsv import read_table
 
 job = snakemake  # noqa: F821
 

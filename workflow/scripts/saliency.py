@@ -2,8 +2,8 @@
 
 import sys
 
-from crmnet import devices
 from crmnet.logs import log_to
+from crmnet.training import devices
 
 job = snakemake  # noqa: F821
 
@@ -11,11 +11,11 @@ log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-from crmnet.baselines import load_model  # noqa: E402
-from crmnet.maps import save  # noqa: E402
-from crmnet.saliency import insert_saliency  # noqa: E402
-from crmnet.sequences import Construct  # noqa: E402
-from crmnet.tables import read, table_of  # noqa: E402
+from crmnet.data.sequences import Construct  # noqa: E402
+from crmnet.data.tables import read, table_of  # noqa: E402
+from crmnet.interpretation.maps import save  # noqa: E402
+from crmnet.interpretation.saliency import insert_saliency  # noqa: E402
+from crmnet.models.files import load_model  # noqa: E402
 
 ((name, entry),) = job.params.test.items()
 model = load_model(job.input.model)

@@ -2,9 +2,9 @@
 
 import sys
 
-from crmnet import scanning
 from crmnet.logs import log_to
-from crmnet.motifs import BUILTIN, background, read_meme, tool, version
+from crmnet.motifs import scanning
+from crmnet.motifs.motif import BUILTIN, background, read_meme, tool, version
 
 job = snakemake  # noqa: F821
 

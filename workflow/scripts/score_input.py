@@ -5,9 +5,9 @@ import gzip
 import sys
 from pathlib import Path
 
+from crmnet.data.sequences import Construct
+from crmnet.data.variants import ALL, Placed, Variant, read_sequences, read_variants, saturation
 from crmnet.logs import log_to
-from crmnet.sequences import Construct
-from crmnet.variants import ALL, Placed, Variant, read_sequences, read_variants, saturation
 
 job = snakemake  # noqa: F821
 

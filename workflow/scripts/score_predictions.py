@@ -2,8 +2,8 @@
 
 import sys
 
-from crmnet import devices
 from crmnet.logs import log_to
+from crmnet.training import devices
 
 job = snakemake  # noqa: F821
 
@@ -17,12 +17,12 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from crmnet.baselines import load_model  # noqa: E402
-from crmnet.maps import masked  # noqa: E402
-from crmnet.saliency import in_float32, insert_saliency  # noqa: E402
-from crmnet.sequences import ALPHABET, Construct, N, encode  # noqa: E402
-from crmnet.training import predict  # noqa: E402
-from crmnet.tsv import read_table  # noqa: E402
+from crmnet.data.sequences import ALPHABET, Construct, N, encode  # noqa: E402
+from crmnet.data.tsv import read_table  # noqa: E402
+from crmnet.interpretation.maps import masked  # noqa: E402
+from crmnet.interpretation.saliency import in_float32, insert_saliency  # noqa: E402
+from crmnet.models.files import load_model  # noqa: E402
+from crmnet.training.loop import predict  # noqa: E402
 
 # Sequences or variants at a time.
 BLOCK = 1 << 16

@@ -4,17 +4,17 @@ import json
 import sys
 from pathlib import Path
 
+from crmnet.data.sequences import Construct
+from crmnet.data.splits import Split
+from crmnet.data.tables import Rejects, table_of
 from crmnet.logs import log_to, say
-from crmnet.sequences import Construct
-from crmnet.splits import Split
-from crmnet.tables import Rejects, table_of
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
 
 # TensorFlow talks when it is imported, so only now.
-from crmnet import shards  # noqa: E402
+from crmnet.data import shards  # noqa: E402
 
 tests = {
     medium: {f"{medium}/{name}": table_of(entry) for name, entry in entries.items()}

@@ -2,16 +2,16 @@
 
 import sys
 
-from crmnet import simulate
+from crmnet.data.sequences import Construct
+from crmnet.data.simulation import Parameters, simulate
 from crmnet.logs import log_to
-from crmnet.sequences import Construct
 
 job = snakemake  # noqa: F821
 
 log_to(job.log[0])
 media = list(job.params.media)
-simulation = simulate.simulate(
-    simulate.Parameters(**job.params.simulation),
+simulation = simulate(
+    Parameters(**job.params.simulation),
     media,
     Construct(**job.params.construct),
     job.params.seed,

@@ -4,10 +4,10 @@ import os
 import sys
 from collections import Counter
 
+from crmnet.data.sequences import Construct
+from crmnet.data.splits import split
+from crmnet.data.tables import Rejects, table_of
 from crmnet.logs import log_to
-from crmnet.sequences import Construct
-from crmnet.splits import split
-from crmnet.tables import Rejects, table_of
 
 job = snakemake  # noqa: F821
 

@@ -12,8 +12,8 @@ import yaml
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from crmnet import plotting
 from crmnet.logs import log_to
+from crmnet.report import plotting
 
 OURS, PAPER = "this run", "paper"
 NO_MEMORY = "out of memory"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from crmnet.data.tables import read, table_of
 from crmnet.logs import log_to
-from crmnet.tables import read, table_of
 
 job = snakemake  # noqa: F821
 

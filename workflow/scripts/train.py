@@ -5,8 +5,8 @@ import hashlib
 import sys
 from pathlib import Path
 
-from crmnet import devices, hosts
 from crmnet.logs import log_to
+from crmnet.training import devices, hosts
 
 job = snakemake  # noqa: F821
 
@@ -29,19 +29,20 @@ hardware = devices.setup(
 # Keras takes its backend when it is imported, so only now.
 import numpy as np  # noqa: E402
 
-from crmnet import shards, training  # noqa: E402
-from crmnet.baselines import ARCHITECTURES, load_model  # noqa: E402
-from crmnet.model import both_strands  # noqa: E402
+from crmnet.data import shards  # noqa: E402
+from crmnet.models import registry  # noqa: E402
+from crmnet.models.files import load_model  # noqa: E402
+from crmnet.models.means import both_strands  # noqa: E402
+from crmnet.training import loop  # noqa: E402
 
 
 def build():
     """A new model, as it predicts and as it is built."""
-    arguments = dict(job.params.architecture)
-    model = ARCHITECTURES[arguments.pop("architecture")](job.params.length, **arguments)
+    model = registry.build(**job.params.architecture, length=job.params.length)
     return (both_strands(model) if recipe.reverse_complement else model), model
 
 
-recipe = training.recipe_of(options, seed=job.params.seed)
+recipe = loop.recipe_of(options, seed=job.params.seed)
 folders = [Path(folder) for folder in job.input.shards]
 with shards.named(folders):
     validation = tuple(map(np.concatenate, zip(*map(shards.validation, folders), strict=True)))
@@ -51,7 +52,7 @@ steps = max(1, rows // batch)
 if job.params.budget:
     everything = [Path(folder) for folder in job.input.pretraining]
     rows_of = {"pretrain": shards.training_rows(everything), "finetune": rows}
-    epochs = training.equal_epochs(
+    epochs = loop.equal_epochs(
         job.params.budget, rows_of, hardware.count, steps, recipe.warmup_epochs
     )
     recipe = dataclasses.replace(recipe, epochs=epochs)
@@ -66,11 +67,11 @@ with hardware.scope():
     model, built = build()
     if job.input.start:
         model.set_weights(load_model(job.input.start).get_weights())
-    fitted = training.compile_model(built, recipe, hardware.kind)
+    fitted = loop.compile_model(built, recipe, hardware.kind)
 
 checkpoint = Path(job.params.checkpoint)
 with shards.named(folders):
-    history = training.train(
+    history = loop.train(
         model,
         fitted,
         recipe,
@@ -88,7 +89,7 @@ with shards.named(folders):
         devices=hardware.count,
         checkpoint=checkpoint,
         host=hardware.host,
-        belongs_to=training.fingerprint(
+        belongs_to=loop.fingerprint(
             dict(job.params.architecture),
             dataclasses.asdict(recipe),
             options["backend"],

@@ -4,9 +4,9 @@ import sys
 
 import pandas as pd
 
-from crmnet import plotting
+from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.tsv import read_table
+from crmnet.report import plotting
 
 job = snakemake  # noqa: F821
 

@@ -4,8 +4,8 @@ devices."""
 import json
 from pathlib import Path
 
-from crmnet.benchmark import measure_apart
 from crmnet.logs import log_to
+from crmnet.training.benchmark import measure_apart
 
 job = snakemake  # noqa: F821
 

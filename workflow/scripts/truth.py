@@ -5,12 +5,13 @@ import sys
 import numpy as np
 import pandas as pd
 
-from crmnet import sequences, truth
-from crmnet.effects import covered
+from crmnet.data import sequences
+from crmnet.data.tsv import read_table
+from crmnet.interpretation.effects import covered
+from crmnet.interpretation.maps import load, masked
 from crmnet.logs import log_to
-from crmnet.maps import load, masked
-from crmnet.selection import RANKED_BY, REPRODUCED_BY
-from crmnet.tsv import read_table
+from crmnet.motifs import truth
+from crmnet.motifs.selection import RANKED_BY, REPRODUCED_BY
 
 job = snakemake  # noqa: F821
 WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}

@@ -13,8 +13,8 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from crmnet.delimited import TableError, column_number, first_row, is_fasta
-from crmnet.downloads import DownloadError, file_name
+from crmnet.data.delimited import TableError, column_number, first_row, is_fasta
+from crmnet.data.downloads import DownloadError, file_name
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 REMOVABLE = ("media", "models", "recipes", "figures")

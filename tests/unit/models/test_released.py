@@ -1,0 +1,553 @@
+"""The released weights: found in an archive, read from a SavedModel of Keras 2, and giving the
+predictions that Keras 2 gives with them."""
+
+import io
+import runpy
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from crmnet.models import released
+from crmnet.models.architectures import crmnet as architecture
+from crmnet.models.architectures.crmnet import FLAVOURS, crmnet
+
+tf_keras = pytest.importorskip(
+    "tf_keras",
+    reason="writes what the released weights are compared with: pip install --no-deps tf-keras, "
+    "of TensorFlow's version",
+)
+import tensorflow as tf  # noqa: E402
+
+legacy_layers = tf_keras.layers
+SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "released.py"
+SMALL = {"flavour": "released", "width": 16, "heads": 2}
+SAVED_MODEL = {
+    "saved_model.pb": b"graph",
+    "variables/variables.index": b"index",
+    "variables/variables.data-00000-of-00001": b"tensors",
+}
+
+
+# The released model as Keras 2 builds it; names of attributes are those in the SavedModel.
+
+
+class Excitation(tf_keras.Model):
+    def __init__(self, channels):
+        super().__init__()
+        self.excitation_a = legacy_layers.Dense(channels // 2, activation="relu")
+        self.excitation_b = legacy_layers.Dense(channels, activation="sigmoid")
+
+    def call(self, x):
+        means = tf.reduce_mean(x, axis=1, keepdims=True)
+        return x * self.excitation_b(self.excitation_a(means))
+
+
+class Positions(legacy_layers.Layer):
+    def call(self, x):
+        return x * tf.sin(tf.range(0, 111, 111 / 14))[:, None]
+
+
+class TransformerBlock(legacy_layers.Layer):
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.att = legacy_layers.MultiHeadAttention(heads, width)
+        self.ffn = tf_keras.Sequential(
+            [legacy_layers.Dense(hidden, activation="relu"), legacy_layers.Dense(width)]
+        )
+        self.layernorm1 = legacy_layers.LayerNormalization(epsilon=1e-6)
+        self.layernorm2 = legacy_layers.LayerNormalization(epsilon=1e-6)
+        self.dropout1 = legacy_layers.Dropout(0.1)
+        self.dropout2 = legacy_layers.Dropout(0.1)
+
+    def call(self, x, training=None):
+        x = self.layernorm1(x + self.dropout1(self.att(x, x), training=training))
+        return self.layernorm2(x + self.dropout2(self.ffn(x), training=training))
+
+
+def legacy(width, heads):
+    """The released model, from one-hot (batch, 112, 5), channels N A C G T."""
+
+    def convolution(x, filters, **options):
+        options = {"padding": "same", "activation": "relu"} | options
+        return legacy_layers.Conv1D(filters, 11, kernel_initializer="he_normal", **options)(x)
+
+    def two_convolutions(x, filters):
+        for _ in range(2):
+            x = Excitation(filters)(convolution(x, filters))
+            x = legacy_layers.BatchNormalization()(x)
+        return x
+
+    inputs = x = tf_keras.Input((112, 5))
+    skips = []
+    for filters in (width, width, 2 * width):
+        x = legacy_layers.Dropout(0.1)(two_convolutions(x, filters))
+        skips.append(x)
+        x = convolution(x, filters, strides=2)
+    x = legacy_layers.Dropout(0.1)(two_convolutions(x, 2 * width))
+
+    blocks = [TransformerBlock(2 * width, heads, width) for _ in range(8)]
+    x = blocks[0](Positions()(x))
+    for left, right in (blocks[1:3], blocks[3:5], blocks[5:7]):
+        beside = left(x)
+        x = right(x) + beside
+    x = blocks[7](x)
+
+    for skip in reversed(skips):
+        x = legacy_layers.Conv1DTranspose(width, 11, strides=2, padding="same")(x)
+        x = two_convolutions(legacy_layers.concatenate([x, skip]), width)
+    for filters in (width, width // 2, width // 4):
+        x = Excitation(filters)(convolution(x, filters))
+    x = legacy_layers.Flatten()(x)
+    for units, dropped in ((2 * width, 0.2), (width, 0.2), (width // 2, 0.1), (width // 4, 0.1)):
+        x = tf_keras.activations.relu(legacy_layers.Dense(units)(x), alpha=0.1)
+        x = legacy_layers.Dropout(dropped)(x)
+    return tf_keras.Model(inputs, legacy_layers.Dense(1)(x))
+
+
+def trained_like(model, sequences):
+    """Weights far from their initial values, with batch statistics of these one-hot sequences, so
+    that every layer's output and the predictions vary from sequence to sequence."""
+    random = np.random.default_rng(1)
+    for variable in model.trainable_weights:
+        if len(variable.shape) == 1 or "bias" in variable.name:
+            variable.assign_add(random.normal(0, 0.2, variable.shape))
+    norms = [layer for layer in model.layers if hasattr(layer, "moving_mean")]
+    for layer in norms:
+        layer.momentum = 0
+    model(sequences, training=True)
+    kernel, bias = model.layers[-1].weights
+    predicted = model(sequences, training=False).numpy()
+    kernel.assign(kernel * 2 / predicted.std())
+    bias.assign(8 + (bias - predicted.mean()) * 2 / predicted.std())
+
+
+def one_hot(tokens):
+    channels = [tokens == "ACGTN".index(letter) for letter in "NACGT"]
+    return np.stack(channels, axis=-1).astype("float32")
+
+
+def legacy_predictions(model, tokens):
+    return model(one_hot(tokens), training=False).numpy()
+
+
+def predictions(model, tokens):
+    return keras.ops.convert_to_numpy(model(tokens, training=False))
+
+
+@pytest.fixture(scope="module")
+def tokens():
+    tokens = np.random.default_rng(2).integers(0, 5, (12, 112)).astype(np.uint8)
+    tokens[:6, 80:] = 4
+    return tokens
+
+
+@pytest.fixture(scope="module")
+def trained(tokens):
+    """The legacy model after a step of training."""
+    tf_keras.utils.set_random_seed(3)
+    model = legacy(width=16, heads=2)
+    # The optimiser that Adam was in Keras 2.8, and that keeps its moments as slots.
+    adam = tf_keras.optimizers.legacy.Adam()
+    model.compile(adam, "huber", ["mse"], run_eagerly=True)
+    model.train_on_batch(np.zeros((2, 112, 5)), np.ones((2, 1)))
+    trained_like(model, one_hot(tokens))
+    return model
+
+
+@pytest.fixture(scope="module")
+def saved_model(trained, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "crm_net"
+    # The functions of the graph, most of the time that it takes to save one, are never read.
+    trained.save(folder, save_format="tf", save_traces=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def loaded(saved_model):
+    model = crmnet(**SMALL)
+    released.load(model, saved_model)
+    return model
+
+
+def test_predictions_are_those_of_keras_2(loaded, trained, tokens):
+    found, expected = predictions(loaded, tokens), legacy_predictions(trained, tokens)
+    assert expected.std() > 1
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_full_size_is_the_default(tokens, tmp_path):
+    theirs = legacy(width=128, heads=12)
+    trained_like(theirs, one_hot(tokens))
+    (tmp_path / "variables").mkdir()
+    theirs.save_weights(tmp_path / "variables" / "variables", save_format="tf")
+    ours = crmnet(flavour="released")
+    released.load(ours, tmp_path)
+    found, expected = predictions(ours, tokens), legacy_predictions(theirs, tokens)
+    assert expected.std() > 1
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("point", FLAVOURS["released"])
+def test_every_point_of_the_flavour_counts(monkeypatch, loaded, saved_model, tokens, point):
+    other = FLAVOURS["released"] | {point: FLAVOURS["paper"][point]}
+    monkeypatch.setitem(architecture.FLAVOURS, "released", other)
+    model = crmnet(**SMALL)
+    released.load(model, saved_model)
+    difference = abs(predictions(model, tokens) - predictions(loaded, tokens))
+    assert np.median(difference) > 0.1
+
+
+def test_only_the_weights_of_layers_are_read(saved_model, trained):
+    stored = tf.train.load_checkpoint(str(saved_model / "variables" / "variables"))
+    stored = stored.get_variable_to_shape_map()
+    assert sum(".OPTIMIZER_SLOT" in key for key in stored) > 400
+    found = released.weights(saved_model)
+    names = [name for name, _ in found]
+    assert len(set(names)) == len(trained.weights) == 308
+    assert names[:6] == [
+        "layer_with_weights-0/kernel",
+        "layer_with_weights-0/bias",
+        *(f"layer_with_weights-1/excitation_{part}" for part in ("a/kernel", "a/bias")),
+        *(f"layer_with_weights-1/excitation_{part}" for part in ("b/kernel", "b/bias")),
+    ]
+    numbers = [int(name.split("/")[0].split("-")[1]) for name in names]
+    assert numbers == sorted(numbers)
+    assert sorted(array.tobytes() for _, array in found) == sorted(
+        array.tobytes() for array in trained.get_weights()
+    )
+
+
+def test_functions_and_lists_of_the_graph_are_passed_over(tmp_path):
+    inputs = tf_keras.Input((14, 4))
+    x = TransformerBlock(4, heads=2, hidden=3)(Excitation(4)(inputs))
+    model = tf_keras.Model(inputs, legacy_layers.Dense(1)(x))
+    found, keys = {}, {}
+    for traces in (True, False):
+        folder = tmp_path / str(traces)
+        model.save(folder, save_format="tf", save_traces=traces)
+        found[traces] = released.weights(folder)
+        stored = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
+        keys[traces] = list(stored.get_variable_to_shape_map())
+    # Here the keys of the nested layers' weights are running numbers of such a list.
+    assert sum(key.startswith("variables/") for key in keys[True]) == 4 + 16
+    assert not any(key.startswith("variables/") for key in keys[False])
+    assert len(found[True]) == 4 + 16 + 2
+    for (name, tensor), (expected, same) in zip(found[True], found[False], strict=True):
+        assert name == expected and np.array_equal(tensor, same)
+
+
+def misfits(saved_model, **arguments):
+    """What `load` says of a model with other arguments, whose weights it leaves alone."""
+    model = crmnet(**SMALL | arguments)
+    before = model.get_weights()
+    with pytest.raises(ValueError) as error:
+        released.load(model, saved_model)
+    assert all(map(np.array_equal, before, model.get_weights()))
+    head, *lines = str(error.value).splitlines()
+    assert str(saved_model) in head and f" {len(lines)} variables" in head
+    return lines
+
+
+def test_another_width_is_told_shape_by_shape(saved_model):
+    lines = misfits(saved_model, width=8)
+    # All but the bias of the last layer.
+    assert len(lines) == 307
+    for ours, theirs in (
+        ("encoder_1_conv_a kernel (11, 5, 8)", "layer_with_weights-0/kernel (11, 5, 16)"),
+        (
+            "encoder_1_a_se squeeze/kernel (8, 4)",
+            "layer_with_weights-1/excitation_a/kernel (16, 8)",
+        ),
+        (
+            "transformer_1_attention output_projection/kernel (2, 16, 16)",
+            "layer_with_weights-27/att/_output_dense/kernel (2, 32, 32)",
+        ),
+        (
+            "transformer_8_ffn_b kernel (8, 16)",
+            "layer_with_weights-34/ffn/layer_with_weights-1/kernel (16, 32)",
+        ),
+    ):
+        assert f"  ours: {ours}; theirs: {theirs}" in lines
+
+
+@pytest.mark.parametrize(
+    ("blocks", "there", "none"),
+    [(9, "  ours: transformer_", "theirs: none"), (7, "", "ours: none")],
+)
+def test_a_layer_without_its_counterpart(saved_model, blocks, there, none):
+    lines = misfits(saved_model, transformer_blocks=blocks)
+    assert len(lines) == 16
+    assert all(line.startswith(there) and none in line for line in lines)
+
+
+def test_layers_left_over_between_others(saved_model):
+    lines = misfits(saved_model, squeeze_excitation=False)
+    assert len(lines) == 17 * 4
+    assert all("ours: none; theirs: layer_with_weights-" in line for line in lines)
+    assert all("/excitation_" in line for line in lines)
+
+
+@pytest.mark.parametrize("damage", ["cut short", "a wrong byte", "no index"])
+def test_a_damaged_checkpoint(tmp_path, saved_model, damage):
+    index, data = sorted((saved_model / "variables").iterdir(), reverse=True)
+    content = bytearray(data.read_bytes())
+    if damage == "cut short":
+        del content[len(content) // 2 :]
+    if damage == "a wrong byte":
+        content[10_000] ^= 1
+    (tmp_path / "variables").mkdir()
+    (tmp_path / "variables" / data.name).write_bytes(content)
+    if damage != "no index":
+        (tmp_path / "variables" / index.name).write_bytes(index.read_bytes())
+    with pytest.raises(ValueError, match="variables/variables: not a whole checkpoint"):
+        released.weights(tmp_path)
+
+
+def test_a_checkpoint_of_something_else(tmp_path):
+    (tmp_path / "variables").mkdir()
+    tf.train.Checkpoint(step=tf.Variable(1)).write(str(tmp_path / "variables" / "variables"))
+    with pytest.raises(ValueError, match="not a functional Keras model"):
+        released.weights(tmp_path)
+
+
+# Archives.
+
+
+def as_zip(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def as_tar(files, mode="w"):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def as_gzipped_tar(files):
+    return as_tar(files, "w:gz")
+
+
+def below(folder, files=SAVED_MODEL):
+    return {f"{folder}/{name}": content for name, content in files.items()}
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def find(tmp_path):
+    """`released.find` in an archive of these bytes: the path found and its files."""
+
+    def find(content, member=None):
+        archive, folder = tmp_path / "files-archive", tmp_path / "temporary"
+        archive.write_bytes(content)
+        folder.mkdir()
+        found = released.find(archive, member, folder)
+        assert found.is_relative_to(folder)
+        return found.relative_to(folder).as_posix(), contents(found)
+
+    return find
+
+
+@pytest.mark.parametrize("pack", [as_zip, as_tar, as_gzipped_tar])
+@pytest.mark.parametrize("folder", ["", "7375243/complex medium/crm_net/"])
+def test_a_tree_of_files(find, pack, folder):
+    files = {f"{folder}{name}": content for name, content in SAVED_MODEL.items()}
+    files |= {f"{folder}keras_metadata.pb": b"", f"{folder}assets/vocabulary": b"", "README": b""}
+    assert find(pack(files))[1] == SAVED_MODEL
+
+
+@pytest.mark.parametrize(
+    ("outer", "name", "inner"),
+    [
+        (as_zip, "model.zip", as_zip),
+        (as_zip, "model.tar.gz", as_gzipped_tar),
+        (as_zip, "MODEL.TGZ", as_gzipped_tar),
+        (as_zip, "model.tar", as_tar),
+        (as_gzipped_tar, "model.zip", as_zip),
+        # Ends as a ZIP archive does.
+        (as_tar, "model.zip", as_zip),
+    ],
+)
+def test_an_archive_in_the_archive(find, outer, name, inner):
+    found, files = find(outer({"README": b"", f"record/{name}": inner(below("crm_net"))}))
+    assert found.endswith(f"record/{name}/crm_net")
+    assert files == SAVED_MODEL
+
+
+def test_two_levels_of_archives_and_not_three(find, tmp_path):
+    second = as_zip({"second.tar.gz": as_gzipped_tar(below("crm_net"))})
+    found, files = find(as_zip({"first.zip": second}))
+    assert found.endswith("first.zip/second.tar.gz/crm_net") and files == SAVED_MODEL
+    (tmp_path / "temporary").rename(tmp_path / "before")
+    with pytest.raises(ValueError, match="no SavedModel.*first.zip/second.zip/third.zip"):
+        find(as_zip({"first.zip": as_zip({"second.zip": as_zip({"third.zip": second})})}))
+
+
+def test_what_macos_adds_is_passed_over(find):
+    archive = as_zip(below("crm_net"))
+    assert (
+        find(as_zip({"model.zip": archive, "__MACOSX/._model.zip": b"not one"}))[1] == SAVED_MODEL
+    )
+
+
+def two_media():
+    defined = below("defined_media_model/crm_net", SAVED_MODEL | {"saved_model.pb": b"defined"})
+    complex_media = as_zip(below("complex_media_model/crm_net"))
+    return as_zip({"complex.zip": complex_media, "defined.zip": as_zip(defined)})
+
+
+@pytest.mark.parametrize(
+    ("member", "graph"),
+    [
+        ("*complex*", b"graph"),
+        ("*defined_media_model*", b"defined"),
+        ("defined.zip/defined_media_model/crm_net", b"defined"),
+    ],
+)
+def test_member_chooses_one_of_several(find, member, graph):
+    assert find(two_media(), member)[1]["saved_model.pb"] == graph
+
+
+@pytest.mark.parametrize(
+    ("member", "fault"), [(None, "several"), ("*crm_net", "several"), ("*YPD*", "none of its")]
+)
+def test_several_or_no_match_lists_them(find, member, fault):
+    with pytest.raises(ValueError) as error:
+        find(two_media(), member)
+    for part in (
+        "files-archive",
+        fault,
+        "complex.zip/complex_media_model/crm_net, defined.zip/defined_media_model/crm_net",
+        "set `released: <medium>: member`",
+    ):
+        assert part in str(error.value)
+
+
+def test_no_saved_model_lists_what_there_is(find):
+    files = {"crm_net/saved_model.pb": b"", "crm_net.h5": b""}
+    with pytest.raises(ValueError, match="no SavedModel.*crm_net.h5, crm_net/saved_model.pb;"):
+        find(as_zip(files))
+
+
+def test_a_long_list_is_cut(find):
+    with pytest.raises(ValueError, match=r"file_0000, .*file_0019 and 1,480 more"):
+        find(as_tar({f"file_{number:04}": b"" for number in range(1500)}))
+
+
+def test_a_folder_is_read_where_it_is(tmp_path):
+    record, temporary = tmp_path / "record", tmp_path / "temporary"
+    for name, content in (below("a/crm_net") | below("b/crm_net")).items():
+        (record / name).parent.mkdir(parents=True, exist_ok=True)
+        (record / name).write_bytes(content)
+    a = record / "a" / "crm_net"
+    assert released.find(record, "a/*", temporary) == a
+    assert released.find(record / "a", None, temporary) == a
+    assert released.find(a, None, temporary) == a
+    with pytest.raises(ValueError, match="several SavedModels, a/crm_net, b/crm_net;"):
+        released.find(record, None, temporary)
+    assert not temporary.exists()
+
+
+@pytest.mark.parametrize("pack", [as_zip, as_tar])
+@pytest.mark.parametrize(
+    "name",
+    ["../evil", "crm_net/../../evil", "/tmp/evil", "..\\evil", "crm_net/variables/../../../evil"],
+)
+def test_paths_outside_of_the_archive_are_refused(find, tmp_path, pack, name):
+    with pytest.raises(ValueError, match="files-archive: .*evil lies outside of it"):
+        find(pack(below("crm_net") | {name: b"evil"}))
+    assert set(contents(tmp_path)) == {"files-archive"}
+
+
+def test_paths_outside_of_an_inner_archive_are_refused(find):
+    with pytest.raises(ValueError, match=r"files-archive: model\.zip: \.\./evil lies outside"):
+        find(as_zip({"model.zip": as_zip(below("crm_net") | {"../evil": b"evil"})}))
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
+def test_links_and_devices_in_a_tar_archive_are_refused(find, kind):
+    buffer = io.BytesIO(as_tar(below("crm_net")))
+    with tarfile.open(fileobj=buffer, mode="a") as archive:
+        info = tarfile.TarInfo("crm_net/variables/variables.data-00001-of-00002")
+        info.type, info.linkname = kind, "/etc/passwd"
+        archive.addfile(info)
+    with pytest.raises(ValueError, match="variables.data-00001-of-00002 is a link or a device"):
+        find(buffer.getvalue())
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR])
+def test_links_and_devices_in_a_zip_archive_are_refused(find, kind):
+    buffer = io.BytesIO(as_zip(below("crm_net")))
+    with zipfile.ZipFile(buffer, "a") as archive:
+        info = zipfile.ZipInfo("crm_net/variables/other")
+        info.external_attr = (kind | 0o644) << 16
+        archive.writestr(info, "/etc/passwd")
+    with pytest.raises(ValueError, match="crm_net/variables/other is a link or a device"):
+        find(buffer.getvalue())
+
+
+@pytest.mark.parametrize("outer", [lambda content: content, lambda c: as_zip({"inner.tar.gz": c})])
+@pytest.mark.parametrize("pack", [as_zip, as_tar, as_gzipped_tar])
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9])
+def test_an_archive_cut_short_is_told_so(find, outer, pack, share):
+    noise = np.random.default_rng(4).bytes(100_000)
+    content = pack(below("crm_net") | {"crm_net/variables/variables.data-00000-of-00001": noise})
+    with pytest.raises(ValueError, match="files-archive.* cut short.*download or copy it again"):
+        find(outer(content[: int(share * len(content))]))
+
+
+def test_an_archive_with_a_wrong_byte_is_told_so(find):
+    noise = np.random.default_rng(4).bytes(100_000)
+    files = below("crm_net") | {"crm_net/variables/variables.data-00000-of-00001": noise}
+    content = bytearray(as_zip(files))
+    content[50_000] ^= 1
+    with pytest.raises(ValueError, match="files-archive.* damaged.*download or copy it again"):
+        find(content)
+
+
+def test_the_script_makes_a_model_of_an_archive(
+    monkeypatch, tmp_path, saved_model, trained, tokens, capsys
+):
+    settings = {}
+    # TensorFlow runs here already.
+    monkeypatch.setattr("crmnet.training.devices.setup", settings.update)
+    archive, output = tmp_path / "released.zip", tmp_path / "complex.keras"
+    inner = as_gzipped_tar(below("complex_media_model/crm_net", contents(saved_model)))
+    archive.write_bytes(as_zip({"complex.tar.gz": inner, "defined.zip": as_zip(below("crm_net"))}))
+    job = SimpleNamespace(
+        input=SimpleNamespace(archive=str(archive)),
+        output=SimpleNamespace(model=str(output)),
+        params=SimpleNamespace(member="*complex*", length=112, architecture=SMALL),
+        log=[str(tmp_path / "log")],
+        threads=1,
+    )
+    runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
+    assert settings["device"] == "cpu" and settings["precision"] == "float32"
+    said = capsys.readouterr().err
+    assert "complex.tar.gz/complex_media_model/crm_net" in said
+    assert f"{trained.count_params():,} parameters loaded" in said
+    found = predictions(keras.models.load_model(output, compile=False), tokens)
+    expected = legacy_predictions(trained, tokens)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)

@@ -1,0 +1,418 @@
+"""Words of a ranked list: scores and p-values against all orders of small lists, words against a
+search by strings, merging and alignment by hand, planted words, the script."""
+
+import itertools
+import math
+import runpy
+from collections import defaultdict
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmnet.data.sequences import N, letters, reverse_complement, tokenise
+from crmnet.motifs import drimust
+from crmnet.motifs.drimust import (
+    Cluster,
+    align,
+    enriched_words,
+    ln_p_value,
+    ln_tail,
+    merge,
+    minimum_hypergeometric,
+    motifs,
+    similarity,
+    word_sequences,
+)
+from crmnet.motifs.motif import MotifError, read_meme
+
+SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "drimust.py"
+SMALL = [(6, 1), (7, 3), (8, 4), (9, 8), (10, 5), (5, 5)]
+
+
+def tail(total, size, n, b):
+    """P(at least b of the first n), exactly."""
+    ways = sum(math.comb(size, k) * math.comb(total - size, n - k) for k in range(b, n + 1))
+    return Fraction(ways, math.comb(total, n))
+
+
+def naive_score(ranks, total):
+    """Score, n, b by the definition; ranks from 0."""
+    tails = [(tail(total, len(ranks), rank + 1, b + 1), b) for b, rank in enumerate(ranks)]
+    score, b = min(tails)
+    return score, ranks[b] + 1, b + 1
+
+
+def scored(*sets, total, **options):
+    starts = np.cumsum([0, *map(len, sets)])
+    return minimum_hypergeometric(np.concatenate(sets), starts, total, **options)
+
+
+def absorbed(total, size, ln_score):
+    """The p-value by walking through all points (n, b), with tails of `math.comb`."""
+    paths, hit = {0: 1}, 0
+    for n in range(1, total + 1):
+        following = defaultdict(int)
+        for b, ways in paths.items():
+            following[b] += ways
+            following[b + 1] += ways
+        paths = {}
+        for b, ways in following.items():
+            if b > size or n - b > total - size:
+                continue
+            if b and math.log(tail(total, size, n, b)) <= ln_score + 1e-9:
+                hit += ways * math.comb(total - n, size - b)
+            else:
+                paths[b] = ways
+    return Fraction(hit, math.comb(total, size))
+
+
+def random_tokens(seed, number, length, unknown=0.0):
+    rng = np.random.default_rng(seed)
+    tokens = rng.integers(0, 4, (number, length)).astype(np.uint8)
+    tokens[rng.random((number, length)) < unknown] = N
+    return tokens
+
+
+def planted(seed, word, top, number=200, length=40):
+    """Random sequences with a word in each of the first `top`."""
+    tokens = random_tokens(seed, number, length)
+    starts = np.random.default_rng(seed).integers(0, length - len(word), top)
+    for row, start in enumerate(starts):
+        tokens[row, start : start + len(word)] = tokenise(word)
+    return tokens
+
+
+@pytest.mark.parametrize(("total", "size"), [(12, 5), (9, 1), (7, 7), (40, 33)])
+def test_tails_are_exact(total, size):
+    points = [
+        (n, b)
+        for n in range(1, total + 1)
+        for b in range(1, min(n, size) + 1)
+        if n - b <= total - size
+    ]
+    n, b = np.array(points).T
+    expected = [math.log(tail(total, size, *point)) for point in points]
+    assert ln_tail(total, size, n, b) == pytest.approx(expected, rel=1e-11, abs=1e-13)
+
+
+@pytest.mark.parametrize(("total", "size"), SMALL)
+def test_scores_and_p_values_of_all_orders(total, size):
+    sets = list(itertools.combinations(range(total), size))
+    expected = [naive_score(ranks, total) for ranks in sets]
+    scores, n, b = scored(*sets, total=total)
+    assert np.exp(scores) == pytest.approx([float(score) for score, _, _ in expected], rel=1e-12)
+    assert [*zip(n, b, strict=True)] == [(n, b) for _, n, b in expected]
+    counts = [sum(other <= score for other, _, _ in expected) for score, _, _ in expected]
+    p_values = np.exp(ln_p_value(total, np.full(len(sets), size), scores))
+    assert p_values == pytest.approx(np.array(counts) / len(sets), rel=1e-11)
+
+
+@pytest.mark.parametrize(("total", "size"), [(40, 6), (45, 20), (30, 27), (60, 2)])
+def test_p_values_of_longer_lists(total, size):
+    rng = np.random.default_rng(total)
+    sets = [np.sort(rng.choice(total - drop, size, replace=False)) for drop in (0, 1, 2, 3)]
+    scores, _, _ = scored(*sets, total=total)
+    found = ln_p_value(total, np.full(4, size), scores)
+    expected = [math.log(absorbed(total, size, score)) for score in scores]
+    assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_p_values_of_different_sizes_at_once(monkeypatch):
+    monkeypatch.setattr(drimust, "BLOCK", 20)
+    rng = np.random.default_rng(3)
+    sizes = [5, 60, 1, 17, 18, 60, 99]
+    sets = [np.sort(rng.choice(100, size, replace=False)) for size in sizes]
+    together = scored(*sets, total=100)
+    alone = [np.concatenate(x) for x in zip(*(scored(s, total=100) for s in sets), strict=True)]
+    assert [x.tolist() for x in together] == [x.tolist() for x in alone]
+    p_values = [ln_p_value(100, [z], [s])[0] for z, s in zip(sizes, together[0], strict=True)]
+    assert ln_p_value(100, sizes, together[0]) == pytest.approx(p_values, rel=1e-12)
+
+
+def test_what_is_below_the_smallest_double():
+    """All at the top: one order of all has this score."""
+    (score,), (n,), (b,) = scored(np.arange(700), total=3000)
+    expected = math.lgamma(2301) + math.lgamma(701) - math.lgamma(3001)
+    assert (n, b) == (700, 700)
+    assert score == pytest.approx(expected, rel=1e-12)
+    assert score < -1000
+    assert ln_p_value(3000, [700], [score]) == pytest.approx([expected], rel=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sets(st.integers(0, 199), min_size=1, max_size=120), st.data())
+def test_properties_of_scores(ranks, data):
+    ranks = sorted(ranks)
+    (score,), (n,), (b,) = scored(ranks, total=200)
+    ln_p = ln_p_value(200, [len(ranks)], [score])[0]
+    assert score - 1e-9 <= ln_p <= min(score + math.log(len(ranks)), 0) + 1e-9
+    assert ranks[b - 1] + 1 == n
+    # One further up never raises the score, nor its p-value.
+    moved = data.draw(st.sampled_from(ranks))
+    free = [rank for rank in range(moved) if rank not in ranks]
+    if free:
+        other = sorted({*ranks, data.draw(st.sampled_from(free))} - {moved})
+        (better,), _, _ = scored(other, total=200)
+        assert better <= score + 1e-9
+        assert ln_p_value(200, [len(ranks)], [better])[0] <= ln_p + 1e-9
+
+
+def test_scores_above_a_limit_are_left_out():
+    sets = [np.arange(5), np.array([3, 50, 90]), np.arange(8)]
+    everything = scored(*sets, total=100)
+    some = scored(*sets, total=100, limit=math.log(1e-4))
+    assert some[0].tolist() == [everything[0][0], np.inf, everything[0][2]]
+    assert some[1].tolist() == [5, 0, 8]
+    # B * mHG of the first is the limit itself.
+    limit = everything[0][0] + math.log(5)
+    assert np.isfinite(scored(sets[0], total=100, limit=limit)[0])
+    assert np.isinf(scored(sets[0], total=100, limit=limit - 1e-6)[0])
+
+
+def naive_words(tokens, length, both, branching):
+    """Words and the rows that have each, by strings."""
+    rows, following = defaultdict(set), defaultdict(set)
+    for row, sequence in enumerate(tokens):
+        strands = [sequence, reverse_complement(sequence)] if both else [sequence]
+        for strand in strands:
+            text = "".join("ACGTN"[i] for i in strand) + "N"
+            for start in range(len(text) - length):
+                word = text[start : start + length]
+                if "N" not in word:
+                    rows[word].add(row)
+                    following[word].add(text[start + length])
+    turned = {word: letters(reverse_complement(tokenise(word))) for word in rows}
+    found = {}
+    for word in rows:
+        nodes = {word, turned[word]} if both else {word}
+        if both and turned[word] < word:
+            continue
+        if not branching or any(len(following[node]) > 1 for node in nodes):
+            found[word] = sorted(rows[word])
+    return found
+
+
+@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize("branching", [True, False])
+@pytest.mark.parametrize("length", [1, 2, 4, 5, 12, 13])
+def test_words_are_those_of_a_search_by_strings(length, both, branching):
+    tokens = random_tokens(length, 12, 12, unknown=0.05)
+    tokens[5] = tokens[4]
+    tokens[6, 7:] = N
+    codes, rows, starts = word_sequences(tokens, length, both, branching)
+    names = ["".join("ACGT"[code >> 2 * i & 3] for i in range(length)[::-1]) for code in codes]
+    parts = np.split(rows, starts[1:-1]) if len(codes) else []
+    found = {name: part.tolist() for name, part in zip(names, parts, strict=True)}
+    assert found == naive_words(tokens, length, both, branching)
+    assert list(found) == sorted(found)
+
+
+def test_a_palindrome_counts_once():
+    tokens = np.array([tokenise(s) for s in ("GGAATTCC", "CCAATTGA", "ACACACAC")])
+    codes, rows, starts = word_sequences(tokens, 4, True)
+    aatt = int(np.flatnonzero(codes == 0b00001111)[0])
+    assert rows[starts[aatt] : starts[aatt + 1]].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("strands", ["both", "given"])
+def test_enriched_words_are_those_of_all_words(strands):
+    tokens = planted(1, "GATTACA", 40)
+    words = enriched_words(tokens, (3, 7), strands, 1e-4)
+    expected, tested = {}, 0
+    for length in range(3, 8):
+        every = naive_words(tokens, length, strands == "both", length < 7)
+        tested += len(every)
+        found = zip(every.items(), *scored(*every.values(), total=len(tokens)), strict=True)
+        for (word, ranks), score, n, b in found:
+            if score + math.log(len(ranks)) <= math.log(1e-4):
+                expected[word] = (len(ranks), n, b, score)
+    assert words.tested == tested
+    names = [letters(word) for word in words.tokens]
+    columns = words.sizes, words.n, words.b, words.ln_scores
+    assert dict(zip(names, zip(*columns, strict=True), strict=True)) == expected
+    corrected = words.ln_scores + np.log(words.sizes)
+    assert (np.diff(corrected) >= 0).all()
+    assert len(names) > 5
+    every = enriched_words(tokens, (3, 7), strands, 1e-4, "all")
+    assert every.tested >= tested
+    assert set(names) <= {letters(word) for word in every.tokens}
+
+
+def test_a_planted_word_is_found_with_its_counts():
+    for word, strands in (("CGGATTA", "given"), ("CACGTG", "both"), ("TGAGTCA", "both")):
+        tokens = planted(7, word, 50)
+        words = enriched_words(tokens, (5, 8), strands, 1e-6)
+        (best, *_) = motifs(words, tokens, 3)
+        assert best.motif.name == "drimust_1"
+        assert best.cluster.n <= 60
+        assert best.cluster.b >= 48
+        found = {best.motif.consensus(), best.motif.reverse_complement().consensus()}
+        assert any(word in text or text in word for text in found)
+        p_value = ln_p_value(200, [best.cluster.size], [best.cluster.ln_score])[0]
+        assert best.ln_p == p_value
+        assert best.motif.ln_e_value == pytest.approx(p_value + math.log(words.tested))
+
+
+def test_random_sequences_have_no_motif():
+    tokens = random_tokens(11, 300, 50)
+    words = enriched_words(tokens)
+    assert words.tested > 5000
+    assert len(words.lengths) == 0
+    assert motifs(words, tokens, 5) == []
+
+
+def test_similarity_by_hand():
+    others = np.full((6, 6), N, np.uint8)
+    texts = ["ACGTT", "CGT", "TACGTT", "TTTAC", "GGG", "ACCTT"]
+    for row, text in enumerate(texts):
+        others[row, : len(text)] = tokenise(text)
+    lengths = np.array([len(text) for text in texts])
+    # TTTAC shares AC behind, or T T before; GGG one G; ACCTT four of five.
+    found = similarity(tokenise("ACGTT"), others, lengths)
+    assert found.tolist() == [1, 1, 1, 2 / 5, 1 / 3, 4 / 5]
+    for word, length, alike in zip(others, lengths, found, strict=True):
+        other = np.append(tokenise("ACGTT"), N)[None]
+        assert similarity(word[:length], other, np.array([5])) == alike
+
+
+@pytest.mark.parametrize("strands", ["both", "given"])
+def test_a_cluster_has_the_score_of_its_sequences(strands):
+    """The n of a merged motif is a rank of a sequence with one of its words, not the next one."""
+    tokens = planted(3, "GATTACAG", 40)
+    tokens[40:70] = planted(4, "GATTCCAG", 30)[:30]
+    words = enriched_words(tokens, (5, 8), strands, 1e-5)
+    clusters = merge(words, 4)
+    assert len(clusters[0].members) > 1
+    seen = []
+    for cluster in clusters:
+        texts = ["".join("ACGT"[i] for i in row) for row in tokens]
+        sought = {letters(word) for word in cluster.members}
+        if strands == "both":
+            sought |= {letters(reverse_complement(word)) for word in cluster.members}
+        ranks = [rank for rank, text in enumerate(texts) if any(word in text for word in sought)]
+        (score,), (n,), (b,) = scored(ranks, total=len(tokens))
+        assert (cluster.size, cluster.n, cluster.b) == (len(ranks), n, b)
+        assert cluster.ln_score == pytest.approx(score)
+        assert n - 1 in ranks
+        seen += sought
+    # No word is in two motifs; merging has lowered B * mHG.
+    assert len(seen) == len(set(seen))
+    best = words.ln_scores[0] + math.log(words.sizes[0])
+    assert clusters[0].ln_score + math.log(clusters[0].size) < best
+
+
+def aligned(members, sequences, n=None, both=False):
+    width = max(map(len, sequences))
+    tokens = np.array([tokenise(s.ljust(width, "N")) for s in sequences])
+    cluster = Cluster(list(map(tokenise, members)), -9.0, n or len(sequences), 1, 1)
+    counts, sites = align(cluster, tokens, both)
+    return ["".join("ACGT"[i] for i in np.flatnonzero(row)) for row in counts], counts, sites
+
+
+def test_an_alignment_by_hand():
+    # CACG and ACGT make CACGT where they overlap: sites CACGT, CACG, ACGT, all at one place.
+    shown, counts, sites = aligned(["CACG", "ACGT"], ["TCACGTT", "CACGAAA", "GGGACGT"])
+    assert sites == 3
+    assert shown == ["C", "A", "C", "G", "T"]
+    assert counts.max(axis=1).tolist() == [2, 3, 3, 3, 2]
+    # Only the first n, and each occurrence.
+    shown, counts, sites = aligned(["CACG"], ["CACGTCACGN", "CACGA", "CACGA"], n=2)
+    assert (sites, counts.sum()) == (3, 12)
+
+
+def test_sites_of_the_other_strand_are_turned():
+    shown, counts, sites = aligned(["GATTC"], ["AAGATTCAA", "AAGAATCAA", "AAGAATCNN"], both=True)
+    assert (shown, sites) == (list("GATTC"), 3)
+    assert aligned(["GATTC"], ["AAGATTCAA", "AAGAATCAA"])[2] == 1
+    # A palindrome is no site twice, nor is a word that overlaps itself on the other strand.
+    assert aligned(["CACGTG"], ["AACACGTGAA"], both=True)[2] == 1
+    shown, _, sites = aligned(["CACGTGA"], ["ATCACGTGAA"], both=True)
+    assert (shown, sites) == (list("CACGTGA"), 1)
+
+
+def test_a_long_stretch_does_not_swallow_the_words():
+    # One run of ten A; joined, it would be a site twice as long as the others.
+    shown, counts, sites = aligned(["AAAAA"], ["AAAAAAAAAA", "CCAAAAACCC"])
+    assert (shown, sites) == (["A"] * 5, 7)
+    # A word within a longer one is no site of its own.
+    _, counts, sites = aligned(["AAAAACC", "AACC", "CCCC"], ["TAAAAACCT", "TTAACCTTT", "TTTCCCCTT"])
+    assert (sites, counts.sum()) == (3, 15)
+
+
+def test_columns_that_few_sites_reach_are_cut_off():
+    shown, counts, sites = aligned(["CACGT", "CACGTGG"], ["ACACGTGGA"] + ["ACACGTAAA"] * 4)
+    assert sites == 5
+    assert shown == list("CACGT")
+    shown, _, _ = aligned(["CACGT", "CACGTGG"], ["ACACGTGGA"] + ["ACACGTAAA"] * 3)
+    assert shown == list("CACGTGG")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lengths": (6, 5)}, "give 1 <= k1 <= k2"),
+        ({"lengths": (5, 40)}, "give 1 <= k1 <= k2"),
+        ({"strands": "two"}, "strands 'two' is none of both, given"),
+        ({"rule": "left"}, "rule 'left' is none of right-branching, all"),
+        ({"threshold": 0}, "threshold 0; give a number above 0"),
+    ],
+)
+def test_options_that_are_none_are_refused(options, said):
+    with pytest.raises(MotifError, match=said):
+        enriched_words(random_tokens(1, 5, 20), **options)
+
+
+def run_script(folder, tokens, **params):
+    names = [f"s{number}" for number in range(len(tokens))]
+    records = zip(names, map(letters, tokens), strict=True)
+    (folder / "ranked.fa").write_text("".join(f">{name}\n{text}\n" for name, text in records))
+    output = {"motifs": "drimust.meme", "table": "drimust.tsv", "words": "drimust_words.tsv.gz"}
+    job = SimpleNamespace(
+        input=SimpleNamespace(sequences=folder / "ranked.fa"),
+        output=SimpleNamespace(**{key: folder / name for key, name in output.items()}),
+        params=SimpleNamespace(words=[5, 8], threshold=1e-6, motifs=3, **params),
+        log=[folder / "log"],
+    )
+    runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
+    found = read_meme(job.output.motifs)
+    tables = [pd.read_csv(path, sep="\t") for path in (job.output.table, job.output.words)]
+    return found, *tables, [(folder / name).read_bytes() for name in output.values()]
+
+
+def test_the_script(tmp_path, capsys):
+    tokens = planted(5, "CCGGTTA", 60)
+    found, table, words, first = run_script(tmp_path, tokens, strands="both")
+    assert list(table.columns) == drimust.COLUMNS
+    assert list(words.columns) == drimust.WORD_COLUMNS
+    assert [motif.name for motif in found] == table["motif"].tolist()
+    assert table["motif"].tolist() == [f"drimust_{rank}" for rank in range(1, len(table) + 1)]
+    assert set(table["engine"]) == {"built in"}
+    assert set(table["method"]) == {"drimust"}
+    assert [motif.width for motif in found] == table["width"].tolist()
+    assert (np.diff(table["ln_e_value"]) >= 0).all()
+    assert np.log(table["e_value"]).to_numpy() == pytest.approx(table["ln_e_value"], rel=1e-5)
+    assert (table["p_value"] * table["tested"]).to_numpy() == pytest.approx(table["e_value"])
+    assert (words["score"] <= words["p_value"]).all()
+    assert (words["p_value"] <= words["corrected"]).all()
+    assert (words["corrected"] <= 1e-6).all()
+    assert words["corrected"].to_numpy() == pytest.approx(words["B"] * words["score"], rel=1e-4)
+    enrichment = words["b"] / words["n"] / (words["B"] / len(tokens))
+    assert words["enrichment"].to_numpy() == pytest.approx(enrichment, rel=1e-4)
+    assert "words have B * mHG up to 1e-06" in capsys.readouterr().err
+    assert run_script(tmp_path, tokens, strands="both")[-1] == first
+
+
+def test_the_script_where_no_word_is_enriched(tmp_path):
+    tokens = random_tokens(6, 100, 30)
+    found, table, words, _ = run_script(tmp_path, tokens, strands="given", rule="all")
+    assert found == []
+    assert table.empty
+    assert words.empty
+    assert list(table.columns) == drimust.COLUMNS
+    assert list(words.columns) == drimust.WORD_COLUMNS

@@ -1,0 +1,356 @@
+"""What was planted against what is found: precision and recall against plain loops and by hand,
+planted factors among motifs, planted sites among matches and under saliency."""
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crmnet.data.sequences import N
+from crmnet.interpretation import maps
+from crmnet.motifs.truth import (
+    ALL,
+    CURVE_POINTS,
+    MOTIF_COLUMNS,
+    SITE_COLUMNS,
+    average_precision,
+    curve,
+    found_motifs,
+    precision_recall,
+    site_table,
+)
+
+
+class Files(SimpleNamespace):
+    """By name, as an attribute or as a key."""
+
+    def __getitem__(self, name):
+        return getattr(self, name)
+
+
+SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "truth.py"
+
+
+def naive_average_precision(score, label, weight):
+    """By each threshold in turn: the recall that it adds, times the precision there."""
+    area, before = 0.0, 0.0
+    for threshold in sorted(set(score), reverse=True):
+        taken = score >= threshold
+        true = weight[taken & label].sum()
+        recall = true / weight[label].sum()
+        if weight[taken].sum():
+            area += (recall - before) * true / weight[taken].sum()
+        before = recall
+    return area
+
+
+@pytest.mark.parametrize(
+    ("score", "label", "expected"),
+    [
+        ([4, 3, 2, 1], [1, 1, 0, 0], 1),
+        ([4, 3, 2, 1], [0, 0, 1, 1], (1 / 3 + 2 / 4) / 2),
+        ([4, 3, 2, 1], [1, 0, 1, 0], (1 + 2 / 3) / 2),
+        # Of equal scores, any order gives the same.
+        ([1, 1, 1, 1], [1, 0, 0, 0], 1 / 4),
+        ([2, 1, 1, 1], [1, 0, 0, 1], (1 + 2 / 4) / 2),
+        ([5], [1], 1),
+    ],
+)
+def test_average_precision_by_hand(score, label, expected):
+    score, label = np.array(score, float), np.array(label, bool)
+    assert average_precision(score, label) == pytest.approx(expected)
+    assert average_precision(score[::-1], label[::-1]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("levels", [3, 20, 10**6])
+def test_average_precision_is_that_of_a_loop(levels):
+    rng = np.random.default_rng(levels)
+    for number in (2, 7, 60):
+        score = rng.integers(levels, size=number).astype(float)
+        label = rng.random(number) < 0.4
+        label[0] = True
+        weight = rng.integers(0, 4, number)
+        weight[0] = 1
+        once = naive_average_precision(score, label, np.ones(number))
+        assert average_precision(score, label) == pytest.approx(once)
+        weighted = average_precision(score, label, weight)
+        assert weighted == pytest.approx(naive_average_precision(score, label, weight))
+        # A weight says how often a row is there.
+        repeated = average_precision(score.repeat(weight), label.repeat(weight))
+        assert weighted == pytest.approx(repeated)
+
+
+def test_a_random_score_has_the_precision_of_chance():
+    rng = np.random.default_rng(1)
+    label = rng.random(20_000) < 0.1
+    assert average_precision(rng.random(20_000), label) == pytest.approx(label.mean(), abs=0.01)
+    constant = average_precision(np.zeros(20_000), label)
+    assert constant == pytest.approx(label.mean())
+
+
+def test_precision_and_recall_by_hand():
+    score, label = np.array([1.0, 3, 2, 3, 0]), np.array([1, 1, 0, 0, 1], bool)
+    precision, recall = precision_recall(score, label)
+    assert precision.tolist() == pytest.approx([1 / 2, 1 / 3, 2 / 4, 3 / 5])
+    assert recall.tolist() == pytest.approx([1 / 3, 1 / 3, 2 / 3, 1])
+
+
+def test_the_curve_is_sampled_at_even_recalls():
+    rng = np.random.default_rng(2)
+    label = rng.random(5000) < 0.2
+    score = rng.normal(size=5000) + label
+    points = curve(score, label)
+    assert len(points) == CURVE_POINTS
+    assert (np.diff(points["recall"]) >= 0).all()
+    wanted = np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS
+    assert (points["recall"] >= wanted - 1e-9).all()
+    assert (points["recall"] <= wanted + 1 / label.sum()).all()
+    assert points["recall"].iloc[-1] == 1
+    assert points["precision"].iloc[-1] >= label.mean()
+    steps = (np.diff(points["recall"], prepend=0) * points["precision"]).sum()
+    assert steps == pytest.approx(average_precision(score, label), abs=0.01)
+    # One threshold: one point, many times.
+    flat = curve(np.zeros(10), np.arange(10) < 4)
+    assert set(flat["recall"]) == {1.0} and set(flat["precision"]) == {0.4}
+
+
+METHODS = ["meme", "drimust"]
+FACTORS = pd.DataFrame(
+    {
+        "factor": ["REB1", "RAP1", "UME6"],
+        "matrix_id": ["MA1", "MA2", "MA3"],
+        "complex": [1.5, 1.0, -2.0],
+        "defined": [1.0, 0.5, -1.0],
+    }
+)
+
+
+def matches_of(*rows):
+    return pd.DataFrame(rows, columns=["motif", "target", "by", "e_value", "tie"])
+
+
+def motifs_of(*rows):
+    table = pd.DataFrame(rows, columns=["method", "motif", "ln_e_value"])
+    return table.assign(e_value=[f"1e{x:.0f}" for x in table["ln_e_value"]])
+
+
+def test_factors_found_by_each_method():
+    table = motifs_of(
+        ("meme", "meme_1", -90.0),
+        ("meme", "meme_2", -50.0),
+        ("meme", "meme_3", -2000.0),
+        ("drimust", "drimust_1", -9.0),
+    )
+    matches = matches_of(
+        # Two motifs of one factor: that of the lower E-value counts, whatever it matches best.
+        ("meme_2", "MA1", "tomtom", 1e-9, False),
+        ("meme_1", "MA1", "tomtom", 1e-4, False),
+        ("meme_1", "MA2", "tomtom", 1e-3, False),
+        ("meme_1", "MA3", "pearson", 1e-3, True),
+        # As good as the best, which is another's.
+        ("meme_3", "MA9", "tomtom", 1e-6, True),
+        ("meme_3", "MA3", "tomtom", 2e-6, True),
+        ("meme_3", "MA2", "tomtom", 0.5, True),
+        ("drimust_1", "MA2", "tomtom", 0.11, False),
+    )
+    found = found_motifs(table, matches, FACTORS, METHODS, "complex", 0.1)
+    assert list(found.columns) == MOTIF_COLUMNS
+    assert found["method"].tolist() == ["meme"] * 3 + ["drimust"] * 3
+    assert found["factor"].tolist() == ["REB1", "RAP1", "UME6"] * 2
+    assert found["activity"].tolist() == [1.5, 1.0, -2.0] * 2
+    assert found["found"].tolist() == [True, False, True, False, False, False]
+    rows = found.set_index(["method", "factor"]).loc["meme"]
+    assert rows.loc["REB1", ["motif", "e_value", "ln_e_value", "tied"]].tolist() == [
+        *("meme_1", "1e-90", -90.0, False)
+    ]
+    assert rows.loc["UME6", ["motif", "ln_e_value", "tied"]].tolist() == ["meme_3", -2000.0, True]
+    assert (
+        found.loc[~found["found"], ["motif", "e_value", "ln_e_value", "tied"]].isna().all(axis=None)
+    )
+    defined = found_motifs(table, matches, FACTORS, METHODS, "defined", 0.2)
+    assert defined["activity"].tolist() == [1.0, 0.5, -1.0] * 2
+    assert defined["found"].tolist() == [True, False, True, False, True, False]
+
+
+def test_no_motif_finds_a_factor():
+    for table in (motifs_of(("meme", "meme_1", -9.0)), motifs_of()):
+        found = found_motifs(table, matches_of(), FACTORS, METHODS, "complex", 0.1)
+        assert list(found.columns) == MOTIF_COLUMNS
+        # Also of a method without a motif.
+        assert found["method"].tolist() == ["meme"] * 3 + ["drimust"] * 3
+        assert not found["found"].any()
+
+
+@pytest.fixture
+def case():
+    """Three sequences of two families; sites of two factors, one of them hit by a substitution."""
+    sites = [
+        (4, "REB1", "MA1", 1, 3, "+"),
+        (2, "REB1", "MA1", 1, 3, "+"),
+        (2, "RAP1", "MA2", 2, 5, "-"),
+        (9, "REB1", "MA1", 0, 2, "-"),
+    ]
+    hits = [
+        ("MA1", "s4", 1, 3, "+"),
+        # Elsewhere, or on the other strand, or of another factor, is no hit of the site in row 2.
+        ("MA1", "s2", 2, 4, "+"),
+        ("MA1", "s2", 1, 3, "-"),
+        ("MA3", "s2", 1, 3, "+"),
+        ("MA2", "s2", 2, 5, "-"),
+        ("MA1", "s9", 0, 2, "-"),
+        ("MA8", "s9", 0, 2, "-"),
+    ]
+    saliency = [[1, 4, 2, 0, -5], [1, -6, 2, 3, 4], [-4, 2, 1, 3, 9]]
+    return SimpleNamespace(
+        sites=pd.DataFrame(sites, columns=["row", "factor", "matrix_id", "start", "end", "strand"]),
+        hits=pd.DataFrame(hits, columns=["motif", "sequence", "start", "end", "strand"]),
+        ranked=pd.DataFrame(
+            {"sequence": ["s4", "s2", "s9"], "row": [4, 2, 9], "family": [7, 7, 3]}
+        ),
+        saliency=np.array(saliency, np.float32),
+        lengths=np.array([5, 5, 4]),
+    )
+
+
+def table_of(case, replicates=200, **changed):
+    given = vars(case) | changed
+    names = ("sites", "hits", "ranked", "saliency", "lengths")
+    values = (given[name] for name in names)
+    return site_table(*values, FACTORS, replicates=replicates, seed=1).set_index("factor")
+
+
+def test_sites_that_scanning_finds(case):
+    table = table_of(case)
+    assert ["factor", *table.columns] == SITE_COLUMNS
+    assert table.index.tolist() == ["REB1", "RAP1", "UME6", ALL]
+    assert table["sites"].tolist() == [3, 1, 0, 4]
+    assert table["found"].tolist() == [2, 1, 0, 3]
+    assert table["share"].tolist()[:2] == pytest.approx([2 / 3, 1])
+    assert np.isnan(table.loc["UME6", "share"])
+    assert table.loc[ALL, "share"] == 0.75
+    # Of all matches, those of a planted factor.
+    assert table["matches"].tolist() == [4, 1, 1, 6]
+    assert table["matches_planted"].tolist() == [2, 1, 0, 3]
+    # Families: 7 has one site of two found, 3 its only one; both, or twice one of them, is drawn.
+    assert table.loc["REB1", ["share_low", "share_high"]].tolist() == [0.5, 1]
+    assert table.loc["RAP1", ["share_low", "share_high"]].tolist() == [1, 1]
+    assert table.loc["UME6", SITE_COLUMNS[8:]].isna().all()
+
+
+def test_saliency_on_sites(case):
+    table = table_of(case)
+    # In no site: 1, 0, 5 of the first, 1 of the second, 1, 3 of the last, which ends there.
+    free = [1, 0, 5, 1, 1, 3]
+    own = {"REB1": [4, 2, 6, 2, 4, 2], "RAP1": [2, 3, 4]}
+    # Both factors' sites cover a position of the second.
+    own[ALL] = [*own["REB1"], 3, 4]
+    for factor, values in own.items():
+        row = table.loc[factor]
+        assert row["saliency"] == pytest.approx(np.mean(values))
+        assert row["elsewhere"] == pytest.approx(np.mean(free))
+        score = np.array([*values, *free], float)
+        label = np.arange(len(score)) < len(values)
+        expected = naive_average_precision(score, label, np.ones(len(score)))
+        assert row["average_precision"] == pytest.approx(expected)
+        assert row["base_rate"] == pytest.approx(label.mean())
+        assert row["average_precision_low"] <= expected + 1e-9
+        assert row["average_precision_high"] >= expected - 1e-9
+
+
+def test_intervals_draw_families(case):
+    """As by hand: the families that are drawn, with all that is in them."""
+    table = table_of(case, replicates=60)
+    # By `factorize` family 7 is 0 and 3 is 1.
+    rng = np.random.default_rng(1)
+    drawn = [rng.integers(2, size=2) for _ in range(60)]
+    on = {0: [4, 2, 6, 2], 1: [4, 2]}
+    off = {0: [1, 0, 5, 1], 1: [1, 3]}
+    areas = []
+    for families in drawn:
+        score = np.array(
+            [x for f in families for x in on[f]] + [x for f in families for x in off[f]]
+        )
+        label = np.arange(len(score)) < sum(len(on[f]) for f in families)
+        areas.append(naive_average_precision(score.astype(float), label, np.ones(len(score))))
+    ends = table.loc["REB1", ["average_precision_low", "average_precision_high"]].tolist()
+    assert ends == pytest.approx(np.percentile(areas, [2.5, 97.5]).tolist())
+    assert ends[0] < ends[1]
+
+
+def test_nothing_found_and_nothing_planted(case):
+    none = table_of(case, hits=case.hits[:0].astype(object))
+    assert none["found"].sum() == 0
+    assert (none["matches"] == 0).all()
+    assert none.loc["REB1", ["share", "share_low", "share_high"]].tolist() == [0, 0, 0]
+    assert none["average_precision"].notna().tolist() == [True, True, False, True]
+
+
+def test_sites_of_other_sequences_are_refused(case):
+    case.sites.loc[1, "row"] = 5
+    with pytest.raises(ValueError, match="sequence 5: .* not of the same sequences"):
+        table_of(case)
+
+
+def run_script(case, folder, test_set):
+    width = case.saliency.shape[1]
+    tokens = np.full((10, width), N, np.uint8)
+    gradient = np.zeros((10, width, 4), np.float32)
+    for row, values, length in zip(case.ranked["row"], case.saliency, case.lengths, strict=True):
+        tokens[row, :length] = 1
+        gradient[row, :, 1] = values
+    zeros = np.zeros(10)
+    maps.save(folder / "maps.npz", maps.Maps(np.arange(10), tokens, gradient, zeros, zeros, zeros))
+    other = case.sites.assign(row=99)
+    sites = pd.concat([case.sites.assign(set="native"), other.assign(set="random")])
+    tables = {
+        "motifs": motifs_of(("meme", "meme_1", -2000.0)).assign(e_value="2.5e-869"),
+        "matches": matches_of(("meme_1", "MA1", "tomtom", 1e-4, False)),
+        "hits": case.hits,
+        "ranked": case.ranked,
+        "sites": sites,
+        "factors": FACTORS,
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
+    job = SimpleNamespace(
+        input=Files(
+            saliency=folder / "maps.npz", **{name: folder / f"{name}.tsv" for name in tables}
+        ),
+        output=SimpleNamespace(
+            **{name: folder / f"truth_{name}.tsv" for name in ("found", "sites", "curve")}
+        ),
+        params=SimpleNamespace(
+            test_set=test_set,
+            medium="complex",
+            select={"match_e_value": 0.1},
+            replicates=20,
+            seed=1,
+        ),
+        log=[folder / "log"],
+    )
+    runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
+    return {name: pd.read_csv(path, sep="\t") for name, path in vars(job.output).items()}
+
+
+def test_the_script(case, tmp_path):
+    written = run_script(case, tmp_path, "native")
+    assert written["found"]["method"].unique().tolist() == ["meme", "drimust", "gadem"]
+    assert written["found"]["found"].tolist() == [True] + [False] * 8
+    # Below the smallest double.
+    assert "\t2.5e-869\t" in (tmp_path / "truth_found.tsv").read_text()
+    assert written["sites"]["found"].tolist() == [2, 1, 0, 3]
+    expected = table_of(case, replicates=20)
+    assert written["sites"]["average_precision"].to_numpy() == pytest.approx(
+        expected["average_precision"].to_numpy(), rel=1e-5, nan_ok=True
+    )
+    assert written["curve"]["recall"].iloc[-1] == 1
+    # All positions of the inserts: 8 of 14 are planted.
+    assert written["curve"]["precision"].iloc[-1] >= 8 / 14
+
+
+def test_a_set_without_sites_is_refused(case, tmp_path):
+    with pytest.raises(ValueError, match="sites.tsv: has no sites of a set 'all_native'; choose"):
+        run_script(case, tmp_path, "all_native")

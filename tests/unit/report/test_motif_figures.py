@@ -1,0 +1,326 @@
+"""The figures of motifs: their numbers are those of the tables, whatever there is to show."""
+
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from crmnet.interpretation.effects import COLUMNS, EXAMPLE_COLUMNS, examples, motif_effects
+from crmnet.motifs.motif import Motif, read_meme, write_meme
+from crmnet.motifs.selection import COLUMNS as MOTIF_COLUMNS
+from crmnet.motifs.truth import ALL, CURVE_POINTS
+from crmnet.report import logos, plotting
+
+SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
+EVEN = np.full(4, 0.25)
+NAMES = ["NHP10", "REB1", "ABF1", "AZF1", "RAP1"]
+SITES = ["GCCGGGGA", "TTACCCG", "TCACTAGACGA", "AAAAAGAAA", "TGTATGGGTGTTT"]
+# Short inserts, as letters take long to draw.
+WIDTH, FAMILIES = 16, 24
+
+
+def known():
+    """Motifs by name, as JASPAR has them: a main letter, and others."""
+    motifs = []
+    for number, (name, site) in enumerate(zip(NAMES, SITES, strict=True)):
+        rows = np.random.default_rng(number).dirichlet(np.full(4, 0.5), len(site))
+        main = np.eye(4)[["ACGT".index(letter) for letter in site]]
+        motifs.append(Motif(f"MA0{300 + number}.2", 100 * (0.2 * rows + 0.8 * main), alt=name))
+    return motifs
+
+
+def write_tables(folder, shown=5, matched=5, families=FAMILIES):
+    """What figures 5 and S2 read: so many motifs selected, of which so many have matches, in so
+    many families."""
+    rng = np.random.default_rng(1)
+    motifs = known()
+    write_meme(folder / "jaspar.meme", motifs, EVEN)
+    number = 2 * FAMILIES
+    ranked = pd.DataFrame({"sequence": [f"s{row}" for row in range(number)], "row": range(number)})
+    ranked = ranked.assign(expression=np.linspace(17, 3, number), family=ranked["row"] // 2)
+    letters = ["".join(row) for row in rng.choice(list("ACGT"), (number, WIDTH))]
+    saliency = 0.05 * rng.normal(size=(number, WIDTH))
+    hits = []
+    for place, (motif, site) in enumerate(zip(motifs[:matched], SITES, strict=False)):
+        for row in rng.choice(2 * families, 2 * families - 1, replace=False):
+            start, strand = int(rng.integers(0, WIDTH - len(site))), rng.choice(["+", "-"])
+            end = start + len(site)
+            planted = site if strand == "+" else site[::-1].translate(str.maketrans("ACGT", "TGCA"))
+            letters[row] = letters[row][:start] + planted + letters[row][end:]
+            saliency[row, start:end] += rng.uniform(0, 0.3, len(site)) * (1 - 0.35 * place)
+            hits.append((motif.name, f"s{row}", start, end, strand, 10.0 ** -rng.integers(4, 8)))
+    hits = pd.DataFrame(hits, columns=["motif", "sequence", "start", "end", "strand", "p_value"])
+    targets = pd.DataFrame({"target": [m.name for m in motifs], "target_name": NAMES})[:shown]
+    table = targets.assign(selected=range(1, shown + 1))
+    table.loc[len(table)] = ["MA0999.1", "of no motif", None]
+    table = table.assign(method="meme", engine="meme 5.5.7", e_value="1.23456e-869")
+    table = table.assign(reproduced_by=[*["drimust, gadem"] * shown, ""])
+    table["selected"] = table["selected"].astype("Int64")
+    # The order of the panels is that of `selected`, whatever the rows'.
+    table = table[::-1]
+    table.reindex(columns=MOTIF_COLUMNS).to_csv(folder / "motifs.tsv", sep="\t", index=False)
+    lengths = np.full(number, WIDTH)
+    effects = motif_effects(
+        targets,
+        hits,
+        ranked,
+        saliency,
+        lengths,
+        {motif.name: motif.information() for motif in motifs},
+        replicates=50,
+        permutations=99,
+        seed=1,
+    )
+    predicted = ranked["expression"].to_numpy() + 0.5
+    rows = examples(targets, hits, ranked, saliency, letters, predicted)
+    for name, part in (("effects", effects), ("examples", rows)):
+        part.to_csv(folder / f"{name}.tsv", sep="\t", index=False, float_format="%.6g")
+    return effects, rows
+
+
+def draw(name, folder, inputs, **params):
+    job = SimpleNamespace(
+        input=SimpleNamespace(**{key: folder / file for key, file in inputs.items()}),
+        output=SimpleNamespace(pdf=folder / f"{name}.pdf", tsv=folder / f"{name}.tsv"),
+        params=SimpleNamespace(**params),
+        log=[folder / "log"],
+    )
+    runpy.run_path(str(SCRIPTS / f"{name}.py"), init_globals={"snakemake": job})
+    assert (folder / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    return pd.read_csv(folder / f"{name}.tsv", sep="\t")
+
+
+def figure5(folder):
+    files = ("motifs", "examples", "effects")
+    return draw(
+        "figure5", folder, {"jaspar": "jaspar.meme", **{name: f"{name}.tsv" for name in files}}
+    )
+
+
+def figure_s2(folder):
+    return draw("figureS2", folder, {"jaspar": "jaspar.meme", "examples": "examples.tsv"})
+
+
+@pytest.fixture(autouse=True)
+def fonts_that_are_fast_to_embed(monkeypatch):
+    monkeypatch.setitem(matplotlib.rcParams, "pdf.fonttype", 3)
+    # They have no sign of that number.
+    monkeypatch.setitem(matplotlib.rcParams, "axes.unicode_minus", False)
+
+
+@pytest.fixture
+def texts(monkeypatch):
+    """All texts on the pages that are saved."""
+    seen = []
+    save = plotting.save
+
+    def saved(figure, path):
+        save(figure, path)
+        seen.extend(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
+
+    monkeypatch.setattr(plotting, "save", saved)
+    return seen
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_figure_5(tmp_path, texts, count):
+    effects, rows = write_tables(tmp_path, count)
+    table = figure5(tmp_path)
+    letters = plotting.letters(count + 2)
+    order = effects["target"].unique()
+    maps = table[table["panel"].isin(letters[:count])]
+    for letter, target in zip(letters, order, strict=False):
+        expected = rows[(rows["target"] == target) & (rows["example"] == 1)]
+        drawn = maps[maps["panel"] == letter]
+        assert set(drawn["target"]) == {target}
+        assert drawn["letter"].tolist() == expected["letter"].tolist()
+        assert drawn["value"].to_numpy() == pytest.approx(expected["saliency"].to_numpy(), rel=1e-5)
+    for letter, measure in zip(letters[count:], ("saliency", "expression"), strict=True):
+        drawn = table[table["panel"] == letter].set_index("target")
+        expected = effects[effects["measure"] == measure].set_index("target").loc[drawn.index]
+        assert set(drawn["measure"]) == {measure} and len(drawn) == count
+        for column in COLUMNS[3:]:
+            assert drawn[column].to_numpy(float) == pytest.approx(
+                expected[column].to_numpy(float), rel=1e-5, nan_ok=True
+            )
+    assert set(letters) <= set(texts)
+    notes = [
+        text
+        for text in texts
+        if text.startswith("E = 1.2e-869 (MEME 5.5.7); also by drimust, gadem")
+    ]
+    assert len(notes) == count
+    if count == 1:
+        once = (tmp_path / "figure5.pdf").read_bytes()
+        figure5(tmp_path)
+        assert (tmp_path / "figure5.pdf").read_bytes() == once
+
+
+@pytest.mark.parametrize("matched", [0, 1])
+def test_figure_5_with_motifs_that_match_nowhere(tmp_path, texts, matched):
+    write_tables(tmp_path, 5, matched)
+    table = figure5(tmp_path)
+    assert table["panel"].nunique() == matched + 2
+    assert texts.count("not tested") >= 5 - matched
+    saliency = table[table["panel"] == plotting.letters(matched + 1)[-1]]
+    assert saliency["value"].notna().sum() == matched
+
+
+def test_figure_5_without_a_motif(tmp_path, texts):
+    write_tables(tmp_path, 0)
+    table = figure5(tmp_path)
+    assert table.empty
+    assert any("No motif passes" in text for text in texts)
+
+
+@pytest.mark.parametrize(("count", "each"), [(0, 0), (1, 4), (5, 1)])
+def test_figure_s2(tmp_path, texts, count, each):
+    _, rows = write_tables(tmp_path, count, families=FAMILIES if each == 4 else 1)
+    table = figure_s2(tmp_path)
+    assert list(table.columns) == ["panel", *EXAMPLE_COLUMNS]
+    assert len(table) == len(rows)
+    panels = table.drop_duplicates(["target", "example"])["panel"].tolist()
+    assert panels == plotting.letters(each * count)
+    assert set(panels) <= set(texts)
+    assert any("no example" in text for text in texts) == (count == 0)
+    if count:
+        shares = [f"{share:.0%} of families have" for share in rows["share_above"].unique()]
+        assert all(any(text.startswith(share) for text in texts) for share in shares)
+
+
+def truth_tables(folder, factors=("REB1", "RAP1", "ABF1", "UME6", "MCM1", "GCN4"), finds=True):
+    rng = np.random.default_rng(2)
+    methods = ["meme", "drimust", "gadem"]
+    found = pd.DataFrame(
+        [(method, factor) for method in methods for factor in factors], columns=["method", "factor"]
+    )
+    found["ln_e_value"] = np.where(
+        finds & (rng.random(len(found)) < 0.6), -(10 ** rng.uniform(0, 3, len(found))), np.nan
+    )
+    found["found"] = found["ln_e_value"].notna()
+    number = len(factors)
+    share = np.linspace(0.2, 0.9, number)
+    sites = pd.DataFrame({"factor": factors, "sites": 50, "share": share})
+    sites = sites.assign(share_low=share - 0.1, share_high=share + 0.08, matches=90)
+    sites = sites.assign(matches_planted=np.arange(number) * 10, base_rate=0.03, elsewhere=0.05)
+    area = np.linspace(0.05, 0.4, number)
+    sites = sites.assign(saliency=0.2 * share, average_precision=area)
+    sites = sites.assign(average_precision_low=area - 0.02, average_precision_high=area + 0.03)
+    # A factor without a site.
+    sites.loc[number - 1, ["share", "share_low", "share_high", "saliency", "elsewhere"]] = np.nan
+    sites.loc[number - 1, ["average_precision", "base_rate"]] = np.nan
+    sites.loc[number - 1, ["average_precision_low", "average_precision_high"]] = np.nan
+    whole = sites.iloc[:1].assign(factor=ALL, sites=300, base_rate=0.12)
+    recall = np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS
+    curve = pd.DataFrame({"recall": recall, "precision": 0.9 * (1 - recall) ** 2 + 0.1})
+    tables = {"found": found, "sites": pd.concat([sites, whole]), "curve": curve}
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
+    return tables
+
+
+@pytest.mark.parametrize("case", [{}, {"factors": ("REB1", "RAP1"), "finds": False}])
+def test_figure_of_the_truth(tmp_path, texts, case):
+    tables = truth_tables(tmp_path, **case)
+    files = {name: f"{name}.tsv" for name in tables}
+    table = draw("figure_truth", tmp_path, files, threshold=1e-4)
+    found = table[table["panel"] == "A"]
+    assert found["ln_e_value"].to_numpy() == pytest.approx(
+        tables["found"]["ln_e_value"].to_numpy(), nan_ok=True
+    )
+    sites = table[table["panel"] == "BCD"]
+    assert sites["factor"].tolist() == tables["sites"]["factor"].tolist()
+    assert sites["share"].to_numpy() == pytest.approx(
+        tables["sites"]["share"].to_numpy(), nan_ok=True
+    )
+    curve = table[(table["panel"] == "C")]
+    assert curve["precision"].to_numpy() == pytest.approx(tables["curve"]["precision"].to_numpy())
+    assert texts.count("not\nfound") == (~tables["found"]["found"]).sum()
+
+
+def test_figure_of_the_sanity_check(tmp_path):
+    rng = np.random.default_rng(3)
+    rows = []
+    for place, stage in enumerate(("none", "head", "dense", "upper", "middle", "all")):
+        for run in range(5 if place else 1):
+            signed, absolute = 0.8**place + 0.04 * rng.normal(size=2) if place else (1.0, 1.0)
+            half = 0.02 if place else 0.0
+            rows.append((stage, run, signed, signed - half, signed + half))
+            rows[-1] += (absolute, absolute - half, absolute + half)
+    names = [f"{kind}{end}" for kind in ("signed", "absolute") for end in ("", "_low", "_high")]
+    given = pd.DataFrame(rows, columns=["stage", "draw", *names])
+    given.to_csv(tmp_path / "sanity.tsv", sep="\t", index=False)
+    table = draw("figure_sanity", tmp_path, {"sanity": "sanity.tsv"})
+    pd.testing.assert_frame_equal(table, given)
+
+
+def test_letters_go_on_behind_z():
+    assert plotting.letters(0) == []
+    assert plotting.letters(3) == ["A", "B", "C"]
+    assert plotting.letters(54)[25:] == ["Z", *(f"{chr(65 + i)}2" for i in range(26)), "A3", "B3"]
+    assert len(set(plotting.letters(100))) == 100
+
+
+def test_a_motif_in_bits():
+    bits = logos.information(Motif("m", np.array([[4, 0, 0, 0], [1, 1, 1, 1], [2, 2, 0, 0]])))
+    assert bits.tolist() == [[2, 0, 0, 0], [0, 0, 0, 0], [0.5, 0.5, 0, 0]]
+    p = np.random.default_rng(1).dirichlet(np.ones(4), 6)
+    entropy = -(p * np.log2(p)).sum(axis=1)
+    assert logos.information(Motif("m", p)).sum(axis=1) == pytest.approx(2 - entropy)
+
+
+def test_heights_of_a_map():
+    heights = logos.map_heights("ANTC", np.array([1.0, 5.0, -2.0, 0.5]))
+    assert heights.tolist() == [[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, -2], [0, 0.5, 0, 0]]
+
+
+def test_letters_stand_where_their_height_is():
+    axis = Figure().subplots()
+    logos.logo(axis, np.array([[0.5, 0, 0, 0], [0, 0, 0, -1.5], [0, 0, 0, 0], [0, 1, 0.5, 0]]), 7)
+    boxes = [patch.get_path().get_extents().bounds for patch in axis.patches]
+    boxes = sorted((x + width / 2, y, height) for x, y, width, height in boxes)
+    assert np.round(boxes, 6).tolist() == [
+        [7, 0, 0.5],
+        [8, -1.5, 1.5],
+        [10, 0, 0.5],
+        [10, 0.5, 1],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("0", "0"),
+        ("1.23456e-869", "1.2e-869"),
+        ("3.1e-05", "3.1e-5"),
+        ("0.0449", "0.045"),
+        ("12", "12"),
+        ("1e3", "1.0e+3"),
+    ],
+)
+def test_numbers_are_short(number, said):
+    assert logos.short(number) == said
+
+
+def test_the_script_of_the_known_motifs(tmp_path, monkeypatch):
+    asked = {}
+
+    def jaspar(**options):
+        asked.update(options)
+        return known()
+
+    monkeypatch.setattr("crmnet.motifs.motif.jaspar", jaspar)
+    options = {"collection": "CORE", "species": 4932}
+    job = SimpleNamespace(
+        output=[tmp_path / "jaspar.meme"], params=SimpleNamespace(jaspar=options), log=["log"]
+    )
+    runpy.run_path(str(SCRIPTS / "jaspar.py"), init_globals={"snakemake": job})
+    written = read_meme(tmp_path / "jaspar.meme")
+    assert asked == options
+    assert [motif.alt for motif in written] == NAMES
+    assert written[2].consensus() == SITES[2]

@@ -1,0 +1,1 @@
+"""Sequences, and the files that hold them: tables, FASTA, variants, shards, downloads."""

@@ -1,0 +1,503 @@
+"""Measured sequences as shuffled TFRecord shards, and batches from them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+# Before TensorFlow's import, which reads it; its notices on CPU features say nothing to a user.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+
+from crmnet.data.delimited import is_gzip
+from crmnet.data.families import Index, TooAlike
+from crmnet.data.sequences import COMPLEMENT, Construct, hashes, leak_keys, pad, unpadded
+from crmnet.data.splits import VALIDATION as FOR_VALIDATION
+from crmnet.data.splits import Relatives, Split
+from crmnet.data.tables import Rejects, Table, TableError, chunks
+from crmnet.logs import Progress
+
+VALIDATION = "validation.tfrecord"
+# Rows in a test set of another medium.
+ELSEWHERE = "elsewhere.tfrecord"
+BLOCK = 1024
+ROWS_PER_SHARD = 1 << 18
+MOST_SHARDS = 256
+# Validation rows, at most, of which it is measured how many have a relative in training.
+MEASURED = 1 << 11
+# Rows that are compared with them at once.
+COMPARED = 1 << 13
+# Chunks of rows that are read while relatives of earlier ones are sought.
+AHEAD = 2
+# Rows that are shuffled together when batches are drawn.
+POOL = 1 << 16
+# Shards that are read side by side, so that a pool mixes many.
+READ_TOGETHER = 16
+READERS = 4
+# Batches that are ready before they are asked for.
+PREFETCH = 8
+
+
+class Held:
+    """The sequences that models are tested on.
+
+    Args:
+        tables: name of the test set -> its table.
+        construct: says when two sequences are the same (`sequences.leak_keys`).
+
+    Attributes:
+        removed: name of the test set -> rows that `among` has found in it.
+    """
+
+    def __init__(self, tables: dict[str, Table], construct: Construct):
+        self.owners: dict[bytes, set[str]] = {}
+        for name, table in tables.items():
+            for chunk in chunks(table, Rejects()):
+                for key in leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct):
+                    self.owners.setdefault(key.tobytes(), set()).add(name)
+        keys = np.frombuffer(b"".join(self.owners), np.uint8)
+        self._hashes = np.unique(hashes(keys.reshape(-1, construct.insert_length)))
+        self.removed = dict.fromkeys(tables, 0)
+
+    def among(self, keys: np.ndarray) -> np.ndarray:
+        """Mask (n,) of the keys (n, insert_length) that are held; counts them."""
+        mask = np.isin(hashes(keys), self._hashes)
+        for row in np.flatnonzero(mask):
+            owners = self.owners.get(keys[row].tobytes(), ())
+            mask[row] = bool(owners)
+            for name in owners:
+                self.removed[name] += 1
+        return mask
+
+
+class NearValidation:
+    """Measures how many validation rows have a relative among training rows.
+
+    Args:
+        keys: (n, insert_length) of all validation rows; of many, some are looked at.
+    """
+
+    def __init__(
+        self, keys: np.ndarray, construct: Construct, seed: int, *, distance: int, overlap: int
+    ):
+        if len(keys) > MEASURED:
+            keys = keys[np.random.default_rng([seed, 4]).choice(len(keys), MEASURED, replace=False)]
+        self._construct = construct
+        keys, place = np.unique(keys, axis=0, return_inverse=True)
+        self._place = place.reshape(-1)
+        self._index = Index(unpadded(keys), np.ones(len(keys), np.uint64), distance, overlap)
+
+    def compare(self, tokens: np.ndarray) -> None:
+        """Takes note of the validation rows of which training rows (n, length) are relatives."""
+        for start in range(0, len(tokens), COMPARED):
+            if not self._index or self._index.found.all():
+                return
+            some = tokens[start : start + COMPARED]
+            starts = np.arange(len(some)) * some.shape[1]
+            keys = leak_keys(some.reshape(-1), starts, starts + some.shape[1], self._construct)
+            try:
+                self._index.relatives(unpadded(keys))
+            except TooAlike:
+                # What is not asked for stops no run.
+                self._index = None
+
+    def share(self) -> float | None:
+        """The share of the validation rows that have one; None where that is not known."""
+        if not self._index or not len(self._place):
+            return None
+        return float(self._index.found[self._place].mean())
+
+
+def write(
+    sources: Sequence[Table],
+    held: dict[str, Table],
+    construct: Construct,
+    folder: Path,
+    *,
+    seed: int,
+    validation_fraction: float,
+    rejects: Rejects,
+    held_elsewhere: dict[str, Table] | None = None,
+    split: Split | None = None,
+    drop_relatives: bool = False,
+    distance: int = 8,
+    overlap: int = 30,
+    rows_per_shard: int = ROWS_PER_SHARD,
+) -> dict:
+    """Writes the rows of `sources` as shards into `folder`, and gives their manifest.
+
+    In two passes and bounded memory: rows are dealt to shards at random, then shuffled within
+    each. Rows whose sequence is in a test set of `held` are left out. Those in one of
+    `held_elsewhere` (other media's) go to a shard of their own: a model of this medium alone may
+    be trained on them, one of all media may not. Which rows are for validation says the `split`;
+    without one, a hash of the sequence, so that duplicates never straddle it. Relatives of test
+    sequences (`families`) are counted; with `drop_relatives` those of `held` are left out, too, and
+    those of `held_elsewhere` go where their sequences go. A shard is a TFRecord file, GZIP, each
+    record a block of sequences: `tokens`, bytes of uint8 (block x length), and `expression`, floats
+    (block).
+
+    Raises:
+        TableError: a table cannot be used, or leaves nothing to train on.
+        TooAlike: see `families.families`.
+    """
+    started = time.time()
+    folder.mkdir(parents=True, exist_ok=True)
+    held_elsewhere = held_elsewhere or {}
+    own, other = Held(held, construct), Held(held_elsewhere, construct)
+    near = {"distance": distance, "overlap": overlap}
+    relatives = Relatives({**held, **held_elsewhere}, construct, **near)
+    own_sets = np.bitwise_or.reduce([np.uint64(0), *(relatives.bits[name] for name in held)])
+    length = construct.length
+    row = np.dtype([("tokens", np.uint8, length), ("expression", np.float32)])
+    expected = _estimated_rows(sources)
+    shards = _shard_count(expected, rows_per_shard)
+    names = [f"train-{n:05d}-of-{shards:05d}.tfrecord" for n in range(shards)]
+    names += [VALIDATION, ELSEWHERE]
+    deal = np.random.default_rng([seed, 0])
+    progress = Progress(expected, "rows")
+    count: Counter[str] = Counter()
+    validated = [np.zeros((0, construct.insert_length), np.uint8)]
+
+    def dealt(worker):
+        """The rows of each chunk that are kept: their places, keys and shards; which of them are
+        for training, and in which test sets these will have been found to have relatives."""
+        for source in sources:
+            for chunk in chunks(source, rejects):
+                count["rows"] += len(chunk)
+                count["truncated"] += int((chunk.ends - chunk.starts > length).sum())
+                keys = leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct)
+                place = np.flatnonzero(~own.among(keys))
+                keys = keys[place]
+                shard = deal.integers(0, shards, len(keys))
+                if split:
+                    out, uses = split.find(hashes(keys))
+                    # What is held out, of another medium: what is of this one has been left out.
+                    for_validation = split.purposes[uses] == FOR_VALIDATION
+                    shard[out] = np.where(for_validation, shards, shards + 1)
+                else:
+                    shard[hashes(keys, seed) < validation_fraction * 2.0**64] = shards
+                shard[other.among(keys)] = shards + 1
+                training = np.flatnonzero(shard != shards)
+                named = (
+                    chunk.families if chunk.families is None else chunk.families[place[training]]
+                )
+                related = worker.submit(relatives.among, keys[training], named)
+                yield chunk, place, keys, shard, training, related
+
+    with (
+        ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(1) as worker,
+        tempfile.TemporaryDirectory(dir=folder) as spill,
+    ):
+        paths = [Path(spill, name) for name in names]
+        files = [path.open("wb") for path in paths]
+        for chunk, place, keys, shard, training, related in _ahead(dealt(worker), AHEAD):
+            sets = related.result()
+            relatives.count(sets)
+            if drop_relatives:
+                of_own = (sets & own_sets) != 0
+                apart = training[~of_own & (sets != 0)]
+                count["apart"] += int((shard[apart] != shards + 1).sum())
+                shard[apart] = shards + 1
+                count["dropped"] += int(of_own.sum())
+                place, keys, shard = (
+                    np.delete(x, training[of_own], 0) for x in (place, keys, shard)
+                )
+            validated.append(keys[shard == shards])
+            records = np.empty(len(keys), row)
+            records["tokens"] = pad(chunk.buffer, chunk.starts[place], chunk.ends[place], length)
+            records["expression"] = chunk.values["expression"][place]
+            order = np.argsort(shard, kind="stable")
+            bounds = np.searchsorted(shard[order], np.arange(len(names) + 1))
+            records = records[order]
+            for number, file in enumerate(files):
+                file.write(records[bounds[number] : bounds[number + 1]].tobytes())
+            progress(count["rows"])
+        for file in files:
+            file.close()
+
+        near_validation = None
+        if all(source.family is None for source in sources):
+            near_validation = NearValidation(np.concatenate(validated), construct, seed, **near)
+
+        def finish(number: int) -> int:
+            records = np.fromfile(paths[number], row)
+            paths[number].unlink()
+            if near_validation and number != shards:
+                near_validation.compare(records["tokens"])
+            order = np.random.default_rng([seed, 1, number]).permutation(len(records))
+            _write_shard(folder / names[number], records[order])
+            return len(records)
+
+        counts = list(pool.map(finish, range(len(names))))
+    found = relatives.sequences()
+    leaked = count["rows"] - count["dropped"] - sum(counts)
+    manifest = {
+        "length": length,
+        "seed": seed,
+        "validation_fraction": validation_fraction,
+        "inputs": {str(source.path): _sha256(source.path) for source in sources},
+        "rows": count["rows"],
+        "rejected": rejects.count,
+        "truncated": count["truncated"],
+        "leaked": {"rows": leaked, "of_test_set": own.removed, "elsewhere": other.removed},
+        "relatives": {
+            "dropped": count["dropped"],
+            "elsewhere": count["apart"],
+            "of_test_set": {
+                name: {"sequences": found[name], "rows": relatives.rows[name]} for name in held
+            },
+        },
+        "validation_with_relative": near_validation and near_validation.share(),
+        "train": sum(counts[:-2]),
+        "validation": counts[-2],
+        "elsewhere": counts[-1],
+        "shards": dict(zip(names, counts, strict=True)),
+        "bytes": {name: (folder / name).stat().st_size for name in names},
+        "seconds": round(time.time() - started, 2),
+    }
+    if not manifest["train"]:
+        raise TableError(
+            f"{', '.join(manifest['inputs'])}: nothing to train on is left of {count['rows']} "
+            f"rows, {leaked} of them in a test set, {count['dropped']} relatives of one, and "
+            f"{manifest['validation']} in the validation set"
+        )
+    return manifest
+
+
+def _ahead(items: Iterable, number: int) -> Iterator:
+    """The items, each once so many more have been asked for: what each waits for goes on
+    meanwhile."""
+    waiting = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > number:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _estimated_rows(sources: Sequence[Table]) -> float:
+    """How many rows the sources have, by the size of their files."""
+    rows = 0.0
+    for source in sources:
+        # A row of 110 bases and its value has about 116 bytes; gzip makes a quarter of it.
+        rows += source.path.stat().st_size / 116 * (4 if is_gzip(source.path) else 1)
+    return rows
+
+
+def _shard_count(rows: float, rows_per_shard: int) -> int:
+    return int(np.clip(round(rows / rows_per_shard), 1, MOST_SHARDS))
+
+
+def _write_shard(path: Path, records: np.ndarray) -> None:
+    # Level 1: a fifth of the time of the default level, a tenth more bytes.
+    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+    with tf.io.TFRecordWriter(str(path), options) as writer:
+        for start in range(0, len(records), BLOCK):
+            block = records[start : start + BLOCK]
+            tokens = tf.train.BytesList(value=[block["tokens"].tobytes()])
+            expression = tf.train.FloatList(value=block["expression"])
+            feature = {
+                "tokens": tf.train.Feature(bytes_list=tokens),
+                "expression": tf.train.Feature(float_list=expression),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def manifest_of(folder: Path) -> dict:
+    """The manifest that stands beside the folder of the shards.
+
+    Raises:
+        ValueError: it is not there or cut short, or a shard is: TensorFlow takes the end of a file
+            for the end of its records.
+    """
+    path = folder.parent / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text())
+        sizes = manifest["bytes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path}: is no whole manifest ({error}); {_anew(folder)}") from error
+    for name, size in sizes.items():
+        found = os.path.getsize(folder / name) if (folder / name).is_file() else 0
+        if found != size:
+            raise ValueError(
+                f"{folder / name}: has {found:,} of its {size:,} bytes; {_anew(folder)}"
+            )
+    return manifest
+
+
+def _anew(folder: Path) -> str:
+    return f"delete {folder.parent} and run the same command again, to have its shards made anew"
+
+
+@contextlib.contextmanager
+def named(folders: Sequence[Path]) -> Iterator[None]:
+    """Within it, damage to one of the folders' shards is told with its name.
+
+    Raises:
+        ValueError: names the shard.
+    """
+    try:
+        yield
+    except tf.errors.DataLossError as error:
+        for folder in folders:
+            for path in (folder / name for name in manifest_of(folder)["shards"]):
+                if _damaged(path):
+                    raise ValueError(f"{path}: is damaged; {_anew(folder)}") from error
+        raise
+
+
+def _damaged(path: Path) -> bool:
+    try:
+        for _ in tf.data.TFRecordDataset(str(path), "GZIP"):
+            pass
+    except tf.errors.DataLossError:
+        return True
+    return False
+
+
+def training_rows(folders: Sequence[Path]) -> int:
+    """How many rows the folders of shards have for one training on all of them."""
+    return sum(sum(_training_shards(folder, len(folders)).values()) for folder in folders)
+
+
+def _training_shards(folder: Path, together: int) -> dict[str, int]:
+    """Name -> rows of the shards that a training on so many folders may use."""
+    kinds = ("train-", ELSEWHERE) if together == 1 else ("train-",)
+    shards = manifest_of(folder)["shards"]
+    return {name: rows for name, rows in shards.items() if name.startswith(kinds) and rows}
+
+
+def batches(
+    folders: Sequence[Path],
+    batch: int,
+    steps: int,
+    *,
+    seed: int,
+    epoch: int,
+    reverse_complement: bool = False,
+    part: tuple[int, int] = (0, 1),
+) -> tf.data.Dataset:
+    """One epoch: `steps` batches of tokens (batch, length) uint8 and expression (batch,) float32,
+    drawn evenly from the folders of shards, whose rows come again where one has too few. With
+    `reverse_complement`, each sequence as its one or its other strand, at random.
+
+    With `part` (k, n), the k-th (from 0) of n equal parts of each batch, for one of n hosts.
+
+    The order depends on seed and epoch alone, so that training resumes where it stopped.
+
+    Raises:
+        ValueError: a folder has fewer rows than its share of one batch.
+    """
+    shares = [batch // len(folders) + (n < batch % len(folders)) for n in range(len(folders))]
+    parts = []
+    for number, (folder, share) in enumerate(zip(folders, shares, strict=True)):
+        random = np.random.default_rng([seed, 2, epoch, number])
+        parts.append(_stream(folder, _training_shards(folder, len(folders)), share, steps, random))
+    if len(parts) == 1:
+        (together,) = parts
+    else:
+        together = _evenly(parts, shares)
+    if reverse_complement:
+        seeds = np.random.default_rng([seed, 3, epoch]).integers(0, 2**31, 2)
+        together = together.enumerate().map(
+            lambda number, rows: _either_strand(number, rows, seeds)
+        )
+    number, parts = part
+    if parts > 1:
+        rows = slice(number * batch // parts, (number + 1) * batch // parts)
+        together = together.map(lambda tokens, expression: (tokens[rows], expression[rows]))
+    return _untuned(together.prefetch(PREFETCH))
+
+
+def _either_strand(number: tf.Tensor, rows: tuple, seeds: np.ndarray) -> tuple:
+    tokens, expression = rows
+    coins = tf.random.stateless_uniform([tf.shape(tokens)[0], 1], [seeds[0], seeds[1] + number])
+    other = tf.reverse(tf.gather(COMPLEMENT, tf.cast(tokens, tf.int32)), [1])
+    return tf.where(coins < 0.5, tokens, other), expression
+
+
+def _evenly(parts: list[tf.data.Dataset], shares: list[int]) -> tf.data.Dataset:
+    # The folders take turns, so that each device's part of a batch is drawn evenly too.
+    turns = np.argsort(np.concatenate([np.arange(n) / n for n in shares]), kind="stable")
+    return tf.data.Dataset.zip(tuple(parts)).map(
+        lambda *pairs: tuple(
+            tf.gather(tf.concat(columns, 0), turns) for columns in zip(*pairs, strict=True)
+        )
+    )
+
+
+def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Without tf.data's tuner: its thread sleeps for up to ten seconds before it lets an epoch end,
+    and nothing is left to be tuned here."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
+def _stream(
+    folder: Path, shards: dict[str, int], batch: int, steps: int, random: np.random.Generator
+) -> tf.data.Dataset:
+    rows, length = sum(shards.values()), manifest_of(folder)["length"]
+    if rows < batch:
+        raise ValueError(
+            f"{folder}: has {rows} training rows, fewer than a batch draws from it ({batch}); "
+            "lower `training: batch_size`"
+        )
+    names = list(shards)
+    passes = -(-batch * steps // rows)
+    order = [names[n] for _ in range(passes) for n in random.permutation(len(names))]
+    seeds = random.integers(0, 2**31, 2)
+    blocks = tf.data.Dataset.from_tensor_slices([str(folder / name) for name in order]).interleave(
+        lambda path: _blocks(path, length),
+        cycle_length=min(READ_TOGETHER, len(names)),
+        num_parallel_calls=min(READERS, len(names)),
+        deterministic=True,
+    )
+
+    def shuffle(number, block):
+        rows = tf.range(tf.shape(block[1])[0])
+        rows = tf.random.experimental.stateless_shuffle(rows, [seeds[0], seeds[1] + number])
+        return tuple(tf.gather(column, rows) for column in block)
+
+    pools = blocks.rebatch(max(POOL, batch)).enumerate().map(shuffle).prefetch(1)
+    return pools.rebatch(batch, drop_remainder=True).take(steps)
+
+
+def _blocks(path: tf.Tensor | str, length: int) -> tf.data.Dataset:
+    features = {
+        "tokens": tf.io.FixedLenFeature([], tf.string),
+        "expression": tf.io.RaggedFeature(tf.float32),
+    }
+
+    def parse(record):
+        block = tf.io.parse_single_example(record, features)
+        tokens = tf.reshape(tf.io.decode_raw(block["tokens"], tf.uint8), [-1, length])
+        return tokens, block["expression"]
+
+    return tf.data.TFRecordDataset(path, "GZIP").map(parse)
+
+
+def validation(folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The validation rows: tokens (n, length) uint8 and expression (n,) float32."""
+    length = manifest_of(folder)["length"]
+    blocks = list(_blocks(str(folder / VALIDATION), length).as_numpy_iterator())
+    if not blocks:
+        return np.empty((0, length), np.uint8), np.empty(0, np.float32)
+    return tuple(np.concatenate(column) for column in zip(*blocks, strict=True))

@@ -1,0 +1,368 @@
+"""The positive control: a simulated assay in which sites, factors and activities are known.
+
+Random and native-like promoters carry sites of real yeast factors. Their expression follows a
+billboard model: each factor binds by mass action, whatever the place and strand of its sites, and
+the bound factors add up in a logistic response (de Boer et al. 2020, Nat. Biotechnol. 38:56).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from crmnet.data import sequences
+from crmnet.data.sequences import Construct
+
+BINS = 17.0  # expression is the mean sorting bin, 0..17
+BASAL = -0.6  # logit of an unbound promoter of half A and T
+AT_EFFECT = 3.0  # logit from no A or T to all A or T: such DNA repels nucleosomes
+CONCENTRATION = 4.0  # in units of the dissociation constant of a typical site: 80 % bound
+CELLS = 50  # cells averaged in a label of a test set
+
+MAX_SITES = 3  # planted in a sequence: 0..3, each as likely
+OTHER_LENGTHS = (-2, -1, 1, 2)  # of random inserts, from the nominal length ...
+OTHER_LENGTH_SHARE = 0.03  # ... in this share of the training sequences
+NATIVE_AT = 0.63  # of a founder before tracts and sites, which bring it to 62 %
+MAX_TRACTS = 2  # poly-A and poly-T, in a founder: 0..2
+TRACT_LENGTHS = (6, 15)  # half-open
+MAX_SUBSTITUTIONS = 5  # in a variant of a founder: 1..5
+
+CHUNK = 1024  # sequences scanned at a time: some 10 MB for eight factors
+SITE_COLUMNS = ["row", "factor", "matrix_id", "start", "end", "strand"]
+
+FACTORS: Mapping[str, Mapping[str, float]] = {
+    "REB1": {"complex": 2.0, "defined": 1.2},
+    "ABF1": {"complex": 1.6, "defined": 2.0},
+    "RAP1": {"complex": 2.4, "defined": 1.2},
+    "AZF1": {"complex": 1.8, "defined": 1.0},
+    "NHP10": {"complex": 1.8, "defined": 1.8},
+    "GCN4": {"complex": 0.4, "defined": 2.4},
+    "ROX1": {"complex": -2.0, "defined": -1.2},
+    "UME6": {"complex": -1.6, "defined": -2.0},
+}
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Sizes, noise and truth of a simulation.
+
+    Attributes:
+        train: new random sequences a medium; its training table has `leaks` more rows.
+        native_families: founders of the native set.
+        native_per_family: sequences of a family, the founder included.
+        random: sequences of the random test set.
+        leaks: test sequences that are measured again in the training table of a medium.
+        noise: standard deviation of one cell's measurement, in bins.
+        factors: factor -> medium -> activity, in logits when always bound; negative represses.
+
+    Raises:
+        ValueError: a size or the noise is out of its range, or there is no factor.
+    """
+
+    train: int
+    native_families: int
+    native_per_family: int
+    random: int
+    leaks: int = 50
+    noise: float = 1.9
+    factors: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: FACTORS)
+
+    def __post_init__(self) -> None:
+        for name in ("train", "native_families", "native_per_family", "random"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        tests = self.random + self.native_families * self.native_per_family
+        if not 0 <= self.leaks <= tests:
+            raise ValueError(f"leaks must lie in 0..{tests} (test sequences), not {self.leaks}")
+        if not 0 <= self.noise < np.inf:
+            raise ValueError(f"noise must be finite and not negative, not {self.noise}")
+        if not self.factors:
+            raise ValueError("a simulation needs at least one factor")
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A transcription factor: its JASPAR matrix as base probabilities (width, 4), A C G T."""
+
+    name: str
+    matrix_id: str
+    probabilities: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """Bases of a site."""
+        return len(self.probabilities)
+
+    @property
+    def log_affinities(self) -> np.ndarray:
+        """ln of each base's part in the affinity of a site (width, 4): the log-odds score less its
+        mean over the factor's own sites (Berg and von Hippel 1987, J. Mol. Biol. 193:723).
+
+        Affinities thus count in those of a typical site, not of the consensus: hardly any site of
+        a wide matrix comes near its consensus. A uniform background cancels.
+        """
+        logs = np.log(self.probabilities)
+        return logs - (self.probabilities * logs).sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What was measured and what is true.
+
+    Attributes:
+        train: medium -> sequence, expression (whole bins).
+        test: medium -> native, random -> sequence, Measured Expression (mean bin). The sequences
+            are the same in all media. A family of the native set is `native_per_family` rows in
+            succession, its founder first.
+        sites: set (native, random or train_<medium>), row (from 0), factor, matrix_id, start, end
+            (half-open, in the insert), strand. A variant has its founder's sites, also those that
+            a substitution hit. A leaked sequence has its sites under its test set only.
+        factors: factor, matrix_id, and the activity in each medium.
+    """
+
+    train: dict[str, pd.DataFrame]
+    test: dict[str, dict[str, pd.DataFrame]]
+    sites: pd.DataFrame
+    factors: pd.DataFrame
+
+
+def from_jaspar(names: Sequence[str]) -> list[Factor]:
+    """The factors of these names in JASPAR 2022 (CORE, Saccharomyces cerevisiae).
+
+    Probabilities are (count + 0.2) / (n + 0.8), as in TFBSTools.
+
+    Raises:
+        ValueError: a name is not there.
+    """
+    from pyjaspar import jaspardb  # slow to import
+
+    database = jaspardb(release="JASPAR2022")
+    factors = []
+    for name in names:
+        found = database.fetch_motifs(collection="CORE", species=["4932"], tf_name=name)
+        if not found:
+            raise ValueError(f"factor {name} is not in JASPAR 2022 (CORE, species 4932)")
+        counts = np.array([found[0].counts[base] for base in "ACGT"]).T + 0.2
+        probabilities = counts / counts.sum(axis=1, keepdims=True)
+        factors.append(Factor(name, found[0].matrix_id, probabilities))
+    return factors
+
+
+def occupancies(tokens: np.ndarray, factors: Sequence[Factor]) -> np.ndarray:
+    """How often each factor is bound (n, factors), 0..1, to sequences of tokens (n, length).
+
+    S / (1 + S), where S is the concentration times the affinities of all positions on both
+    strands: chance sites count, and nothing binds across an N.
+    """
+    width, number = max(factor.width for factor in factors), len(factors)
+    tables = np.zeros((width, len(sequences.ALPHABET), 2 * number), np.float32)
+    for i, factor in enumerate(factors):
+        tables[: factor.width, : sequences.N, i] = factor.log_affinities
+        tables[: factor.width, : sequences.N, number + i] = factor.log_affinities[::-1, ::-1]
+        tables[: factor.width, sequences.N, [i, number + i]] = -np.inf
+
+    strength = np.empty((len(tokens), number))
+    for first in range(0, len(tokens), CHUNK):
+        chunk = tokens[first : first + CHUNK]
+        length = chunk.shape[1]
+        chunk = np.pad(chunk, ((0, 0), (0, width - 1)), constant_values=sequences.N)
+        scores = tables[0][chunk[:, :length]]
+        for offset in range(1, width):
+            scores += tables[offset][chunk[:, offset : offset + length]]
+        strands = np.exp(scores).sum(axis=1)
+        strength[first : first + CHUNK] = strands[:, :number] + strands[:, number:]
+    strength *= CONCENTRATION
+    return strength / (1 + strength)
+
+
+def response(occupancy: np.ndarray, at: np.ndarray, activities: np.ndarray) -> np.ndarray:
+    """Expression (n,) in bins, from occupancies (n, factors), the share of A and T in each
+    sequence (n,) and the activities (factors,)."""
+    logit = BASAL + AT_EFFECT * (at - 0.5) + occupancy @ activities
+    return BINS / (1 + np.exp(-logit))
+
+
+def expression(tokens: np.ndarray, factors: Sequence[Factor], activities: np.ndarray) -> np.ndarray:
+    """Expression without noise (n,), in bins, of sequences of tokens (n, length)."""
+    weak = (tokens == sequences.A) | (tokens == sequences.T)
+    at = weak.sum(axis=1) / (tokens != sequences.N).sum(axis=1)
+    return response(occupancies(tokens, factors), at, activities)
+
+
+def simulate(
+    parameters: Parameters, media: Sequence[str], construct: Construct, seed: int
+) -> Simulation:
+    """Simulate the assay in each medium.
+
+    Each test set and each medium has random streams of its own: another size of one leaves the
+    sequences and labels of the others as they are, but for the choice of leaks.
+
+    Raises:
+        ValueError: no medium, or one twice; a factor without finite activity in a medium, or that
+            JASPAR lacks, or too wide for the insert.
+    """
+    media = list(media)
+    if not media or len(set(media)) < len(media):
+        raise ValueError(f"media must be one or more different names, not {media}")
+    activities = _activities(parameters.factors, media)
+    factors = from_jaspar(list(parameters.factors))
+    shortest = construct.insert_length + min(OTHER_LENGTHS)
+    for factor in factors:
+        if MAX_SITES * factor.width > shortest:
+            raise ValueError(
+                f"an insert of {shortest} bp cannot hold {MAX_SITES} sites of {factor.name},"
+                f" {factor.width} bp each"
+            )
+
+    native_seed, random_seed, *media_seeds = np.random.SeedSequence(seed).spawn(2 + len(media))
+    native, native_sites = _native(
+        np.random.default_rng(native_seed), parameters, construct.insert_length, factors
+    )
+    lengths = np.full(parameters.random, construct.insert_length)
+    random, random_sites = _random(np.random.default_rng(random_seed), lengths, factors)
+    tests = {
+        "native": sequences.in_construct(native, construct),
+        "random": sequences.in_construct(random, construct),
+    }
+    test_letters = {name: _letters(tokens) for name, tokens in tests.items()}
+    all_letters = test_letters["native"] + test_letters["random"]
+    sites = {"native": native_sites, "random": random_sites}
+
+    train, test = {}, {}
+    for medium, medium_seed in zip(media, media_seeds, strict=True):
+        train_rng, leak_rng, *test_rngs = map(np.random.default_rng, medium_seed.spawn(4))
+        activity = activities[medium].to_numpy()
+        truth = {name: expression(tokens, factors, activity) for name, tokens in tests.items()}
+        test[medium] = {}
+        for name, rng in zip(tests, test_rngs, strict=True):
+            measured = _measure(rng, truth[name], parameters.noise / np.sqrt(CELLS))
+            test[medium][name] = pd.DataFrame(
+                {"sequence": test_letters[name], "Measured Expression": measured}
+            )
+
+        lengths = _train_lengths(train_rng, parameters.train, construct.insert_length)
+        inserts, sites[f"train_{medium}"] = _random(train_rng, lengths, factors)
+        tokens = sequences.in_construct(inserts, construct)
+        leaked = leak_rng.choice(len(all_letters), parameters.leaks, replace=False)
+        levels = np.concatenate(
+            [expression(tokens, factors, activity), np.concatenate(list(truth.values()))[leaked]]
+        )
+        train[medium] = pd.DataFrame(
+            {
+                "sequence": _letters(tokens) + [all_letters[i] for i in leaked],
+                "expression": np.rint(_measure(train_rng, levels, parameters.noise)).astype(int),
+            }
+        )
+
+    site_table = pd.concat([table.assign(set=name) for name, table in sites.items()])
+    factor_table = pd.DataFrame(
+        {"factor": [f.name for f in factors], "matrix_id": [f.matrix_id for f in factors]}
+    ).join(activities.reset_index(drop=True))
+    return Simulation(
+        train, test, site_table[["set", *SITE_COLUMNS]].reset_index(drop=True), factor_table
+    )
+
+
+def _activities(factors: Mapping[str, Mapping[str, float]], media: list[str]) -> pd.DataFrame:
+    for name, activity in factors.items():
+        for medium in media:
+            if not np.isfinite(activity.get(medium, np.nan)):
+                raise ValueError(f"factor {name} has no finite activity in medium {medium}")
+    return pd.DataFrame.from_dict(factors, orient="index", dtype=float)[media]
+
+
+def _train_lengths(rng: np.random.Generator, number: int, nominal: int) -> np.ndarray:
+    other = rng.random(number) < OTHER_LENGTH_SHARE
+    return nominal + np.where(other, rng.choice(OTHER_LENGTHS, number), 0)
+
+
+def _random(
+    rng: np.random.Generator, lengths: np.ndarray, factors: Sequence[Factor]
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Random inserts of these lengths (n, longest), N behind shorter ones, and their sites."""
+    inserts = rng.integers(4, size=(len(lengths), lengths.max()), dtype=np.uint8)
+    sites = _plant(rng, inserts, lengths, factors)
+    inserts[np.arange(lengths.max()) >= lengths[:, None]] = sequences.N
+    return inserts, sites
+
+
+def _native(
+    rng: np.random.Generator, parameters: Parameters, length: int, factors: Sequence[Factor]
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Native-like inserts (n, length), family by family, founder first, and their sites."""
+    families, members = parameters.native_families, parameters.native_per_family
+    at, gc = NATIVE_AT / 2, (1 - NATIVE_AT) / 2
+    founders = rng.choice(4, size=(families, length), p=[at, gc, gc, at]).astype(np.uint8)
+    _lay_tracts(rng, founders)
+    founder_sites = _plant(rng, founders, np.full(families, length), factors)
+
+    inserts = founders.repeat(members, axis=0)
+    number = rng.integers(1, MAX_SUBSTITUTIONS + 1, len(inserts))
+    number[::members] = 0  # the founders
+    rank = rng.random(inserts.shape).argsort(axis=1).argsort(axis=1)
+    shift = rng.integers(1, 4, size=inserts.shape, dtype=np.uint8)
+    inserts = np.where(rank < number[:, None], (inserts + shift) % 4, inserts)
+
+    sites = founder_sites.loc[founder_sites.index.repeat(members)]
+    member = np.tile(np.arange(members), len(founder_sites))
+    sites = sites.assign(row=sites["row"] * members + member).sort_values(["row", "start"])
+    return inserts, sites
+
+
+def _lay_tracts(rng: np.random.Generator, inserts: np.ndarray) -> None:
+    """Write poly-A and poly-T tracts into the inserts (n, length)."""
+    number, length = inserts.shape
+    there = rng.integers(MAX_TRACTS + 1, size=number)
+    for tract in range(MAX_TRACTS):
+        width = rng.integers(*TRACT_LENGTHS, size=(number, 1))
+        start = rng.integers(length - width + 1)
+        base = rng.choice([sequences.A, sequences.T], size=(number, 1)).astype(np.uint8)
+        offset = np.arange(length) - start
+        mask = (offset >= 0) & (offset < width) & (tract < there[:, None])
+        np.copyto(inserts, base, where=mask)
+
+
+def _plant(
+    rng: np.random.Generator, inserts: np.ndarray, lengths: np.ndarray, factors: Sequence[Factor]
+) -> pd.DataFrame:
+    """Write sites drawn from the factors' matrices into the inserts (n, longest); their table."""
+    shape = (len(inserts), MAX_SITES)
+    widths = np.array([factor.width for factor in factors])
+    chosen = rng.integers(len(factors), size=shape)
+    used = np.arange(MAX_SITES) < rng.integers(MAX_SITES + 1, size=(len(inserts), 1))
+    minus = rng.random(shape) < 0.5
+    # Sites lie apart because each starts behind those before it, after a share of the free bases.
+    taken = np.where(used, widths[chosen], 0)
+    free = (lengths - taken.sum(axis=1))[:, None]
+    starts = np.sort(rng.integers(free + 1, size=shape), axis=1) + taken.cumsum(axis=1) - taken
+
+    tables = []
+    for i, factor in enumerate(factors):
+        rows, slots = np.nonzero(used & (chosen == i))
+        draws = rng.random((len(rows), factor.width, 1))
+        words = (draws > factor.probabilities.cumsum(axis=1)[:, :3]).sum(axis=2).astype(np.uint8)
+        turned = minus[rows, slots]
+        words[turned] = sequences.reverse_complement(words[turned])
+        start = starts[rows, slots]
+        inserts[rows[:, None], start[:, None] + np.arange(factor.width)] = words
+        columns = (
+            rows,
+            factor.name,
+            factor.matrix_id,
+            start,
+            start + factor.width,
+            np.where(turned, "-", "+"),
+        )
+        tables.append(pd.DataFrame(dict(zip(SITE_COLUMNS, columns, strict=True))))
+    return pd.concat(tables).sort_values(["row", "start"], ignore_index=True)
+
+
+def _letters(tokens: np.ndarray) -> list[str]:
+    return [sequences.letters(row) for row in tokens]
+
+
+def _measure(rng: np.random.Generator, levels: np.ndarray, noise: float) -> np.ndarray:
+    return np.clip(levels + rng.normal(0, noise, len(levels)), 0, BINS)

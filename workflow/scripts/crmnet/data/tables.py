@@ -1,0 +1,354 @@
+"""Reads and checks tables of measured sequences: streaming, in bounded memory."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from crmnet.data.delimited import TableError, column_number, first_row, is_gzip
+from crmnet.data.sequences import (
+    INVALID,
+    TOKEN_OF_BYTE,
+    Construct,
+    bad_letter,
+    leak_keys,
+    letters,
+    pad,
+    strip_n,
+)
+
+# Small enough for its tokens to stay in a processor's cache, large enough to hide the loop.
+BLOCK_BYTES = 1 << 20
+EXAMPLES = 5
+# Beyond it a number is infinite as float32.
+LARGEST = float(np.finfo(np.float32).max)
+_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Where measured sequences stand in a text file (plain or gzip; the separator is sniffed).
+
+    Attributes:
+        path: the file.
+        sequence: column of the sequence: its name, or its number from 1.
+        values: name -> column, for every column of numbers that is wanted ("expression", ...).
+        header: whether the first line names the columns.
+        family: column of the family's name, where the table says which sequences are relatives.
+    """
+
+    path: Path
+    sequence: str | int
+    values: dict[str, str | int]
+    header: bool = True
+    family: str | int | None = None
+
+
+@dataclass
+class Rejects:
+    """Where bad rows go.
+
+    Attributes:
+        sink: a text file that takes them as TSV (file, line, reason, row); None: they end the
+            reading.
+        count: how many it took.
+    """
+
+    sink: TextIO | None = None
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a table.
+
+    Attributes:
+        buffer: tokens (uint8) of all its sequences, one behind the other.
+        starts, ends: where each row's sequence lies in the buffer, N around it off.
+        values: name -> (n,) float64.
+        families: (n,) names, as objects; None where the table has no such column.
+    """
+
+    buffer: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    values: dict[str, np.ndarray]
+    families: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def table_of(entry: dict) -> Table:
+    """The table that an entry of the config declares."""
+    columns = dict(entry["columns"])
+    sequence, family = columns.pop("sequence"), columns.pop("family", None)
+    return Table(Path(entry["path"]), sequence, columns, entry["header"], family)
+
+
+def read(table: Table, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """All of a small table: tokens (n, length) of uint8, and its columns of numbers (n,).
+
+    Raises:
+        TableError: see `chunks`.
+    """
+    parts = list(chunks(table, Rejects()))
+    tokens = np.concatenate([pad(p.buffer, p.starts, p.ends, length) for p in parts])
+    return tokens, {name: np.concatenate([p.values[name] for p in parts]) for name in table.values}
+
+
+def hold_out(
+    sources: Sequence[Table],
+    construct: Construct,
+    chosen: Callable[[np.ndarray], np.ndarray],
+    rejects: Rejects,
+) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """The sequences of some tables that are chosen to test on.
+
+    Args:
+        chosen: of keys (n, insert_length) a mask (n,) of those that are.
+
+    Returns:
+        The sequences, N around them off, in the order of the tables, each once
+        (`sequences.leak_keys` says which are the same); their mean expression (n,); in how many
+        rows each is (n,); and their keys (n, insert_length).
+
+    Raises:
+        TableError: see `chunks`; or no sequence is held out.
+    """
+    places: dict[bytes, int] = {}
+    found, total, rows, kept = [], [], [], []
+    for source in sources:
+        for chunk in chunks(source, rejects):
+            keys = leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct)
+            for row in np.flatnonzero(chosen(keys)):
+                place = places.setdefault(keys[row].tobytes(), len(found))
+                if place == len(found):
+                    found.append(letters(chunk.buffer[chunk.starts[row] : chunk.ends[row]]))
+                    total.append(0.0)
+                    rows.append(0)
+                    kept.append(keys[row])
+                total[place] += chunk.values["expression"][row]
+                rows[place] += 1
+    if not found:
+        raise TableError(
+            f"{', '.join(str(source.path) for source in sources)}: no sequence is held out; raise "
+            "`held_out`"
+        )
+    return found, np.array(total) / np.array(rows), np.array(rows), np.array(kept)
+
+
+def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
+    """The rows of a table, some ten thousand at a time, without the bad ones.
+
+    Bad is a row with a wrong number of columns, no sequence, a letter outside ACGTN (lower case
+    reads as upper case), a value that is no finite number (float32), or an empty name of a family.
+    Blank lines at the end are no rows.
+
+    Raises:
+        TableError: the file is empty, truncated or no text, or lacks a column; or it has bad rows
+            and `rejects` has no sink: then with line, reason and the first examples; or a quoted
+            cell goes on over the end of its line.
+    """
+    names, separator = first_row(table.path)
+    columns = {"sequence": table.sequence, **table.values}
+    if table.family is not None:
+        columns["family"] = table.family
+    wanted = {
+        name: column_number(table.path, column, names, table.header)
+        for name, column in columns.items()
+    }
+    before = int(table.header)  # Lines of the file before the first row of the block.
+    found = False
+    try:
+        with _open(table.path) as stream:
+            for block in _blocks(stream, table.header):
+                cells, bad = _parse(block, separator, len(names), wanted)
+                rows = len(cells["sequence"]) + len(bad)
+                if b'"' in block:
+                    _check_quotes(table, block, separator, before, rows)
+                lines = np.delete(np.arange(1, rows + 1), [line - 1 for line in bad])
+                chunk, reasons = _check(cells)
+                bad |= {int(lines[row]): reason for row, reason in reasons.items()}
+                if bad:
+                    _reject(table, block, before, bad, rejects)
+                before += rows
+                found |= len(chunk) > 0
+                yield chunk
+    except (pa.ArrowInvalid, OSError, EOFError) as error:
+        raise TableError(
+            f"{table.path}: cannot be read to its end ({_first_line(error)}); it may be truncated "
+            "or no text: fetch or make it anew"
+        ) from error
+    if not found:
+        raise TableError(f"{table.path}: has no usable row")
+
+
+def _blocks(stream: pa.NativeFile, header: bool) -> Iterator[bytes]:
+    """The text in blocks of whole lines, without blank lines at its end.
+
+    Line 0 of a block is no row: it is the header, or what is left of the row before, its line end.
+    """
+    text = (b"" if header else b"\n") + stream.read(3).removeprefix(codecs.BOM_UTF8)
+    more = True
+    while more:
+        part = stream.read(BLOCK_BYTES)
+        more = bool(part)
+        text += part
+        end = max(text.rfind(b"\n"), text.rfind(b"\r"), 0) if more else len(text)
+        block = text[:end].rstrip(b"\r\n")
+        if b"\n" in block or b"\r" in block:
+            yield block
+            text = text[len(block) :]
+        elif len(text) > 4 * BLOCK_BYTES:
+            raise pa.ArrowInvalid(f"no row in {len(text):,} bytes")
+
+
+def _parse(
+    block: bytes, separator: str, width: int, wanted: dict[str, int]
+) -> tuple[dict[str, pa.BinaryArray], dict[int, str]]:
+    """Cells of the wanted columns; and lines of another width: line of the block -> reason."""
+    bad = {}
+
+    def set_aside(row):
+        bad[row.number - 1] = f"{row.actual_columns} columns instead of {width}"
+        return "skip"
+
+    if not block.isascii():
+        block = block.decode(errors="replace").encode()
+    parsed = pyarrow.csv.read_csv(
+        # A quote that is open at the end takes in the line end, as it does within.
+        pa.BufferReader(block + b"\n"),
+        pyarrow.csv.ReadOptions(
+            use_threads=False,
+            block_size=len(block) + 1,
+            skip_rows=1,
+            column_names=[str(number) for number in range(width)],
+        ),
+        pyarrow.csv.ParseOptions(
+            delimiter=separator, ignore_empty_lines=False, invalid_row_handler=set_aside
+        ),
+        pyarrow.csv.ConvertOptions(
+            include_columns=sorted({str(column) for column in wanted.values()}),
+            column_types={str(column): pa.binary() for column in wanted.values()},
+        ),
+    )
+    return {name: parsed[str(n)].combine_chunks() for name, n in wanted.items()}, bad
+
+
+def _check(cells: dict[str, pa.BinaryArray]) -> tuple[Chunk, dict[int, str]]:
+    """The usable rows; and the others: row -> reason."""
+    bad: dict[int, str] = {}
+
+    def refuse(rows, name, reason):
+        for row in rows.tolist():
+            if row not in bad:
+                bad[row] = reason(cells[name][row].as_py().decode())
+
+    buffer, starts, ends = _tokens(cells["sequence"])
+    invalid = np.flatnonzero(buffer == INVALID)
+    rows = np.unique(np.searchsorted(starts, invalid, side="right") - 1)
+    refuse(rows, "sequence", bad_letter)
+    starts, ends = strip_n(buffer, starts, ends)
+    refuse(np.flatnonzero(ends == starts), "sequence", lambda _: "no sequence")
+    values = {n: _numbers(c) for n, c in cells.items() if n not in ("sequence", "family")}
+    for name, column in values.items():
+        rows = np.flatnonzero(~(np.abs(column) <= LARGEST))
+        refuse(rows, name, lambda cell, name=name: f"{name} {cell!r} is not a finite number")
+    families = None
+    if "family" in cells:
+        families = np.array([name.decode() for name in cells["family"].to_pylist()], object)
+        refuse(np.flatnonzero(families == ""), "family", lambda _: "no family")
+    usable = np.ones(len(starts), bool)
+    usable[list(bad)] = False
+    values = {name: column[usable] for name, column in values.items()}
+    families = families[usable] if families is not None else None
+    return Chunk(buffer, starts[usable], ends[usable], values, families), bad
+
+
+def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], rejects: Rejects) -> None:
+    """Puts bad lines of a block (line of the block -> reason) into the sink, or raises."""
+    lines = _lines(block)
+    ordered = [
+        (before + line, bad[line] if lines[line] else "an empty line", lines[line])
+        for line in sorted(bad)
+    ]
+    if rejects.sink:
+        for line, reason, text in ordered:
+            rejects.sink.write(f"{table.path}\t{line}\t{reason}\t{text!r}\n")
+        rejects.count += len(ordered)
+        return
+    examples = "\n".join(
+        f"  line {line}: {reason}" + (f": {text[:60]}" if text else "")
+        for line, reason, text in ordered[:EXAMPLES]
+    )
+    hint = ""
+    if ordered[0][0] == 1:
+        hint = " If line 1 is a header, set `header: true` and name the columns."
+    raise TableError(
+        f"{table.path}: {len(ordered)} bad row(s), the first in line {ordered[0][0]}:\n{examples}\n"
+        f"Mend the file, or set `on_bad_rows: drop` to set bad rows aside.{hint}"
+    )
+
+
+def _check_quotes(table: Table, block: bytes, separator: str, before: int, rows: int) -> None:
+    """Raises where a quoted cell goes on over the end of its line, so that lines are not rows."""
+
+    def closed(line):
+        try:
+            next(csv.reader([line], delimiter=separator, strict=True), None)
+        except csv.Error:
+            return False
+        return True
+
+    lines = _lines(block)
+    if rows != len(lines) - 1:
+        line = next((n for n in range(1, len(lines)) if not closed(lines[n])), 1)
+        raise TableError(
+            f"{table.path}: line {before + line} has a quote that is not closed in it: "
+            f"{lines[line][:60]}\nMend that line."
+        )
+
+
+def _lines(block: bytes) -> list[str]:
+    return [line.decode(errors="replace") for line in block.splitlines()]
+
+
+def _open(path: Path) -> pa.NativeFile:
+    """The file's text (plain or gzip)."""
+    file = pa.OSFile(str(path))
+    return pa.CompressedInputStream(file, "gzip") if is_gzip(path) else file
+
+
+def _tokens(column: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tokens of a column of sequences, one behind the other, and where each starts and ends."""
+    _, offsets, data = column.buffers()
+    offsets = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    offsets = offsets.astype(np.int64)
+    text = data[offsets[0] : offsets[-1]].to_pybytes() if data else b""
+    # Five times as fast as indexing an array by another.
+    tokens = np.frombuffer(text.translate(TOKEN_OF_BYTE.tobytes()), np.uint8)
+    return tokens, offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
+
+
+def _numbers(column: pa.BinaryArray) -> np.ndarray:
+    """A column as float64, NaN where it holds no number."""
+    try:
+        return np.asarray(pc.cast(pc.cast(column, pa.string()), pa.float64()))
+    except pa.ArrowInvalid:
+        cells = column.to_pylist()
+        return np.array([float(c) if _NUMBER.fullmatch(c) else np.nan for c in cells])
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,779 @@
+"""The paper's claims beside what a run found: what the run says of each by itself, and a verdict
+where it can be compared with the paper. No framework."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import permutations
+from math import hypot, isfinite
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from crmnet.data.tsv import read_table
+from crmnet.evaluation.metrics import undecided
+from crmnet.motifs.motif import BUILTIN
+
+NOT_COMPARED = "not compared"
+VERDICTS = ("reproduced", "higher", "lower", "undecided", NOT_COMPARED)
+COLUMNS = ("id", "claim", "where", "paper", "ours", "low", "high", "n", "here", "verdict", "why")
+# What a run finds of a statement, by what would be the verdict.
+HERE = {"reproduced": "yes", "higher": "no", "lower": "no", "undecided": "undecided"}
+# A set whose size is so near to the paper's is the paper's: the public files differ by a few rows.
+TOLERANCE = 0.01
+PUBLISHED = "-published"
+# An adjusted P below it is significant.
+SIGNIFICANT = 0.05
+# A time that differs by no more is the same: so do machines of one make.
+NEAR_TIME = 0.1
+NO_MEMORY = "out of memory"
+# A rank correlation is of so many motifs or more; of so many or fewer, all orders are looked at, of
+# more, so many random ones.
+FEWEST_RANKED = 3
+MOST_RANKED = 8
+RANDOM_ORDERS = 10_000
+
+
+class _Evidence(NamedTuple):
+    """What `table` is given."""
+
+    paper: dict
+    run: dict
+    tables: dict[str, pd.DataFrame]
+
+
+@dataclass
+class _Finding:
+    """The columns `ours` to `why` of the table of claims; before `_judged`, the verdict as if all
+    conditions were met, and `why` what it rests on, if there is more to say."""
+
+    ours: float | int | str | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    here: str = ""
+    verdict: str = NOT_COMPARED
+    why: str = ""
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """One of the tables that claims are compared with: an empty cell is missing, "NA" is text."""
+    return read_table(path, ["p_value"])
+
+
+def claims_of(paper: dict) -> list[dict]:
+    """The claims of config/paper.yaml, one by one, each with `id`, `claim`, `where`, `kind`,
+    `value` and what its kind needs."""
+    claims = []
+    for entry in paper["claims"]:
+        if "value" in entry:
+            claims.append(entry)
+        for medium, values in entry.get("values", {}).items():
+            for name, value in values.items():
+                one = {
+                    "id": f"{entry['id']}-{medium}-{name}",
+                    "claim": f"{entry['claim']}: {paper['set_names'][name]}, {medium} medium",
+                    "medium": medium,
+                    "media": [medium],
+                    "set": name,
+                    "value": value,
+                }
+                claims.append(entry | one)
+    for number, (batch, device, count, precision, *times) in enumerate(paper["training_times"], 1):
+        setting = f"{count} x {device}, {batch:,} sequences on each, {precision}"
+        value = "{} s a step, {} min an epoch, {} h".format(*times) if times else "out of memory"
+        claims.append(
+            {
+                "id": f"table1-{number}",
+                "claim": f"Training time: {setting}",
+                "where": f"Table 1, row {number}",
+                "kind": "time",
+                "value": value,
+                "cell": {"batch_size": batch, "devices": count, "precision": precision},
+                "device": device,
+                "step": float(times[0]) if times else None,
+            }
+        )
+    return claims
+
+
+def table(paper: dict, run: dict, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Each claim with the run's own number, what the run finds of it, and a verdict.
+
+    A claim is compared only where the run meets its conditions: measured data, the claim's test set
+    (by its size), and, unless it is on published predictions, the paper's architecture with either
+    the authors' weights or the paper's recipe on all of its training data, on eight devices with
+    TensorFlow, in float32 or mixed_float16, 8,192 sequences a step. Otherwise it is `not compared`:
+    `why` has every condition that is not met, and our number is shown all the same. Motifs need
+    MEME itself, on all sequences of the test set; of the model, only their saliency.
+
+    A number is `reproduced` if the paper's lies within our 95 % interval, widened by half a unit of
+    the last digit printed, else `higher` or `lower` (ours than the paper's); a count if they are
+    equal. An order is `reproduced` or `lower` if the interval of the difference is above or below
+    0, else `undecided`; that nothing is lost, `reproduced` or `higher` if the interval of the loss
+    is below or above the margin. What is claimed of every motif is `reproduced` if it holds of each
+    of ours, `lower` if of each the opposite does, else `undecided`. An interval over one training
+    says nothing of the next: with one training of ours, or of a model that it is compared with, an
+    order is `undecided`, and so is a number that the interval does not hold. Published predictions
+    and released weights are what they are, and need no second training.
+
+    `here` is what the run finds of a statement, whatever the conditions: "yes", "no" or
+    "undecided"; "" of a plain number.
+
+    Args:
+        paper: of config/paper.yaml.
+        run: what was run: `simulated` (whether the data are), `main_model` (the one that stands for
+            CRMnet), its `model` (as of `configuration.architecture`), `pretrain`, `recipe` (a
+            name) and `training` (stage -> as of `configuration.recipe`), `precision` (model -> in
+            which it is trained), `weights` (medium -> "trained" or "released", of the main model),
+            `backend`, `motifs` (`model`, `medium`, `test_set` and `families` of the motif jobs;
+            None where there are none).
+        tables: which the run made of `metrics`, `comparisons`, `tableS1`, `figure1`, `table1`,
+            `motifs` (as of `selection.motif_table`) and `effects` (as of `effects.motif_effects`).
+
+    Returns:
+        `COLUMNS`, a row a claim, as objects: `paper` as printed; `ours` a float, an int where it
+        counts, or a text; None where there is nothing.
+
+    Raises:
+        ValueError: a claim of an unknown kind, or an unknown table.
+    """
+    for name in tables:
+        if name not in MISSING:
+            known = ", ".join(MISSING)
+            raise ValueError(f"no claim is compared with a table {name!r}; those known are {known}")
+    evidence = _Evidence(paper, run, tables)
+    rows = []
+    for claim in claims_of(paper):
+        stated = {"id": claim["id"], "claim": claim["claim"], "where": claim["where"]}
+        rows.append(stated | {"paper": claim["value"]} | vars(_finding(claim, evidence)))
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+
+
+def _finding(claim: dict, evidence: _Evidence) -> _Finding:
+    kind = claim["kind"]
+    if kind not in KINDS:
+        known = ", ".join(KINDS)
+        raise ValueError(f"config/paper.yaml: {claim['id']}: kind {kind!r} is not one of {known}")
+    needed, judge, _ = KINDS[kind]
+    if needed not in evidence.tables:
+        return _Finding(why=MISSING[needed])
+    return judge(claim, evidence)
+
+
+def _performance(claim: dict, evidence: _Evidence) -> _Finding:
+    metric, main = claim["metric"], claim["model"] == "main"
+    keys = {
+        "medium": claim["medium"],
+        "model": evidence.run["main_model"] if main else claim["model"],
+        "metric": {"mse": "rmse", "p_value": "pearson_r"}.get(metric, metric),
+    }
+    row = _row(evidence, "metrics", claim["set"], keys)
+    if row is None:
+        return _Finding(why=f"this run has no predictions of {keys['model']} for it")
+    unmet, notes = _set(int(row["n"]), claim["medium"], claim["set"], evidence)
+    if main:
+        unmet += _model(claim["medium"], evidence)
+    if metric == "p_value":
+        p = None if row["p_value"] == "NA" else row["p_value"]
+        finding = _Finding(p, n=int(row["n"]))
+        finding.verdict = "reproduced" if p == claim["value"] else "higher" if p else "undecided"
+    else:
+        # Squares of positive numbers are in their order: so are the ends of the interval.
+        power = 2 if metric == "mse" else 1
+        ours, low, high = (float(row[column]) ** power for column in ("value", "low", "high"))
+        finding = _Finding(ours, low, high, int(row["n"]))
+        finding.verdict = _number(claim["value"], low, high)
+    if finding.verdict in ("higher", "lower") and main:
+        _need_trainings(finding, claim, row, evidence)
+    return _judged(claim, finding, unmet, notes)
+
+
+def _ordering(claim: dict, evidence: _Evidence) -> _Finding:
+    return _compared(claim, evidence, [])
+
+
+def _no_loss(claim: dict, evidence: _Evidence) -> _Finding:
+    """A test of non-inferiority: what is lost against a margin."""
+    model, run = claim["against"], evidence.run
+    wanted = {run["main_model"]: "float32", model: "mixed_float16"}
+    unmet = [
+        f"{name} trained in {run['precision'][name]} instead of {precision}"
+        for name, precision in wanted.items()
+        if run["precision"].get(name, precision) != precision
+    ]
+    return _compared(claim, evidence, unmet)
+
+
+def _compared(claim: dict, evidence: _Evidence, unmet: list[str]) -> _Finding:
+    """Pearson's r of `main` minus that of another model, which is to be above 0 or below a
+    margin."""
+    row = _difference(claim, claim["set"], evidence)
+    if row is None:
+        return _Finding(why=f"this run has no comparison with {claim['against']} for it")
+    of_set, notes = _set(int(row["n"]), claim["medium"], claim["set"], evidence)
+    ours, low, high = (float(row[column]) for column in ("difference", "low", "high"))
+    finding = _Finding(ours, low, high, int(row["n"]), verdict=_order(low, high, claim["value"]))
+    _need_trainings(finding, claim, row, evidence)
+    return _judged(claim, finding, of_set + _pair(claim, evidence) + unmet, notes)
+
+
+def _contrast(claim: dict, evidence: _Evidence) -> _Finding:
+    """The difference of two differences, on sets of sequences that are independent of each other:
+    the half-widths of its interval are those of both, added in squares (Zou and Donner 2008). Both
+    are of the same trainings, so that what a training gains on both sets makes it too wide."""
+    unmet, notes, ends = [], [], []
+    for name in (claim["on"], claim["than"]):
+        row = _difference(claim, name, evidence)
+        if row is None:
+            return _Finding(why=f"this run has no comparison with {claim['against']} for it")
+        of_set = _set(int(row["n"]), claim["medium"], name, evidence)
+        unmet, notes = unmet + of_set[0], notes + of_set[1]
+        ends.append([float(row[column]) for column in ("difference", "low", "high")])
+    (on, on_low, on_high), (than, than_low, than_high) = ends
+    low = on - than - hypot(on - on_low, than_high - than)
+    high = on - than + hypot(on_high - on, than - than_low)
+    finding = _Finding(on - than, low, high, verdict=_order(low, high, claim["value"]))
+    _need_trainings(finding, claim, row, evidence)
+    return _judged(claim, finding, unmet + _pair(claim, evidence), notes)
+
+
+def _size(claim: dict, evidence: _Evidence) -> _Finding:
+    name, sizes = claim["set"], evidence.paper["data_sizes"]
+    rows = [_row(evidence, "tableS1", name, {"medium": m}, "set") for m in claim["media"]]
+    if any(row is None for row in rows):
+        return _Finding(why="this run has no such set")
+    here = sum(int(row["sequences"]) for row in rows)
+    unmet, _ = _near(here, sum(sizes[medium][name] for medium in claim["media"]))
+    ours = sum(int(row[claim.get("column", "sequences")]) for row in rows)
+    return _count(claim, ours, SIMULATED if evidence.run["simulated"] else unmet)
+
+
+def _parameters(claim: dict, evidence: _Evidence) -> _Finding:
+    ours = int(evidence.tables["figure1"]["parameters"].sum())
+    return _count(claim, ours, _architecture(evidence))
+
+
+def _motifs(claim: dict, evidence: _Evidence) -> _Finding:
+    """The paper's first motifs against as many of ours; known motifs that match one of ours equally
+    well are the same."""
+    wanted = claim["value"].split(", ")
+    rows = evidence.tables["motifs"]
+    rows = rows[rows["selected"].notna()].sort_values("selected").head(len(wanted))
+    names = list(rows["target_name"])
+    same = {name: name for name in names}
+    for name, ties in zip(names, rows["ties"].fillna(""), strict=True):
+        same = dict.fromkeys(ties.split(", "), name) | same
+    there = [name for name in wanted if name in same]
+    ours = f"{', '.join(names) or 'none'} ({len(there)} of the paper's {len(wanted)})"
+    verdict = "reproduced" if there == wanted else "lower"
+    unmet, notes = _motif_jobs(claim, evidence)
+    tied = [name for name in there if same[name] != name]
+    notes = [f"{name} matches as well as {same[name]}" for name in tied] + notes
+    return _judged(claim, _Finding(ours, n=len(rows), verdict=verdict), unmet, notes)
+
+
+def _motif_saliency(claim: dict, evidence: _Evidence) -> _Finding:
+    return _motif_map("saliency", claim, evidence)
+
+
+def _motif_map(measure: str, claim: dict, evidence: _Evidence) -> _Finding:
+    """A measure of the saliency map on the matches of each motif, against other places."""
+    rows = _measured(measure, evidence)
+    above = (rows["difference"] > 0) & (rows["p_holm"] < SIGNIFICANT)
+    finding = _each(rows, above, rows["difference"] <= 0)
+    unmet, notes = _motif_jobs(claim, evidence)
+    return _judged(claim, finding, unmet + _motif_model(evidence), notes)
+
+
+def _motif_expression(claim: dict, evidence: _Evidence) -> _Finding:
+    rows = _measured("expression", evidence)
+    finding = _each(rows, rows["low"] > rows["control"], rows["high"] < rows["control"])
+    unmet, notes = _motif_jobs(claim, evidence)
+    passed = (rows["p_holm"] < SIGNIFICANT).sum()
+    # Relatives with and without the motif: another question, with its own answer.
+    within = f"within families, P < {SIGNIFICANT:g} for {passed} of {len(rows)} motifs"
+    return _judged(claim, finding, unmet, [within, *notes] if len(rows) else notes)
+
+
+def _motif_order(claim: dict, evidence: _Evidence) -> _Finding:
+    """Spearman's rank correlation of saliency with expression, over the motifs."""
+    measured = [
+        _measured(measure, evidence).set_index("target")["value"].rename(measure)
+        for measure in ("saliency", "expression")
+    ]
+    pairs = pd.concat(measured, axis=1).dropna()
+    finding = _Finding(n=len(pairs), verdict="undecided", why=f"over {len(pairs)} motifs")
+    if len(pairs) < FEWEST_RANKED:
+        finding.why = f"a rank correlation needs {FEWEST_RANKED} motifs"
+    elif (pairs.nunique() > 1).all():
+        finding.ours, p = rank_correlation(*pairs.to_numpy(float).T)
+        finding.why += f", P = {p:.2g}"
+        if p < SIGNIFICANT:
+            finding.verdict = "reproduced" if finding.ours > 0 else "lower"
+    else:
+        finding.why += ", which do not differ"
+    unmet, notes = _motif_jobs(claim, evidence)
+    return _judged(claim, finding, unmet + _motif_model(evidence), notes)
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """Spearman's rho of values (n,) that differ, and its P, two-sided: the share of the orders of
+    one of them whose rho is as far from 0. Of more than `MOST_RANKED`, `RANDOM_ORDERS` stand for
+    all, and the observed one is among them (Phipson and Smyth 2010)."""
+    ranks = [pd.Series(values).rank().to_numpy() for values in (first, second)]
+    one, other = (rank - rank.mean() for rank in ranks)
+    n = len(one)
+    if n <= MOST_RANKED:
+        orders = np.array(list(permutations(range(n))))
+    else:
+        orders = np.tile(np.arange(n), (RANDOM_ORDERS, 1))
+        orders[1:] = np.random.default_rng(1).permuted(orders[1:], axis=1)
+    rho = one[orders] @ other / np.sqrt((one @ one) * (other @ other))
+    # The first order is the observed one; rounded, for equal ones need not be equal as sums.
+    rho = rho.round(9)
+    return float(rho[0]), float(np.mean(np.abs(rho) >= abs(rho[0])))
+
+
+def _motif_logo(claim: dict, evidence: _Evidence) -> _Finding:
+    return _motif_map("logo_similarity", claim, evidence)
+
+
+def _time(claim: dict, evidence: _Evidence) -> _Finding:
+    """One cell of Table 1: on the paper's hardware where this run has it, else on another."""
+    cells = _cells(evidence, **claim["cell"])
+    if not len(cells):
+        return _Finding(why="this run has no such cell")
+    same = cells["device"].fillna("").str.contains(claim["device"].split()[0], regex=False)
+    cell = (cells[same] if same.any() else cells).iloc[0]
+    unmet = _architecture(evidence)
+    if not same.any():
+        unmet.append(f"on {cell['device']}")
+    if isinstance(cell["not_measured"], str):
+        finding = _Finding(cell["not_measured"], verdict="undecided", why="no time")
+        if finding.ours != NO_MEMORY:
+            unmet.append(finding.ours)
+        elif claim["step"] is None:
+            finding = _Finding(NO_MEMORY, verdict="reproduced")
+        return _judged(claim, finding, unmet, [])
+    step, epoch, total = (
+        float(cell[key]) for key in ("step_seconds", "epoch_minutes", "total_hours")
+    )
+    finding = _Finding(f"{step:.3f} s a step, {epoch:.2f} min an epoch, {total:.2f} h")
+    ratio = step / claim["step"] if claim["step"] else 0.0
+    near = abs(ratio - 1) <= NEAR_TIME
+    finding.verdict = "reproduced" if near else "higher" if ratio > 1 else "lower"
+    return _judged(claim, finding, unmet, [f"{ratio:.2f} times the paper's step"] if ratio else [])
+
+
+def _faster_devices(claim: dict, evidence: _Evidence) -> _Finding:
+    """Hours on the fewest and on the most devices, of the smallest batch that has both."""
+    for _, cells in _measured_cells(evidence).groupby(["batch_size", "precision"]):
+        few, many = (
+            cells[cells["devices"] == count(cells["devices"])]["total_hours"].astype(float).min()
+            for count in (min, max)
+        )
+        if cells["devices"].nunique() > 1:
+            verdict = "reproduced" if many < few else "lower"
+            return _judged(
+                claim,
+                _Finding(f"{few:.3g} h to {many:.3g} h", verdict=verdict),
+                _accelerated(cells, evidence),
+                [],
+            )
+    return _Finding(why="this run has no cell on one and on several devices")
+
+
+def _faster_precision(claim: dict, evidence: _Evidence) -> _Finding:
+    return _precision(claim, "step_seconds", "{:.2f} times the time", evidence)
+
+
+def _less_memory(claim: dict, evidence: _Evidence) -> _Finding:
+    return _precision(claim, "peak_memory_gb", "{:.2f} times the memory", evidence)
+
+
+def _precision(claim: dict, column: str, text: str, evidence: _Evidence) -> _Finding:
+    """What a half precision takes of what float32 does, at the largest batch of both."""
+    cells = _measured_cells(evidence).dropna(subset=[column])
+    for (batch, *_), group in sorted(
+        cells.groupby(["batch_size", "devices", "device"]), key=lambda pair: -pair[0][0]
+    ):
+        values = group.set_index("precision")[column].astype(float)
+        halves = values.drop("float32", errors="ignore")
+        if "float32" in values and len(halves):
+            ratio = float(halves.min() / values["float32"])
+            ours = f"{text.format(ratio)}, at {batch:,} sequences"
+            verdict = "reproduced" if ratio < 1 else "lower"
+            return _judged(
+                claim, _Finding(ours, verdict=verdict), _accelerated(group, evidence), []
+            )
+    return _Finding(why="this run has no cell in float32 and in a half precision")
+
+
+def _larger_batch(claim: dict, evidence: _Evidence) -> _Finding:
+    cells = _measured_cells(evidence)
+    most = [
+        cells.loc[cells["device"].str.contains(name, regex=False), "batch_size"].max()
+        for name in claim["devices"]
+    ]
+    if any(pd.isna(batch) for batch in most):
+        return _Finding(why=f"this run has not both of {' and '.join(claim['devices'])}")
+    verdict = "reproduced" if most[0] > most[1] else "lower"
+    ours = f"{most[0]:,} against {most[1]:,} sequences"
+    return _judged(claim, _Finding(ours, verdict=verdict), _architecture(evidence), [])
+
+
+# Kind of claim -> the table that it is compared with, how, and whether it is a statement, which a
+# run can find true or not by itself.
+KINDS = {
+    "performance": ("metrics", _performance, False),
+    "ordering": ("comparisons", _ordering, True),
+    "contrast": ("comparisons", _contrast, True),
+    "no_loss": ("comparisons", _no_loss, True),
+    "size": ("tableS1", _size, False),
+    "parameters": ("figure1", _parameters, False),
+    "motifs": ("motifs", _motifs, True),
+    "motif_saliency": ("effects", _motif_saliency, True),
+    "motif_expression": ("effects", _motif_expression, True),
+    "motif_order": ("effects", _motif_order, True),
+    "motif_logo": ("effects", _motif_logo, True),
+    "time": ("table1", _time, False),
+    "faster_devices": ("table1", _faster_devices, True),
+    "faster_precision": ("table1", _faster_precision, True),
+    "less_memory": ("table1", _less_memory, True),
+    "larger_batch": ("table1", _larger_batch, True),
+}
+# Why a claim is not compared when its table is missing.
+MISSING = {
+    "metrics": "no metrics were made",
+    "comparisons": "no models were compared",
+    "tableS1": "the data sets were not counted",
+    "figure1": "the model was not drawn",
+    "motifs": "the motif jobs were not run",
+    "effects": "the motif jobs were not run",
+    "table1": "the benchmark was not run",
+}
+SIMULATED = ["simulated data"]
+
+
+def _row(
+    evidence: _Evidence, table: str, name: str, keys: dict[str, str], column: str = "test_set"
+) -> pd.Series | None:
+    """The row of a set, or of its first stand-in that has one."""
+    for candidate in (name, *evidence.paper["stand_ins"].get(name, ())):
+        rows = evidence.tables[table]
+        for key, value in {**keys, column: candidate}.items():
+            rows = rows[rows[key] == value]
+        if len(rows):
+            return rows.iloc[0]
+    return None
+
+
+def _difference(claim: dict, name: str, evidence: _Evidence) -> pd.Series | None:
+    models = {"model": evidence.run["main_model"], "against": claim["against"]}
+    keys = {"medium": claim["medium"], "metric": "pearson_r", **models}
+    return _row(evidence, "comparisons", name, keys)
+
+
+def _need_trainings(finding: _Finding, claim: dict, row: pd.Series, evidence: _Evidence) -> None:
+    """Makes a finding undecided that rests on one training of the main model, or of the one that it
+    is compared with: what another seed would give is then unknown. Published predictions and
+    released weights are no draw of ours."""
+    alone = "against" not in claim
+    published = alone or claim["against"].endswith(PUBLISHED)
+    why = undecided(
+        row["seeds"],
+        1 if alone else row["against_seeds"],
+        published=evidence.run["weights"][claim["medium"]] == "released",
+        against_published=published,
+    )
+    if why:
+        finding.verdict, finding.why = "undecided", "it was trained once" if alone else why
+
+
+def _measured(measure: str, evidence: _Evidence) -> pd.DataFrame:
+    """The effects of the selected motifs on one measure, a row a motif."""
+    rows = evidence.tables["effects"]
+    return rows[rows["measure"] == measure]
+
+
+def _cells(evidence: _Evidence, **values: object) -> pd.DataFrame:
+    """Our rows of Table 1 with these values."""
+    rows = evidence.tables["table1"]
+    rows = rows[rows["source"] == "this run"]
+    for key, value in values.items():
+        rows = rows[rows[key] == value]
+    return rows
+
+
+def _measured_cells(evidence: _Evidence) -> pd.DataFrame:
+    rows = _cells(evidence)
+    return rows[rows["not_measured"].isna()]
+
+
+def _each(rows: pd.DataFrame, above: pd.Series, below: pd.Series) -> _Finding:
+    """What is claimed of every motif: the smallest difference, and whether it holds of each."""
+    if not len(rows):
+        return _Finding(n=0, verdict="undecided", why="no motif is selected")
+    verdict = "reproduced" if above.all() else "lower" if below.all() else "undecided"
+    failing = ", ".join(rows["target_name"][~above])
+    why = f"does not hold for {failing}" if failing else ""
+    return _Finding(float(rows["difference"].min()), n=len(rows), verdict=verdict, why=why)
+
+
+# What follows gives the conditions that are not met; `_set`, `_near` and those of motifs with a set
+# also what there is to say where they are.
+
+
+def _set(n: int, medium: str, name: str, evidence: _Evidence) -> tuple[list[str], list[str]]:
+    if evidence.run["simulated"]:
+        return SIMULATED[:], []
+    return _near(n, evidence.paper["data_sizes"][medium][name])
+
+
+def _near(n: int, wanted: int) -> tuple[list[str], list[str]]:
+    if abs(n - wanted) > TOLERANCE * wanted:
+        than = f"of the {wanted:,} sequences" if n < wanted else f"sequences instead of {wanted:,}"
+        return [f"this run has {n:,} {than}"], []
+    return [], [f"{n:,} sequences here, {wanted:,} in the paper"] if n != wanted else []
+
+
+def _architecture(evidence: _Evidence) -> list[str]:
+    return _differences(evidence.run["model"], evidence.paper["model"])
+
+
+def _accelerated(cells: pd.DataFrame, evidence: _Evidence) -> list[str]:
+    """Of cells of Table 1, to be of the paper's model, on what it calls hardware accelerators."""
+    return _architecture(evidence) + (["on a CPU"] if "cpu" in set(cells["kind"]) else [])
+
+
+def _differences(ours: dict, wanted: dict) -> list[str]:
+    """What differs from what is wanted: a value, or one of several."""
+    return [
+        f"{key.replace('_', ' ')} {_said(ours.get(key))} instead of {_said(value)}"
+        for key, value in wanted.items()
+        if ours.get(key) not in (value if isinstance(value, list) else [value])
+    ]
+
+
+def _said(value: object) -> str:
+    if isinstance(value, list):
+        return " or ".join(map(_said, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "unknown" if value is None else str(value)
+
+
+def _execution(recipe: dict, run: dict) -> dict:
+    """What trains, and how many of it together; a number that is not set is not known."""
+    devices = recipe["devices"] and recipe["devices"] * recipe["hosts"]
+    return {
+        "flavour": run["model"].get("flavour"),
+        "backend": run["backend"],
+        "precision": recipe["precision"],
+        "devices": devices,
+        "global_batch": devices and devices * recipe["batch_size"],
+    }
+
+
+def _model(medium: str, evidence: _Evidence) -> list[str]:
+    """Of the main model, to be the paper's CRMnet."""
+    paper, run, tables = evidence
+    unmet = _architecture(evidence)
+    if run["weights"][medium] == "released":
+        return unmet
+    wanted, stages = paper["training"], run["training"].values()
+    for stage in stages:
+        unmet += _differences(_execution(stage, run), paper["execution"])
+    other = [key for key in wanted if any(stage.get(key) != wanted[key] for stage in stages)]
+    if other:
+        unmet.append(f"other training settings ({', '.join(other).replace('_', ' ')})")
+    if not run["pretrain"]:
+        unmet.append("not pre-trained")
+    if not run["simulated"]:
+        # Of every medium, for pre-training draws on all.
+        for name, sizes in paper["data_sizes"].items():
+            unmet += _training(name, sizes["train"], paper["validation_fraction"], tables)
+    return unmet
+
+
+def _training(
+    medium: str, wanted: int, validation: float, tables: dict[str, pd.DataFrame]
+) -> list[str]:
+    ours = trained_on(tables, medium)
+    if ours is None:
+        return [f"size of the training set unknown, {medium} medium"]
+    if abs(ours - (1 - validation) * wanted) <= TOLERANCE * wanted:
+        return []
+    than = f"of {wanted:,} sequences" if ours < wanted else f"sequences instead of {wanted:,}"
+    return [f"trained on {ours:,} {than}, {medium} medium"]
+
+
+def _pair(claim: dict, evidence: _Evidence) -> list[str]:
+    """Of the main model and the one that it is compared with."""
+    medium, against = claim["medium"], claim["against"]
+    unmet = _model(medium, evidence)
+    if evidence.run["weights"][medium] == "released" and not against.endswith(PUBLISHED):
+        unmet.append(f"released weights against {against} trained here")
+    return unmet
+
+
+def _motif_jobs(claim: dict, evidence: _Evidence) -> tuple[list[str], list[str]]:
+    """Of the motif jobs, to be on the paper's sequences and with its program."""
+    families = evidence.run["motifs"]["families"]
+    unmet, notes = _motif_set(claim, evidence)
+    if families != "all":
+        unmet.append(f"families: {families} instead of all")
+    return unmet + _meme(evidence.tables), notes
+
+
+def _motif_set(claim: dict, evidence: _Evidence) -> tuple[list[str], list[str]]:
+    paper, run, tables = evidence
+    medium, name = run["motifs"]["medium"], run["motifs"]["test_set"]
+    if run["simulated"]:
+        return SIMULATED[:], []
+    known = (claim["set"], *paper["stand_ins"].get(claim["set"], ()))
+    if medium != claim["medium"] or name not in known:
+        wanted = f"{claim['set']} in {claim['medium']} medium"
+        return [f"motifs of {name} in {medium} medium instead of {wanted}"], []
+    keys = {"medium": medium}
+    row = _row(evidence, "tableS1", name, keys, "set") if "tableS1" in tables else None
+    if row is None:
+        return ["size of the test set unknown"], []
+    return _near(int(row["sequences"]), paper["data_sizes"][medium][claim["set"]])
+
+
+def _meme(tables: dict[str, pd.DataFrame]) -> list[str]:
+    rows = tables.get("motifs", pd.DataFrame(columns=["method", "engine"]))
+    engines = set(rows.loc[rows["method"] == "meme", "engine"])
+    if not engines:
+        return ["engine of MEME unknown"]
+    return ["MEME is the built-in one"] if BUILTIN in engines else []
+
+
+def _motif_model(evidence: _Evidence) -> list[str]:
+    """Of the model whose saliency it is, to be the paper's CRMnet."""
+    jobs, main = evidence.run["motifs"], evidence.run["main_model"]
+    if jobs["model"] != main:
+        return [f"saliency of {jobs['model']} instead of {main}"]
+    return _model(jobs["medium"], evidence)
+
+
+def trained_on(tables: dict[str, pd.DataFrame], medium: str) -> int | None:
+    """Sequences that a model of one medium is trained on; None where that is not known."""
+    if "tableS1" not in tables:
+        return None
+    sizes = tables["tableS1"]
+    rows = sizes[(sizes["medium"] == medium) & (sizes["set"] == "train")]
+    # Sequences in another medium's test set are kept from pre-training alone.
+    return int(rows[["trained on", "in another medium's"]].sum().sum()) if len(rows) else None
+
+
+def _number(printed: str, low: float, high: float) -> str:
+    """Our interval against a number as printed, which stands for all that round to it."""
+    if not (isfinite(low) and isfinite(high)):
+        return "undecided"
+    value = Decimal(printed)
+    half = Decimal(1).scaleb(value.as_tuple().exponent) / 2
+    # As decimals: in doubles, 0.9705 + 0.0005 need not be 0.971.
+    if Decimal(repr(low)) - half > value:
+        return "higher"
+    return "lower" if Decimal(repr(high)) + half < value else "reproduced"
+
+
+def _order(low: float, high: float, claimed: str) -> str:
+    """The interval of a difference against what is claimed of it: "> 0", or "< " a margin."""
+    sign, bound = claimed[0], float(claimed[1:])
+    if low > bound:
+        return "reproduced" if sign == ">" else "higher"
+    if high < bound:
+        return "reproduced" if sign == "<" else "lower"
+    return "undecided"
+
+
+def _count(claim: dict, ours: int, unmet: list[str]) -> _Finding:
+    more = ours - int(claim["value"].replace(",", ""))
+    verdict = "higher" if more > 0 else "lower" if more < 0 else "reproduced"
+    notes = [f"{abs(more):,} {'more' if more > 0 else 'fewer'} than in the paper"] if more else []
+    return _judged(claim, _Finding(ours, verdict=verdict), unmet, notes)
+
+
+def _judged(claim: dict, finding: _Finding, unmet: list[str], notes: list[str]) -> _Finding:
+    """A finding with its reasons, and a verdict only where no condition is unmet."""
+    for name in ("ours", "low", "high"):
+        value = getattr(finding, name)
+        if isinstance(value, float) and not isfinite(value):
+            setattr(finding, name, None)
+    *_, is_statement = KINDS[claim["kind"]]
+    if is_statement:
+        finding.here = HERE[finding.verdict]
+    if finding.verdict == "undecided" and not finding.why:
+        known = finding.low is not None and finding.high is not None
+        bound = claim["value"].split()[-1]
+        finding.why = f"the interval holds {bound}" if known else "no value, or no interval of it"
+    if unmet:
+        # What makes a statement undecided here has nothing to do with the paper.
+        reasons = [finding.why] if is_statement else []
+        finding.verdict, notes = NOT_COMPARED, dict.fromkeys(unmet)
+    else:
+        reasons = [finding.why]
+    finding.why = "; ".join(filter(None, [*reasons, *notes]))
+    return finding
+
+
+def markdown(found: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> str:
+    """The table of claims for a reader, below what was run and how many have which verdict.
+
+    Args:
+        found: what `table` gave for this `run` and these `tables`.
+    """
+    lines = [
+        ["claim", "where", "paper", "ours (95 % interval)", "n", "in this run", "against the paper"]
+        + ["why"],
+        ["---"] * 8,
+    ]
+    for row in found.itertuples():
+        n = "" if row.n is None else f"{row.n:,}"
+        cells = [row.claim, row.where, row.paper, _shown(row), n, row.here, row.verdict, row.why]
+        lines.append([re.sub(r"([\\|])", r"\\\1", cell) for cell in cells])
+    rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"{_head(found, run, tables)}\n\n{rows}"
+
+
+def _head(found: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> str:
+    media = list(run["weights"])
+    sizes = {medium: trained_on(tables, medium) for medium in media}
+    counted = ", ".join(f"{medium} medium {n:,}" for medium, n in sizes.items() if n is not None)
+    model = [f"{key} {run['model'].get(key, 'unknown')}" for key in ("width", "flavour")]
+    if "figure1" in tables:
+        model.append(f"{tables['figure1']['parameters'].sum():,} parameters")
+    model.append("pre-trained on all media" if run["pretrain"] else "not pre-trained")
+    weights = ", ".join(f"{medium} medium {run['weights'][medium]}" for medium in media)
+    verdicts, here = (
+        ", ".join(f"{(found[column] == word).sum()} {word}" for word in words)
+        for column, words in (("verdict", VERDICTS), ("here", dict.fromkeys(HERE.values())))
+    )
+    return (
+        f"This run: {'simulated' if run['simulated'] else 'measured'} data; training sequences: "
+        f"{counted or 'not counted'}. Model: {run['main_model']} ({', '.join(model)}). Weights: "
+        f"{weights}. Recipe: {run['recipe']}. Backend: {run['backend']}. Of {len(found)} claims of "
+        f"the paper: {verdicts}. A claim is compared only where this run meets its conditions; "
+        "elsewhere our number beside it is no test of the paper's. What this run finds of a "
+        f"statement, whatever the conditions, stands in a column of its own: {here}."
+    )
+
+
+def _shown(row) -> str:
+    """Our number in three digits, differences in four, and its interval."""
+    if row.ours is None or isinstance(row.ours, str):
+        return row.ours or ""
+    if isinstance(row.ours, int):
+        return f"{row.ours:,}"
+    form = "z.4f" if row.paper[0] in "<>" else "z.3f"
+    if row.low is None or row.high is None:
+        return format(row.ours, form)
+    return f"{row.ours:{form}} ({row.low:{form}} to {row.high:{form}})"

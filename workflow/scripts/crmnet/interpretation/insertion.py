@@ -1,0 +1,158 @@
+"""In-silico insertion: what a motif's sites do to the predicted expression of random inserts (as in
+Koo et al. 2021, PLoS Comput. Biol. 17:e1008925). No framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from crmnet.data import sequences
+from crmnet.data.sequences import Construct, N, reverse_complement
+from crmnet.motifs.motif import Motif, MotifError
+
+COLUMNS = [
+    *("motif", "name", "position", "strand", "effect", "low", "high"),
+    *("control", "control_low", "control_high", "inserts"),
+]
+# Strand of the row over all positions and both strands.
+BOTH = "both"
+
+
+def random_inserts(number: int, construct: Construct, seed: int) -> np.ndarray:
+    """Tokens (number, insert_length), uint8, of inserts whose letters are equally likely."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 4, (number, construct.insert_length), np.uint8)
+
+
+def in_construct(inserts: np.ndarray, construct: Construct) -> np.ndarray:
+    """Tokens (n, length), as the model sees them, of inserts (n, w) between the flanks.
+
+    Raises:
+        ValueError: they are longer than that.
+    """
+    whole = sequences.in_construct(inserts, construct)
+    room = construct.length - whole.shape[1]
+    if room < 0:
+        raise ValueError(
+            f"insert and flanks have {whole.shape[1]} letters, but the model sees "
+            f"{construct.length}; mend the config's `construct`"
+        )
+    return np.pad(whole, ((0, 0), (0, room)), constant_values=N)
+
+
+def sites(
+    motif: Motif, number: int, rng: np.random.Generator, *, drawn: bool = False
+) -> np.ndarray:
+    """Tokens (number, width), uint8, of sites of a motif: its most likely site each time, or, if
+    `drawn`, letters as likely as it says."""
+    probabilities = motif.probabilities()
+    if not drawn:
+        return np.tile(probabilities.argmax(axis=1).astype(np.uint8), (number, 1))
+    below = probabilities.cumsum(axis=1)[:, :3] <= rng.random((number, motif.width, 1))
+    return below.sum(axis=2, dtype=np.uint8)
+
+
+def insertion_effects(
+    motifs: Sequence[Motif],
+    predict: Callable[[np.ndarray], np.ndarray],
+    construct: Construct,
+    *,
+    inserts: int,
+    positions: int,
+    seed: int,
+    drawn: bool = False,
+    replicates: int = 1000,
+) -> pd.DataFrame:
+    """The effect of each motif's sites in random inserts: predicted expression with a site minus
+    that of the same insert without, at evenly spaced positions and on both strands.
+
+    The control is as large: the letters of the site, shuffled anew for each insert. All motifs get
+    the same inserts, and the numbers of one do not depend on the others.
+
+    Args:
+        predict: tokens (n, length), uint8 -> expression (n,).
+        inserts: how many.
+        positions: where a site may start, from the insert's first letter to the last where it fits;
+            only one: the middle.
+        drawn: see `sites`.
+        replicates: of the bootstrap over inserts, for the 95 % intervals (percentiles).
+
+    Returns:
+        A table with `COLUMNS`: of each motif a row a position (of the site's first letter in the
+        insert, from 0) and strand, and before them one over all of these, of position NaN and
+        strand `BOTH`.
+
+    Raises:
+        MotifError: a motif is wider than an insert.
+        ValueError: see `in_construct`; or a prediction is not finite.
+    """
+    width = construct.insert_length
+    for motif in motifs:
+        if motif.width > width:
+            raise MotifError(
+                f"motif {motif.name} {motif.alt} has {motif.width} positions, but an insert "
+                f"{width}; select another or make `construct: insert_length` larger"
+            )
+    random = random_inserts(inserts, construct, seed)
+    # In how many copies each insert is in each replicate.
+    copies = np.random.default_rng(seed).multinomial(
+        inserts, np.full(inserts, 1 / inserts), replicates
+    )
+
+    def expression(several: np.ndarray) -> np.ndarray:
+        """Predicted expression (..., n) of inserts (..., n, width)."""
+        found = np.asarray(predict(in_construct(several.reshape(-1, width), construct)), float)
+        if not np.isfinite(found).all():
+            raise ValueError("the model predicts an expression that is not finite; train it anew")
+        return found.reshape(several.shape[:-1])
+
+    without = expression(random) if motifs else None
+    parts = []
+    for motif in motifs:
+        rng = np.random.default_rng([seed, *motif.name.encode()])
+        found = sites(motif, inserts, rng, drawn=drawn)
+        shuffled = rng.permuted(found, axis=1)
+        starts = _starts(width - motif.width, positions)
+        effect, control = (
+            expression(_inserted(random, each, starts)) - without for each in (found, shuffled)
+        )
+        part = pd.DataFrame(
+            {
+                "motif": motif.name,
+                "name": motif.alt or motif.name,
+                "position": [np.nan, *np.repeat(starts, 2)],
+                "strand": [BOTH, *"+-" * len(starts)],
+                "inserts": inserts,
+            }
+        )
+        names = (("effect", "low", "high"), ("control", "control_low", "control_high"))
+        for keys, values in zip(names, (effect, control), strict=True):
+            rows = np.concatenate([values.mean(axis=0, keepdims=True), values])
+            part[list(keys)] = _intervals(rows, copies)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
+
+
+def _starts(room: int, positions: int) -> np.ndarray:
+    """Up to so many different starts, evenly from 0 to `room`."""
+    if positions == 1:
+        return np.array([room // 2])
+    return np.unique(np.linspace(0, room, positions).round().astype(int))
+
+
+def _inserted(inserts: np.ndarray, found: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Inserts (2 p, n, w) with each their site (n, width) at each of p starts, on + and -."""
+    strands = (found, reverse_complement(found))
+    several = np.tile(inserts, (2 * len(starts), 1, 1))
+    for place, changed in enumerate(several):
+        start = starts[place // 2]
+        changed[:, start : start + found.shape[1]] = strands[place % 2]
+    return several
+
+
+def _intervals(values: np.ndarray, copies: np.ndarray) -> np.ndarray:
+    """Mean, low and high (rows, 3) of values (rows, n), the replicates having `copies` (b, n)."""
+    means = copies @ values.T / values.shape[1]
+    return np.column_stack([values.mean(axis=1), *np.percentile(means, [2.5, 97.5], axis=0)])

@@ -1,0 +1,360 @@
+"""Saliency: gradients of the predicted expression with respect to the one-hot sequence (Simonyan et
+al. 2014), on TensorFlow and on JAX; and their check by randomised weights (Adebayo et al. 2018)."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import keras
+import numpy as np
+import pandas as pd
+import scipy.stats
+from keras import layers, ops
+
+from crmnet.data.sequences import ALPHABET, COMPLEMENT, Construct, N, insert_span, one_hot
+from crmnet.interpretation.maps import Maps, masked, window
+from crmnet.logs import Progress
+from crmnet.models.layers import OneHot, ReverseComplement, SelfAttention
+
+BATCH = 128
+# Layers in which every position sees every other; and what else only their blocks have.
+MIXING = (SelfAttention, layers.MultiHeadAttention, layers.RNN, layers.Bidirectional)
+BLOCK = (*MIXING, layers.LayerNormalization)
+COLUMNS = [
+    *("stage", "layers", "down_to", "draw"),
+    *("signed", "signed_low", "signed_high"),
+    *("absolute", "absolute_low", "absolute_high", "n"),
+]
+
+
+class _Channels(layers.Layer):
+    """In place of `OneHot`: one-hot (batch, length, 5), A C G T N, in its order of letters."""
+
+    def __init__(self, order: str, **kwargs):
+        super().__init__(dtype="float32", **kwargs)
+        self.index = [ALPHABET.index(letter) for letter in order]
+
+    def call(self, x):
+        return ops.take(x, self.index, axis=-1)
+
+
+class _OtherStrand(layers.Layer):
+    """In place of `ReverseComplement`: the one-hot (batch, length, 5) of the other strand."""
+
+    def call(self, x):
+        return ops.flip(ops.take(x, COMPLEMENT.tolist(), axis=-1), axis=1)
+
+
+def from_one_hot(model: keras.Model) -> keras.Model:
+    """The same model, with the same variables, from one-hot (batch, length, 5) of float32, order
+    A C G T N, in place of tokens (batch, length).
+
+    Wherever the model makes a one-hot of its tokens or of their reverse complement, also in models
+    within it, the copy takes the input itself, so that gradients are total derivatives.
+
+    Raises:
+        ValueError: no layer of the model is a `OneHot`.
+    """
+    if not _has_one_hot(model):
+        raise ValueError(
+            f'no layer of the model "{model.name}" is a OneHot: its tokens have no gradient'
+        )
+
+    def stand_in(layer):
+        if isinstance(layer, OneHot):
+            return _Channels(layer.order, name=layer.name)
+        if isinstance(layer, ReverseComplement):
+            return _OtherStrand(dtype="float32", name=layer.name)
+        return copied(layer) if isinstance(layer, keras.Model) else layer
+
+    def copied(part):
+        bases = keras.Input((part.input_shape[1], len(ALPHABET)), dtype="float32")
+        return keras.models.clone_model(part, input_tensors=bases, clone_function=stand_in)
+
+    return copied(model)
+
+
+def _has_one_hot(model: keras.Model) -> bool:
+    return any(
+        _has_one_hot(layer) if isinstance(layer, keras.Model) else isinstance(layer, OneHot)
+        for layer in model.layers
+    )
+
+
+@contextlib.contextmanager
+def in_float32(model: keras.Model) -> Iterator[None]:
+    """In it, all layers of the model compute in float32, whatever precision it was trained with: a
+    function that is first traced in it, at least."""
+    policies = [(layer, layer.dtype_policy) for layer in model._flatten_layers()]
+    try:
+        for layer, _ in policies:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in policies:
+            layer.dtype_policy = policy
+
+
+class Gradients:
+    """Predictions of a model and their gradients, with the weights that it has when called.
+
+    Always in float32: halves lose the small gradients of a model trained with mixed precision.
+
+    Raises:
+        ValueError: see `from_one_hot`; or the backend is neither TensorFlow nor JAX.
+    """
+
+    def __init__(self, model: keras.Model):
+        steps = {"tensorflow": _tensorflow, "jax": _jax}
+        backend = keras.backend.backend()
+        if backend not in steps:
+            raise ValueError(f'gradients need the backend "tensorflow" or "jax", not "{backend}"')
+        self._model = from_one_hot(model)
+        self._step = steps[backend](self._model)
+
+    def __call__(self, tokens: np.ndarray, batch: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
+        """Predictions (n,) and d prediction / d one-hot (n, length, 4), order A C G T, of tokens
+        (n, length); float32. Where that takes long, stderr says how far it is."""
+        n, length = tokens.shape
+        predictions, gradients = np.empty(n, np.float32), np.empty((n, length, 4), np.float32)
+        # Whole batches only: a partial one compiles again.
+        batch = min(batch, 1 << max(0, n - 1).bit_length())
+        progress = Progress(n, "sequences")
+        with in_float32(self._model):
+            for at in range(0, n, batch):
+                part = tokens[at : at + batch]
+                end = at + len(part)
+                padded = np.pad(part, ((0, batch - len(part)), (0, 0)), constant_values=N)
+                prediction, gradient = self._step(one_hot(padded))
+                predictions[at:end] = np.asarray(prediction)[: len(part)]
+                gradients[at:end] = np.asarray(gradient)[: len(part), :, :4]
+                progress(end)
+        return predictions, gradients
+
+
+def _tensorflow(model: keras.Model) -> Callable:
+    """One-hot (batch, length, 5) to predictions (batch,) and gradients, compiled."""
+    import tensorflow as tf
+
+    @tf.function
+    def step(bases):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(bases)
+            expression = model(bases, training=False)[:, 0]
+        return expression, tape.gradient(expression, bases)
+
+    return lambda bases: step(tf.convert_to_tensor(bases))
+
+
+def _jax(model: keras.Model) -> Callable:
+    """See `_tensorflow`."""
+    import jax
+
+    def total(bases, *variables):
+        expression = model.stateless_call(*variables, bases, training=False)[0][:, 0]
+        return expression.sum(), expression
+
+    differentiated = jax.jit(jax.grad(total, has_aux=True))
+
+    def step(bases):
+        groups = (model.trainable_variables, model.non_trainable_variables)
+        variables = [[variable.value for variable in group] for group in groups]
+        gradient, expression = differentiated(bases, *variables)
+        return expression, gradient
+
+    return step
+
+
+def gradients(model: keras.Model, tokens: np.ndarray, batch: int = BATCH) -> np.ndarray:
+    """d prediction / d one-hot (n, length, 4), order A C G T, of tokens (n, length); see
+    `Gradients`."""
+    return Gradients(model)(tokens, batch)[1]
+
+
+def insert_saliency(
+    model: keras.Model,
+    tokens: np.ndarray,
+    measured: np.ndarray,
+    construct: Construct,
+    batch: int = BATCH,
+) -> Maps:
+    """Saliency maps of the inserts of tokens (n, length), which the model sees whole.
+
+    Raises:
+        ValueError: there is no sequence, or one without an insert; the model reads sequences of
+            another length; or its gradient is not finite.
+    """
+    if not len(tokens):
+        raise ValueError("there is no sequence to make a saliency map of")
+    if model.input_shape[1] != tokens.shape[1]:
+        raise ValueError(
+            f"the model reads {model.input_shape[1]} tokens, the sequences have {tokens.shape[1]}: "
+            "set `construct: length` to what the model was trained with"
+        )
+    start, end = insert_span(tokens, construct)
+    without = np.flatnonzero(end <= start)
+    if len(without):
+        raise ValueError(
+            f"{len(without)} sequence(s) have no insert, the first in row {without[0]} (from 0): "
+            "nothing stands between the flanks; take them out, or mend `construct: left_flank` "
+            "and `right_flank`"
+        )
+    prediction, gradient = Gradients(model)(tokens, batch)
+    bad = np.flatnonzero(~np.isfinite(gradient).all(axis=(1, 2)))
+    if len(bad):
+        raise ValueError(
+            f"the gradient of {len(bad)} sequence(s) is not finite, the first in row {bad[0]} "
+            "(from 0): the model's weights are damaged, or its training diverged; train it anew"
+        )
+    width = int((end - start).max())
+    outside = np.arange(width) >= (end - start)[:, None]
+    return Maps(
+        row=np.arange(len(tokens)),
+        tokens=np.where(outside, np.uint8(N), window(tokens, start, width)),
+        gradient=np.where(outside[..., None], np.float32(0), window(gradient, start, width)),
+        prediction=prediction,
+        measured=np.asarray(measured, np.float32),
+        start=start,
+    )
+
+
+def rank_correlations(first: np.ndarray, second: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation (n,) of each row of two arrays (n, width), over the positions
+    that are `known` (n, width) bool; NaN where either is constant."""
+    ranks = []
+    for values in (first, second):
+        of = scipy.stats.rankdata(
+            np.where(known, values, np.nan), axis=1, nan_policy="omit", method="average"
+        )
+        # Sums of n ranks are n (n + 1) / 2, with ties too.
+        ranks.append(np.where(known, of - (known.sum(axis=1, keepdims=True) + 1) / 2, 0))
+    spread = [(of**2).sum(axis=1) for of in ranks]
+    with np.errstate(invalid="ignore"):
+        return (ranks[0] * ranks[1]).sum(axis=1) / np.sqrt(spread[0] * spread[1])
+
+
+def weighted_layers(model: keras.Model) -> list[layers.Layer]:
+    """The layers with weights, from the output down to the input, also of models within it; every
+    layer stands before those that it reads."""
+    found = []
+    for layer in reversed(model.layers):
+        if isinstance(layer, keras.Model):
+            found += weighted_layers(layer)
+        elif layer.weights:
+            found.append(layer)
+    return found
+
+
+def stages(model: keras.Model) -> dict[str, int]:
+    """How deep the cascade goes: stage -> how many of the `weighted_layers` are randomised.
+
+    none: no layer. head: the one that gives the expression. dense: all behind the last with
+    positions. upper: also those above the blocks of attention or recurrence (CRMnet's decoder).
+    middle: also these (CRMnet's transformer); where there is none, half of the layers with
+    positions. all: every layer. A stage that adds no layer to the one before is left out.
+    """
+    found = weighted_layers(model)
+    behind = [len(layer.output.shape) < 3 for layer in found]
+    dense = behind.index(False) if False in behind else len(found)
+    block = [depth for depth, layer in enumerate(found) if isinstance(layer, BLOCK)]
+    mixing = [depth for depth in block if isinstance(found[depth], MIXING)]
+    depths = {
+        "none": 0,
+        "head": 1,
+        "dense": dense,
+        "upper": block[0] if mixing else dense,
+        "middle": mixing[-1] + 1 if mixing else (dense + len(found)) // 2,
+        "all": len(found),
+    }
+    deepest, kept = -1, {}
+    for stage, depth in depths.items():
+        if depth > deepest:
+            kept[stage], deepest = depth, depth
+    return kept
+
+
+def cascade(
+    model: keras.Model, tokens: np.ndarray, maps: Maps, *, seed: int, draws: int = 5
+) -> pd.DataFrame:
+    """Sanity check of saliency maps by cascading randomisation of the model (Adebayo et al. 2018,
+    section 3): layer weights are drawn anew from the output down; maps that hold what the model has
+    learned lose their rank correlation with the real ones, maps of the sequence alone keep it.
+
+    Weights are drawn as at the start of training, by each layer's own initialisers, as in the
+    paper. So are the moving statistics of batch normalisation: mean 0 and variance 1. They are no
+    parameters but describe what the layers below give, so kept they would scale random activations
+    by numbers of another network. No trained statistics ever meet the output of a randomised layer,
+    since all that is above one is randomised too.
+
+    The model has its weights again afterwards. Keras's random seed is set.
+
+    Args:
+        tokens: (n, length) the whole sequences.
+        maps: of the inserts of the same sequences.
+        seed: of the weights.
+        draws: of the weights, for each stage.
+
+    Returns:
+        A table with `COLUMNS`: a row a stage (`stages`) and draw, `layers` that are randomised,
+        `down_to` the last of them; means over n sequences of Spearman's correlation of the
+        input-masked gradients at the bases of an insert, as they are (`signed`) and their absolute
+        values, each with a 95 % interval of the mean (normal). n leaves out sequences where a map
+        is constant. The interval takes sequences as independent: it is too narrow where families of
+        near-identical ones are among them, and does not hold the spread between draws.
+    """
+    real, known = masked(maps.gradient, maps.tokens), maps.tokens != N
+    evaluate, top_down, depths = Gradients(model), weighted_layers(model), stages(model)
+    rows = []
+
+    def compare(stage, draw):
+        gradient = evaluate(tokens)[1]
+        random = masked(window(gradient, maps.start, maps.tokens.shape[1]), maps.tokens)
+        pair = [
+            rank_correlations(real, random, known),
+            rank_correlations(np.abs(real), np.abs(random), known),
+        ]
+        pair = np.array(pair)[:, np.isfinite(pair).all(axis=0)]
+        depth = depths[stage]
+        down_to = top_down[depth - 1].name if depth else ""
+        signed, absolute = map(_mean_interval, pair)
+        rows.append((stage, depth, down_to, draw, *signed, *absolute, pair.shape[1]))
+        print(
+            f"{stage} ({depth} layers), draw {draw}: rank correlation {signed[0]:.3f}, "
+            f"of absolute values {absolute[0]:.3f}",
+            file=sys.stderr,
+        )
+
+    compare("none", 0)
+    trained = model.get_weights()
+    for draw in range(draws):
+        fresh = _drawn(model, seed, draw)
+        try:
+            for (_, done), (stage, depth) in pairwise(depths.items()):
+                for layer in top_down[done:depth]:
+                    for weight in layer.weights:
+                        weight.assign(fresh[id(weight)])
+                compare(stage, draw)
+        finally:
+            model.set_weights(trained)
+    order = list(depths)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.sort_values("stage", key=lambda stage: stage.map(order.index), kind="stable")
+
+
+def _drawn(model: keras.Model, seed: int, draw: int) -> dict[int, np.ndarray]:
+    """Weights of a new model of the same layers, by the id of this model's variables."""
+    (word,) = np.random.SeedSequence([seed, draw]).generate_state(1)
+    keras.utils.set_random_seed(int(word))
+    fresh = keras.models.clone_model(model).get_weights()
+    return {id(weight): value for weight, value in zip(model.weights, fresh, strict=True)}
+
+
+def _mean_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean and its 95 % interval, of a normal distribution; NaN where there are too few values."""
+    n = len(values)
+    mean = values.mean() if n else np.nan
+    half = scipy.stats.norm.ppf(0.975) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
+    return mean, mean - half, mean + half

@@ -1,0 +1,1 @@
+"""Motifs: how they are found, scanned for, matched with known ones and selected."""

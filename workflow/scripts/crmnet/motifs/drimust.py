@@ -1,0 +1,742 @@
+"""Motifs of the top of a ranked list: DRIMust (Leibovich et al. 2013, Nucleic Acids Res. 41:W174;
+Leibovich and Yakhini 2012, Nucleic Acids Res. 40:5832), by the minimum hypergeometric statistic
+(Eden et al. 2007, PLoS Comput. Biol. 3:e39).
+
+Of N sequences, best first, B have a word; b of them are among the first n. The score (mHG) is the
+smallest hypergeometric tail P(at least b of the first n) over all n: no threshold parts the list.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from crmnet.data.sequences import COMPLEMENT, N, letters, reverse_complement, reverse_words
+from crmnet.data.sequences import words as word_numbers
+from crmnet.logs import Progress
+from crmnet.motifs.motif import COLUMNS as MOTIF_COLUMNS
+from crmnet.motifs.motif import Motif, MotifError, described, scientific
+
+STRANDS = ("both", "given")
+RULES = ("right-branching", "all")
+WORD_COLUMNS = ["word", "B", "n", "b", "score", "corrected", "enrichment", "p_value"]
+COLUMNS = [
+    *MOTIF_COLUMNS,
+    *("B", "n", "b", "mhg", "p_value", "enrichment", "words", "tested"),
+]
+
+# Natural logarithms of probabilities that differ by less are the same one, but for rounding.
+TIE = 1e-9
+# Number and pair of word and sequence fit in 64 bits.
+LONGEST = 20
+# Pairs of word and sequence to score at once, and to find p-values with.
+BLOCK, AT_ONCE = 1 << 20, 1 << 15
+# Terms of a tail between two looks at which have converged.
+TERMS = 16
+
+# The similarity from which on words may join a motif, and from which on they are not sought again.
+JOINED, COVERED = 0.7, 0.6
+# A member may be dropped at every so many rounds; on the given strand, a motif has so many rounds.
+DROPPING, ROUNDS = 5, 20
+# Where the shortest stretch is shorter, in parts of the longest, words are not joined to stretches.
+EVEN = 0.667
+# Columns at an end with as many sites without a letter are cut off.
+EMPTY = 0.8
+# Different sites that are tried as the centre of an alignment, at most.
+CENTRES = 1000
+
+
+@lru_cache(maxsize=2)
+def _ln_factorials(total: int) -> np.ndarray:
+    """ln 0! to ln N!, and behind them, so at -1, infinity: 1/(-1)! is 0."""
+    logarithms = np.log(np.arange(1, total + 1, dtype=np.longdouble))
+    return np.concatenate([[0.0], logarithms.cumsum().astype(float), [np.inf]])
+
+
+def _ln_choose(ln: np.ndarray, n: np.ndarray, k: np.ndarray | int) -> np.ndarray:
+    return ln[n] - ln[k] - ln[n - k]
+
+
+def _ln_point(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """ln P(just b of the first n)."""
+    ln = _ln_factorials(total)
+    ways = _ln_choose(ln, n, b) + _ln_choose(ln, total - n, size - b)
+    return ways - _ln_choose(ln, total, size)
+
+
+def _ratio(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """P(just b + 1 of the first n) / P(just b); it falls with b."""
+    return (size - b) * (n - b) / ((b + 1.0) * (total - size - n + b + 1))
+
+
+def _ln_bound(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """At least ln P(at least b of the first n): the sum of a geometric series."""
+    with np.errstate(divide="ignore"):
+        series = -np.log1p(-np.minimum(_ratio(total, size, n, b), 1))
+    return np.minimum(_ln_point(total, size, n, b) + series, 0)
+
+
+def ln_tail(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """ln P(at least b of the first n), hypergeometric; no probability underflows.
+
+    The smaller tail is summed term by term.
+
+    Args:
+        total: N, sequences of the list.
+        size: B, how many of them have the word.
+        n, b: of the same shape, which may be any; 1 <= b <= min(n, B) and n - b <= N - B.
+    """
+    size, n, b = (np.asarray(x, np.int64) for x in np.broadcast_arrays(size, n, b))
+    upper = b * total > n * size
+    # At most b - 1 of the first n are at least B - b + 1 of the others.
+    n, b = np.where(upper, n, total - n), np.where(upper, b, size - b + 1)
+    smaller = _ln_point(total, size, n, b) + np.log(_series(total, *map(np.ravel, (size, n, b))))
+    smaller = np.minimum(smaller.reshape(n.shape), 0)
+    with np.errstate(divide="ignore"):
+        return np.where(upper, smaller, np.log1p(-np.exp(smaller)))
+
+
+def _series(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """P(at least b of the first n) / P(just b), above the mean; flat arrays."""
+    sums, term = np.ones(len(b)), np.ones(len(b))
+    tail, active = sums.copy(), np.arange(len(b))
+    while len(active):
+        for _ in range(TERMS):
+            # Behind the last possible number every term is 0.
+            term = term * np.maximum(_ratio(total, size, n, b), 0)
+            tail, b = tail + term, b + 1
+        sums[active] = tail
+        more = term > 1e-16 * tail
+        active, size, n, b, term, tail = (x[more] for x in (active, size, n, b, term, tail))
+    return sums
+
+
+def minimum_hypergeometric(
+    rows: np.ndarray, starts: np.ndarray, total: int, limit: float = math.inf
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """mHG scores of sets of sequences (Eden et al. 2007), at the first n with the smallest tail.
+
+    A tail is summed only where its bounds say that it may be the smallest.
+
+    Args:
+        rows: (m,) ranks from 0 of all sets, one set behind the other, ascending in each.
+        starts: (sets + 1,) where each set begins in `rows`; no set is empty.
+        total: N, sequences of the list.
+        limit: sets with ln(B * score) above it need no score.
+
+    Returns:
+        ln score, n and b of each set; infinity, 0 and 0 above the limit.
+    """
+    sets = len(starts) - 1
+    scores, numbers, hits = np.full(sets, np.inf), np.zeros(sets, int), np.zeros(sets, int)
+    for first, last in _blocks(np.diff(starts)):
+        part = rows[starts[first] : starts[last]], starts[first : last + 1] - starts[first]
+        scores[first:last], numbers[first:last], hits[first:last] = _scores(*part, total, limit)
+    return scores, numbers, hits
+
+
+def _scores(
+    rows: np.ndarray, starts: np.ndarray, total: int, limit: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    begin, sizes = starts[:-1], np.diff(starts)
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    n, b, size = rows.astype(np.int64) + 1, np.arange(len(rows)) - begin[owner] + 1, sizes[owner]
+    # At least so large are the tails. Up to the mean they are about a half or more (Siegel 2001,
+    # J. Algorithms 38:184: the median is next to the mean).
+    least = np.where(b * total > n * size, _ln_point(total, size, n, b), -1.0)
+    cap = np.minimum(limit - np.log(sizes), 0)
+    # Of sets that may be within the limit, the tails that may be the smallest.
+    likely = np.flatnonzero((np.minimum.reduceat(least, begin) <= cap + TIE)[owner])
+    tails = np.full(len(rows), np.inf)
+    tails[likely] = _ln_bound(total, size[likely], n[likely], b[likely])
+    cap = np.minimum(cap, np.minimum.reduceat(tails, begin))
+    likely = likely[least[likely] <= cap[owner[likely]] + TIE]
+    tails[:] = np.inf
+    tails[likely] = ln_tail(total, size[likely], n[likely], b[likely])
+    best = np.minimum.reduceat(tails, begin)
+    within = best + np.log(sizes) <= limit
+    at = np.flatnonzero((tails <= best[owner] + TIE) & within[owner])
+    at = at[np.unique(owner[at], return_index=True)[1]]
+    numbers, hits = np.zeros_like(sizes), np.zeros_like(sizes)
+    numbers[within], hits[within] = n[at], b[at]
+    # The same number, whichever of equal tails rounding has made the smallest.
+    scores = np.full(len(sizes), np.inf)
+    scores[within] = tails[at]
+    return scores, numbers, hits
+
+
+def _blocks(sizes: np.ndarray) -> Iterator[tuple[int, int]]:
+    """First and last (excluded) of runs of sets with `BLOCK` elements, or one set, at most."""
+    ends = np.cumsum(sizes)
+    first = 0
+    while first < len(sizes):
+        done = ends[first - 1] if first else 0
+        last = max(int(np.searchsorted(ends, done + BLOCK, "right")), first + 1)
+        yield first, last
+        first = last
+
+
+def ln_p_value(total: int, sizes: np.ndarray, ln_scores: np.ndarray) -> np.ndarray:
+    """ln of the exact p-values of mHG scores: that a random order of the list scores as low.
+
+    A random order is a path from (0, 0) to (N, B) through the points (n, b). Those where the tail
+    is at most the score are, for each b, the n up to some m(b). A path that comes to such points
+    leaves them for the last time at one (m(b), b), by a sequence without the word. So the p-value
+    is the sum over b of P(path is at (m(b), b)) * P(next is without) * P(none of them after that),
+    and the last factor follows from those of higher b. This takes O(B**2), and nothing underflows.
+
+    Args:
+        total: N.
+        sizes: (sets,) B of each.
+        ln_scores: (sets,) ln of its mHG score.
+    """
+    sizes, ln_scores = np.asarray(sizes, np.int64), np.asarray(ln_scores, float)
+    result = np.zeros(len(sizes))
+    chance = np.flatnonzero(ln_scores < -TIE)
+    order = chance[np.argsort(-sizes[chance], kind="stable")]
+    while len(order):
+        part, order = np.split(order, [max(AT_ONCE // sizes[order[0]], 1)])
+        result[part] = _ln_p_values(total, sizes[part], ln_scores[part])
+    return np.minimum(result, 0)
+
+
+def _ln_p_values(total: int, sizes: np.ndarray, ln_scores: np.ndarray) -> np.ndarray:
+    """The same for sets of falling size, with scores below 1."""
+    ln, widest = _ln_factorials(total), sizes[0]
+    # A row a set, all ending with b = B: column c is b = B - widest + 1 + c.
+    left = widest - 1 - np.arange(widest)
+    size, b = sizes[:, None], sizes[:, None] - left
+    there = b > 0
+    last = np.zeros(b.shape, np.int64)
+    flat = np.broadcast_to(size, b.shape)[there], b[there]
+    last[there] = _boundary(total, *flat, np.broadcast_to(ln_scores[:, None], b.shape)[there])
+    without = np.where(there, (total - size - last + b) / (total - last), 0)
+    rest = np.where(there, _ln_choose(ln, total - last, left), -np.inf)
+    never = np.zeros(b.shape)
+    for column in range(widest - 1, -1, -1):
+        sets = int(np.searchsorted(-sizes, column - widest, "right"))
+        after = slice(column + 1, None)
+        steps = np.arange(1, widest - column)
+        between = last[:sets, after] - last[:sets, column, None] - 1
+        ways = _ln_choose(ln, between, steps) + rest[:sets, after]
+        again = np.exp(ways - _ln_choose(ln, total - last[:sets, column, None] - 1, left[column]))
+        never[:sets, column] = np.maximum(1 - (again * never[:sets, after]).sum(axis=1), 0)
+        # From here on with the step that leaves.
+        never[:sets, column] *= without[:sets, column]
+    with np.errstate(divide="ignore"):
+        terms = np.log(never)
+    reached = last >= np.maximum(b, 1)
+    terms[~(there & reached)] = -np.inf
+    at = np.nonzero(there & reached)
+    terms[at] += _ln_point(total, np.broadcast_to(size, b.shape)[at], last[at], b[at])
+    return np.logaddexp.reduce(terms, axis=1)
+
+
+def _boundary(total: int, size: np.ndarray, b: np.ndarray, ln_score: np.ndarray) -> np.ndarray:
+    """The largest n with P(at least b of the first n) <= score, or b - 1; flat arrays."""
+    n, certain = b - 1, total - size + b
+    for power in range(int(total).bit_length(), -1, -1):
+        trial = np.minimum(n + (1 << power), certain - 1)
+        n = np.where(_ln_bound(total, size, trial, b) <= ln_score, trial, n)
+    # The bound is close: from there on with the tails, by steps that grow as long as they may.
+    found, active = n.copy(), np.arange(len(n))
+    step, growing = np.ones(len(n), np.int64), np.ones(len(n), bool)
+    while len(active):
+        trial = n + step
+        held = trial < certain
+        tails = ln_tail(total, size[held], trial[held], b[held])
+        held[held] = tails <= ln_score[held] + TIE
+        n, growing = np.where(held, trial, n), growing & held
+        step = np.where(growing, 2 * step, step // 2)
+        found[active] = n
+        more = step > 0
+        active, size, n, b, ln_score, certain, step, growing = (
+            x[more] for x in (active, size, n, b, ln_score, certain, step, growing)
+        )
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """Words, lowest corrected score (B * mHG) first.
+
+    Attributes:
+        tokens: (words, longest) uint8, N behind the shorter ones.
+        lengths: (words,) letters.
+        rows, starts: ranks from 0 of the sequences that have each word, ascending; those of word w
+            are rows[starts[w] : starts[w + 1]].
+        ln_scores, n, b: (words,) see `minimum_hypergeometric`.
+        total: N, sequences of the list.
+        tested: how many words were scored.
+        both: whether a word stands for its reverse complement too.
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    rows: np.ndarray
+    starts: np.ndarray
+    ln_scores: np.ndarray
+    n: np.ndarray
+    b: np.ndarray
+    total: int
+    tested: int
+    both: bool
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """B (words,)."""
+        return np.diff(self.starts)
+
+    def pairs(self, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Place in `words` and rank, of all sequences that have each of them."""
+        sizes = self.sizes[words]
+        shift = self.starts[words] - (np.cumsum(sizes) - sizes)
+        at = np.repeat(shift, sizes) + np.arange(sizes.sum())
+        return np.repeat(np.arange(len(words)), sizes), self.rows[at]
+
+
+def enriched_words(
+    tokens: np.ndarray,
+    lengths: tuple[int, int] = (5, 10),
+    strands: str = "both",
+    threshold: float = 1e-6,
+    rule: str = "right-branching",
+) -> Words:
+    """Words enriched at the top of a list: those with B * mHG, which bounds the p-value, up to a
+    threshold. It is not corrected for the number of words tested.
+
+    Args:
+        tokens: (n, width), best first, N behind shorter sequences; a word has no N.
+        lengths: the least and the largest number of letters of a word.
+        strands: `given`, or `both`: a word and its reverse complement are one.
+        threshold: the largest corrected score.
+        rule: `all` words that occur are tested, or `right-branching`, as in DRIMust, which walks
+            the nodes of a suffix tree: of those shorter than the longest only the ones that are
+            followed by at least two different letters, the end of a sequence, or N, being one. Of
+            `both` strands, one of a word and its reverse complement must be so in the sequences
+            and their reverse complements.
+
+    Raises:
+        MotifError: `strands` or `rule` is none of these, or the lengths are not in order.
+    """
+    for name, given, known in (("strands", strands, STRANDS), ("rule", rule, RULES)):
+        if given not in known:
+            raise MotifError(f"drimust: {name} {given!r} is none of {', '.join(known)}")
+    if not 1 <= lengths[0] <= lengths[1] <= LONGEST:
+        raise MotifError(f"drimust: words of {list(lengths)} letters; give 1 <= k1 <= k2 <= 20")
+    if not threshold > 0:
+        raise MotifError(f"drimust: threshold {threshold}; give a number above 0")
+    both, found, tested = strands == "both", [], 0
+    progress = Progress(lengths[1] - lengths[0] + 1, "lengths of words")
+    for length in range(lengths[0], lengths[1] + 1):
+        branching = rule == "right-branching" and length < lengths[1]
+        codes, rows, starts = word_sequences(tokens, length, both, branching)
+        tested += len(codes)
+        scores, n, b = minimum_hypergeometric(rows, starts, len(tokens), math.log(threshold))
+        keep, sizes = np.isfinite(scores), np.diff(starts)
+        found.append((_letters(codes[keep], length, lengths[1]), np.full(keep.sum(), length)))
+        found[-1] += (rows[np.repeat(keep, sizes)].astype(np.int32), sizes[keep])
+        found[-1] += (scores[keep], n[keep], b[keep])
+        progress(len(found))
+    words, letters_, rows, sizes, scores, n, b = map(np.concatenate, zip(*found, strict=True))
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    unordered = Words(words, letters_, rows, starts, scores, n, b, len(tokens), tested, both)
+    order = np.argsort(scores + np.log(sizes), kind="stable")
+    return Words(
+        words[order],
+        letters_[order],
+        unordered.pairs(order)[1],
+        np.concatenate([[0], np.cumsum(sizes[order])]),
+        *(values[order] for values in (scores, n, b)),
+        len(tokens),
+        tested,
+        both,
+    )
+
+
+def word_sequences(
+    tokens: np.ndarray, length: int, both: bool, branching: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The words of a length that occur, and the sequences that have each.
+
+    Args:
+        tokens: (n, width), N where a letter is not known.
+        both: a word and its reverse complement are one, under the lower number of the two.
+        branching: only right-branching words (see `enriched_words`).
+
+    Returns:
+        Numbers of the words (two bits a letter, the first the highest), ascending; ranks of the
+        sequences that have them; where each word begins in those.
+    """
+    codes, known = word_numbers(tokens, length)
+    number = codes.shape[1]
+    place = np.broadcast_to(np.arange(len(tokens))[:, None], codes.shape)[known]
+    forward = codes[known]
+    backward = reverse_words(forward, length)
+    word = np.minimum(forward, backward) if both else forward
+    word, row = np.divmod(_distinct(word * len(tokens) + place), len(tokens))
+    if branching:
+        padded = np.pad(tokens, ((0, 0), (1, 1)), constant_values=N)
+        after = padded[:, length + 1 : length + 1 + number][known]
+        pairs = forward * 5 + after
+        if both:
+            before = COMPLEMENT[padded[:, :number][known]]
+            pairs = np.concatenate([pairs, backward * 5 + before])
+        pairs = _distinct(pairs) // 5
+        nodes = pairs[1:][pairs[1:] == pairs[:-1]]
+        if both:
+            nodes = np.minimum(nodes, reverse_words(nodes, length))
+        keep = np.isin(word, nodes)
+        word, row = word[keep], row[keep]
+    begins = np.flatnonzero(np.diff(word, prepend=-1))
+    return word[begins], row, np.append(begins, len(word))
+
+
+def _distinct(values: np.ndarray) -> np.ndarray:
+    """The different values, ascending; on so many, sorting is faster than the hashes of numpy."""
+    values = np.sort(values)
+    return values[np.diff(values, prepend=-1) > 0]
+
+
+def _letters(codes: np.ndarray, length: int, width: int) -> np.ndarray:
+    """Tokens (words, width) of numbers of words, N behind."""
+    words = np.full((len(codes), width), N, np.uint8)
+    words[:, :length] = codes[:, None] >> 2 * np.arange(length)[::-1] & 3
+    return words
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    """Words merged to a motif.
+
+    Attributes:
+        members: their tokens, in the orientation in which they are alike.
+        ln_score, n, b, size: of the sequences that have any of them; `size` is B.
+    """
+
+    members: list[np.ndarray]
+    ln_score: float
+    n: int
+    b: int
+    size: int
+
+
+def merge(words: Words, number: int) -> list[Cluster]:
+    """Merges words to at most `number` motifs, best word first (see `_Growing`). Words like a motif
+    (`COVERED`) are not sought again."""
+    free, found = np.ones(len(words.lengths), bool), []
+    while free.any() and len(found) < number:
+        growing = _Growing(words, int(np.argmax(free)))
+        found.append(growing.grown(free))
+        free[growing.members] = False
+        free &= growing.similarity()[0] < COVERED - TIE
+    return found
+
+
+class _Growing:
+    """A motif that takes and drops words as long as B * mHG of the sequences with any falls.
+
+    Args:
+        words: all there are.
+        seed: the first.
+    """
+
+    def __init__(self, words: Words, seed: int) -> None:
+        self.words, self.members, self.turned = words, [], []
+        # In how many members each sequence is; how alike all words are to the members, in total,
+        # as they are and turned to the other strand.
+        self.covered = np.zeros(words.total, np.int32)
+        self.alike = np.zeros((2, len(words.lengths)))
+        self._count(seed, False, 1)
+        self.members.append(seed)
+        self.turned.append(False)
+        self.ln_corrected = float(words.ln_scores[seed] + np.log(words.sizes[seed]))
+
+    def _word(self, word: int, turned: bool) -> np.ndarray:
+        letters_ = self.words.tokens[word, : self.words.lengths[word]]
+        return reverse_complement(letters_) if turned else letters_
+
+    def _count(self, word: int, turned: bool, sign: int) -> None:
+        words = self.words
+        self.covered[words.rows[words.starts[word] : words.starts[word + 1]]] += sign
+        for strand in range(2 if words.both else 1):
+            shown = self._word(word, turned != bool(strand))
+            self.alike[strand] += sign * similarity(shown, words.tokens, words.lengths)
+
+    def similarity(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean similarity of each word to the members, and whether it is that of the other strand's
+        word."""
+        means = self.alike / len(self.members)
+        turned = means[1] > means[0] + TIE
+        return np.where(turned, means[1], means[0]), turned
+
+    def grown(self, free: np.ndarray) -> Cluster:
+        """The motif, of words that are `free` and alike enough (`JOINED`) when they join it."""
+        rounds = 0
+        while self.words.both or rounds < ROUNDS:
+            rounds += 1
+            added = self._add(free)
+            dropped = (rounds % DROPPING == 0 or not added) and self._drop()
+            if not (added or dropped):
+                break
+        rows = np.flatnonzero(self.covered)
+        score, n, b = minimum_hypergeometric(rows, np.array([0, len(rows)]), self.words.total)
+        members = [self._word(*each) for each in zip(self.members, self.turned, strict=True)]
+        return Cluster(members, float(score[0]), int(n[0]), int(b[0]), len(rows))
+
+    def _add(self, free: np.ndarray) -> bool:
+        alike, turned = self.similarity()
+        candidates = free & (alike >= JOINED - TIE)
+        candidates[self.members] = False
+        candidates = np.flatnonzero(candidates)
+        best = self._best(candidates, False)
+        if best is None:
+            return False
+        word = int(candidates[best])
+        self._count(word, turned[word], 1)
+        self.members.append(word)
+        self.turned.append(bool(turned[word]))
+        return True
+
+    def _drop(self) -> bool:
+        best = self._best(np.array(self.members), True) if len(self.members) > 1 else None
+        if best is None:
+            return False
+        self._count(self.members.pop(best), self.turned.pop(best), -1)
+        return True
+
+    def _best(self, candidates: np.ndarray, without: bool) -> int | None:
+        """Which word makes B * mHG smallest, with or without it; None if none makes it smaller."""
+        best, total = None, self.words.total
+        at_once = max(8 * BLOCK // total, 1)
+        for first in range(0, len(candidates), at_once):
+            part = candidates[first : first + at_once]
+            there = np.tile(self.covered > 0, (len(part), 1))
+            place, rows = self.words.pairs(part)
+            there[place, rows] = self.covered[rows] > 1 if without else True
+            sets, rows = np.nonzero(there)
+            starts = np.searchsorted(sets, np.arange(len(part) + 1))
+            scores, _, _ = minimum_hypergeometric(rows, starts, total, self.ln_corrected)
+            corrected = scores + np.log(np.diff(starts))
+            least = int(np.argmin(corrected))
+            if corrected[least] < self.ln_corrected - TIE:
+                best, self.ln_corrected = first + least, float(corrected[least])
+        return best
+
+
+def similarity(word: np.ndarray, others: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """How alike a word is to others (words,): the most equal letters of any placement without gaps,
+    which may overlap in part, over the length of the shorter word.
+
+    Args:
+        word: (length,) tokens.
+        others: (words, longest) tokens, N behind the shorter ones.
+        lengths: (words,) of the others.
+    """
+    length, width = len(word), others.shape[1]
+    padded = np.pad(others, ((0, 0), (length - 1, length - 1)), constant_values=N)
+    equal = np.zeros(len(others), np.int64)
+    for start in range(width + length - 1):
+        same = (padded[:, start : start + length] == word).sum(axis=1)
+        np.maximum(equal, same, out=equal)
+    return equal / np.minimum(length, lengths)
+
+
+def align(cluster: Cluster, tokens: np.ndarray, both: bool) -> tuple[np.ndarray, int]:
+    """Counts (width, 4) of the aligned sites of a cluster, and the number of sites.
+
+    The sites are in the first n sequences. Each is tried as the centre; the others are shifted
+    against it to the right only, to where the most letters are equal. The centre with the most
+    equal letters is taken. Columns at an end that `EMPTY` of the sites do not reach are cut off.
+
+    Args:
+        tokens: (N, length), best first.
+        both: whether there are sites on the other strand.
+    """
+    sites, weights = np.unique(
+        _sites(cluster, tokens[: cluster.n], both), axis=0, return_counts=True
+    )
+    known = sites != N
+    # The most frequent, of equals the longest.
+    order = np.lexsort((-known.sum(axis=1), -weights))[:CENTRES]
+    at_once, best, chosen = max(BLOCK // len(sites), 1), -1, 0
+    for first in range(0, len(order), at_once):
+        part = order[first : first + at_once]
+        totals = _placements(sites[part], sites)[0] @ weights
+        if totals.max() > best:
+            best, chosen = totals.max(), part[int(np.argmax(totals))]
+    shifts = _placements(sites[[chosen]], sites)[1][0]
+    row, column = np.nonzero(known)
+    counts = np.zeros((2 * sites.shape[1], 4))
+    np.add.at(counts, (column + shifts[row], sites[row, column]), weights[row])
+    reached = counts.sum(axis=1)
+    inner = np.flatnonzero(weights.sum() - reached < EMPTY * weights.sum())
+    return counts[inner[0] : inner[-1] + 1], int(weights.sum())
+
+
+def _placements(centres: np.ndarray, sites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The most equal letters (centres, sites) of each site shifted right against each centre, and
+    the shift, of equals the least."""
+    width = sites.shape[1]
+    shape = len(centres), len(sites)
+    equal, shifts = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
+    one_hot = np.eye(5, dtype=np.float32)[:, :4]
+    sites = one_hot[sites].reshape(len(sites), -1)
+    centres = one_hot[centres].reshape(len(centres), -1)
+    for shift in range(width):
+        same = centres[:, 4 * shift :] @ sites[:, : 4 * (width - shift)].T
+        better = same > equal
+        equal[better], shifts[better] = same[better], shift
+    return equal, shifts
+
+
+def _sites(cluster: Cluster, tokens: np.ndarray, both: bool) -> np.ndarray:
+    """Sites (sites, longest) of a cluster's words in sequences, on the words' strand, N behind.
+
+    Occurrences that overlap are one site: a stretch. If the shortest stretch is much shorter than
+    the longest (`EVEN`), the occurrences are sites themselves, without those within longer ones.
+    Of stretches on both strands that overlap, the longest is the site.
+    """
+    buffer = np.pad(tokens, ((0, 0), (0, 1)), constant_values=N).ravel()
+    # The other strand's places behind those of the given one.
+    start, length = _hits(cluster.members, tokens, both)
+    order = np.lexsort((-length, start))
+    start, length = start[order], length[order]
+    stretch, first, reach = _joined(start, start + length)
+    begins, lengths = start[first], np.append(reach[first[1:] - 1], reach[-1]) - start[first]
+    kept = _one_strand(*np.divmod(begins, len(buffer)), lengths)
+    if lengths[kept].min() >= EVEN * lengths[kept].max():
+        start, length = begins[kept], lengths[kept]
+    else:
+        within = start + length <= np.append(-1, reach[:-1])
+        start, length = (x[kept[stretch] & ~within] for x in (start, length))
+    reverse, start = np.divmod(start, len(buffer))
+    column = np.arange(length.max())
+    shift = np.where(reverse[:, None], length[:, None] - 1 - column, column)
+    sites = buffer[np.minimum(start[:, None] + shift, len(buffer) - 1)]
+    sites = np.where(reverse[:, None], COMPLEMENT[sites], sites)
+    sites[column >= length[:, None]] = N
+    return sites
+
+
+def _hits(
+    members: Sequence[np.ndarray], tokens: np.ndarray, both: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Start and length of the occurrences of words, in the rows of tokens, an N behind each, one
+    behind the other, and behind those the same of the other strand; a palindrome has one strand."""
+    starts, lengths = [], []
+    stride = tokens.shape[1] + 1
+    for length in sorted({len(word) for word in members}):
+        codes, known = word_numbers(tokens, length)
+        codes[~known] = -1
+        words = np.array(
+            [word_numbers(word[None], length)[0][0, 0] for word in members if len(word) == length]
+        )
+        reverse = reverse_words(words, length)
+        for strand, sought in enumerate((words, reverse[reverse != words]) if both else (words,)):
+            row, column = np.nonzero(np.isin(codes, sought))
+            starts.append((strand * len(tokens) + row) * stride + column)
+            lengths.append(np.full(len(row), length))
+    return np.concatenate(starts), np.concatenate(lengths)
+
+
+def _joined(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Stretches of intervals, by start, that overlap: the number of each interval's stretch, the
+    first interval of each stretch, and the largest end up to each interval."""
+    reach = np.maximum.accumulate(end)
+    new = start >= np.append(-1, reach[:-1])
+    return np.cumsum(new) - 1, np.flatnonzero(new), reach
+
+
+def _one_strand(reverse: np.ndarray, start: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Of stretches that overlap, whichever strand, those that are the longest; of equals the given
+    strand's."""
+    order = np.lexsort((reverse, start))
+    place = np.empty(len(order), np.int64)
+    place[order] = _joined(start[order], (start + length)[order])[0]
+    order = np.lexsort((reverse, -length, place))
+    kept = np.zeros(len(order), bool)
+    kept[order[np.unique(place[order], return_index=True)[1]]] = True
+    return kept
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A motif of a ranked list: `motif`, the `cluster` of its words, and the ln of its exact
+    p-value."""
+
+    motif: Motif
+    cluster: Cluster
+    ln_p: float
+
+
+def motifs(words: Words, tokens: np.ndarray, number: int) -> list[Ranked]:
+    """At most `number` motifs of enriched words, lowest E-value first, named drimust_1, ...
+
+    The E-value is the exact p-value of the mHG score of the sequences with any of the words, times
+    the number of words tested. Merging is a search of its own, which it does not correct for.
+
+    Args:
+        words: of `enriched_words`.
+        tokens: (N, length) those it had.
+    """
+    found = []
+    for cluster in merge(words, number):
+        ln_p = float(ln_p_value(words.total, [cluster.size], [cluster.ln_score])[0])
+        found.append((ln_p, cluster, *align(cluster, tokens, words.both)))
+    found.sort(key=lambda each: each[0])
+    return [
+        Ranked(
+            Motif(f"drimust_{rank}", counts, sites, ln_e_value=ln_p + math.log(words.tested)),
+            cluster,
+            ln_p,
+        )
+        for rank, (ln_p, cluster, counts, sites) in enumerate(found, 1)
+    ]
+
+
+def table(found: Sequence[Ranked], words: Words, engine: str) -> pd.DataFrame:
+    """The table of motifs, with `COLUMNS`."""
+    rows = [
+        {
+            **described(each.motif, "drimust", engine),
+            "B": each.cluster.size,
+            "n": each.cluster.n,
+            "b": each.cluster.b,
+            "mhg": scientific(each.cluster.ln_score),
+            "p_value": scientific(each.ln_p),
+            "enrichment": f"{_enrichment(each.cluster, words.total):.6g}",
+            "words": ",".join(map(letters, each.cluster.members)),
+            "tested": words.tested,
+        }
+        for each in found
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
+
+
+def _enrichment(cluster: Cluster, total: int) -> float:
+    return cluster.b / cluster.n / (cluster.size / total)
+
+
+def word_table(words: Words) -> pd.DataFrame:
+    """The table of enriched words, with `WORD_COLUMNS`; p-values are exact, of each word alone."""
+    sizes = words.sizes
+    logarithms = {
+        "score": words.ln_scores,
+        "corrected": words.ln_scores + np.log(sizes),
+        "p_value": ln_p_value(words.total, sizes, words.ln_scores),
+    }
+    columns = {
+        "word": [letters(word) for word in words.tokens],
+        "B": sizes,
+        "n": words.n,
+        "b": words.b,
+        "enrichment": [f"{x:.6g}" for x in words.b / words.n / (sizes / words.total)],
+        **{name: [scientific(x) for x in values] for name, values in logarithms.items()},
+    }
+    return pd.DataFrame(columns)[WORD_COLUMNS]

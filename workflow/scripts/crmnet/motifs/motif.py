@@ -1,0 +1,386 @@
+"""Sequence motifs: counts of letters, MEME's text format, JASPAR, background. No framework."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+import numpy as np
+
+from crmnet.data.sequences import COMPLEMENT
+
+LETTERS = "ACGT"
+ENGINES = ("auto", "tool", "builtin")
+# First columns of every table of motifs.
+COLUMNS = [
+    *("motif", "method", "engine", "width", "sites", "ln_e_value", "e_value", "consensus"),
+]
+BUILTIN = "built in"
+# Where a motif's line states no number of sites (MEME's format says so).
+DEFAULT_SITES = 20.0
+# By how much the probabilities of a position may miss 1: they are printed rounded.
+ROUNDING = 0.01
+DECIMALS = 6
+
+# Which letters an IUPAC letter stands for, A C G T = 1 2 4 8.
+_IUPAC = "?ACMGRSVTWYHKDBN"
+
+
+class MotifError(ValueError):
+    """A motif, or a file of them, that cannot be used; says where, what is wrong and the mend."""
+
+
+@dataclass(frozen=True, eq=False)
+class Motif:
+    """A motif without gaps.
+
+    Attributes:
+        name: its id, no spaces.
+        counts: (width, 4) float, A C G T: how often each letter stands at each position, or
+            probabilities times sites.
+        sites: the number of sites behind it; by default the counts of the first position.
+        e_value, ln_e_value: as its method states it, and its natural logarithm, which holds where
+            the E-value is below the smallest double; each follows from the other by default.
+        alt: another name, such as the factor's; no spaces.
+
+    Raises:
+        MotifError: the counts are no such array, or a position has none; a name has a space.
+    """
+
+    name: str
+    counts: np.ndarray
+    sites: float | None = None
+    e_value: float | None = None
+    ln_e_value: float | None = None
+    alt: str = ""
+
+    def __post_init__(self) -> None:
+        counts = np.array(self.counts, float)
+        if counts.ndim != 2 or counts.shape[1] != len(LETTERS) or not len(counts):
+            raise MotifError(f"motif {self.name}: counts of shape {counts.shape}, not (width, 4)")
+        if not (np.isfinite(counts).all() and (counts >= 0).all() and counts.any(axis=1).all()):
+            raise MotifError(f"motif {self.name}: a position has a negative count, or none at all")
+        if not self.name or any(map(str.isspace, self.name + self.alt)):
+            raise MotifError(f"motif {self.name!r} {self.alt!r}: a name is empty or has a space")
+        sites = float(counts[0].sum() if self.sites is None else self.sites)
+        if not 0 < sites < math.inf:
+            raise MotifError(f"motif {self.name}: {sites:g} sites; give a number above 0")
+        e_value, ln_e_value = self.e_value, self.ln_e_value
+        if ln_e_value is None and e_value is not None:
+            ln_e_value = math.log(e_value) if e_value > 0 else -math.inf
+        if e_value is None and ln_e_value is not None:
+            e_value = float(np.exp(ln_e_value))
+        counts.flags.writeable = False
+        for field, value in (
+            ("counts", counts),
+            ("sites", sites),
+            ("e_value", e_value),
+            ("ln_e_value", ln_e_value),
+        ):
+            object.__setattr__(self, field, value)
+
+    @property
+    def width(self) -> int:
+        """Positions."""
+        return len(self.counts)
+
+    def probabilities(
+        self, pseudocount: float = 0.0, background: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Probabilities (width, 4) of the letters at each position.
+
+        Args:
+            pseudocount: how many sites to add to each position, spread over the letters as
+                `background` says (evenly, without one), as MEME's tools do.
+        """
+        observed = self.counts / self.counts.sum(axis=1, keepdims=True)
+        prior = np.full(4, 0.25) if background is None else np.asarray(background)
+        return (observed * self.sites + pseudocount * prior) / (self.sites + pseudocount)
+
+    def information(self) -> np.ndarray:
+        """Bits (width,) at each position (Schneider and Stephens 1990, Nucleic Acids Res. 18:6097),
+        without the correction for few sites."""
+        p = self.probabilities()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return 2 + np.where(p > 0, p * np.log2(p), 0).sum(axis=1)
+
+    def reverse_complement(self) -> Motif:
+        """The motif as the other strand shows it."""
+        counts = self.counts[::-1, COMPLEMENT[:4]]
+        return Motif(self.name, counts, self.sites, self.e_value, self.ln_e_value, self.alt)
+
+    def consensus(self) -> str:
+        """The motif in IUPAC letters, by the rules of Cavener (1987, Nucleic Acids Res. 15:1353).
+
+        One letter where it has more than half of the sites and more than twice the next one's;
+        two where they have more than three quarters; three where the fourth never occurs; else N.
+        """
+        return "".join(map(_iupac, self.probabilities()))
+
+
+def described(motif: Motif, method: str, engine: str) -> dict[str, object]:
+    """A motif's row in a table, with `COLUMNS`; its E-value must be known.
+
+    Args:
+        method: the job that has found it.
+        engine: what did that job.
+    """
+    values = (
+        motif.name,
+        method,
+        engine,
+        motif.width,
+        f"{motif.sites:.10g}",
+        f"{motif.ln_e_value:.6g}",
+        scientific(motif.ln_e_value),
+        motif.consensus(),
+    )
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _iupac(row: np.ndarray) -> str:
+    order = np.argsort(-row, kind="stable")
+    first, second, third, fourth = row[order]
+    if first > 0.5 and first > 2 * second:
+        number = 1
+    elif first + second > 0.75:
+        number = 2
+    else:
+        number = 3 if fourth == 0 else 4
+    return _IUPAC[sum(1 << int(letter) for letter in order[:number])]
+
+
+def background(tokens: np.ndarray, *, both_strands: bool = True) -> np.ndarray:
+    """Frequencies (4,) of A C G T in tokens of any shape, without N.
+
+    With both strands, A is as frequent as T and C as G (as MEME's `fasta-get-markov` has it).
+
+    Raises:
+        MotifError: a letter does not occur, so that it has no log-odds.
+    """
+    counts = np.bincount(np.ravel(tokens), minlength=5)[:4].astype(float)
+    if both_strands:
+        counts += counts[COMPLEMENT[:4]]
+    if not counts.all():
+        missing = LETTERS[int(np.argmin(counts))]
+        raise MotifError(f"background: {missing} does not occur in the sequences; give others")
+    return counts / counts.sum()
+
+
+def jaspar(collection: str = "CORE", species: int = 4932) -> list[Motif]:
+    """The newest version of every matrix of a species in JASPAR 2022 (Castro-Mondragon et al. 2022,
+    Nucleic Acids Res. 50:D165), from the database that the package `pyjaspar` carries.
+
+    `name` is the matrix id, `alt` the factor.
+
+    Raises:
+        MotifError: there is none.
+    """
+    from pyjaspar import jaspardb  # slow to import
+
+    found = jaspardb(release="JASPAR2022").fetch_motifs(
+        collection=collection, species=[str(species)]
+    )
+    if not found:
+        raise MotifError(f"JASPAR 2022 has no matrix of species {species} in {collection}")
+    return [
+        Motif(m.matrix_id, np.array([m.counts[letter] for letter in LETTERS]).T, alt=m.name)
+        for m in found
+    ]
+
+
+def write_meme(path: str | Path, motifs: Iterable[Motif], background: np.ndarray) -> None:
+    """Writes motifs in MEME's text format, version 4, with the background's frequencies (4,).
+
+    Raises:
+        MotifError: two motifs have the same name.
+    """
+    motifs = list(motifs)
+    twice = [name for name, number in Counter(m.name for m in motifs).items() if number > 1]
+    if twice:
+        raise MotifError(f"{path}: several motifs are named {', '.join(twice)}; rename them")
+    frequencies = " ".join(
+        f"{letter} {frequency:.{DECIMALS}f}"
+        for letter, frequency in zip(LETTERS, background, strict=True)
+    )
+    parts = [
+        "MEME version 4",
+        f"ALPHABET= {LETTERS}",
+        "strands: + -",
+        f"Background letter frequencies\n{frequencies}",
+        *map(_written, motifs),
+    ]
+    Path(path).write_text("\n\n".join(parts) + "\n")
+
+
+def _written(motif: Motif) -> str:
+    e_value = "" if motif.ln_e_value is None else f" E= {scientific(motif.ln_e_value)}"
+    rows = motif.probabilities().round(DECIMALS)
+    # So that the printed row sums to 1, and is printed the same once it has been read.
+    rows[np.arange(motif.width), rows.argmax(axis=1)] += 1 - rows.sum(axis=1)
+    return "\n".join(
+        [
+            f"MOTIF {motif.name} {motif.alt}".rstrip(),
+            f"letter-probability matrix: alength= {len(LETTERS)} w= {motif.width} "
+            f"nsites= {motif.sites:.10g}{e_value}",
+            *(" ".join(f"{p:.{DECIMALS}f}" for p in row) for row in rows),
+        ]
+    )
+
+
+def scientific(logarithm: float) -> str:
+    """A number as text by its natural logarithm, also below the smallest double."""
+    return "0" if logarithm == -math.inf else f"{Decimal(logarithm).exp():.5e}"
+
+
+def read_meme(path: str | Path) -> list[Motif]:
+    """The motifs of a file in MEME's text format: the minimal one, or MEME's whole report.
+
+    Counts are probabilities times `nsites` (20 where that is not stated, as the format says).
+
+    Raises:
+        MotifError: there is no such file, it is none of MEME's, of another alphabet, or damaged;
+            with file and line.
+    """
+    path = Path(path)
+    return list(_motifs(path, _lines(path)))
+
+
+def read_background(path: str | Path) -> np.ndarray:
+    """Background frequencies (4,) of a file in MEME's text format; even ones where it states none,
+    as the format says.
+
+    Raises:
+        MotifError: see `read_meme`; or they cannot be read.
+    """
+    path = Path(path)
+    lines = _lines(path)
+    for number, line in enumerate(lines, 1):
+        if line.startswith("Background letter frequencies"):
+            cells = " ".join(lines[number : number + 1]).split()
+            try:
+                frequencies = [float(cell) for cell in cells[1::2]]
+            except ValueError:
+                frequencies = []
+            if "".join(cells[::2]) != LETTERS or not abs(sum(frequencies) - 1) <= ROUNDING:
+                raise MotifError(
+                    f"{path}: line {number + 1}: is not `A 0.25 C 0.25 G 0.25 T 0.25` or the like"
+                )
+            return np.array(frequencies) / sum(frequencies)
+    return np.full(4, 0.25)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a file, if it is in MEME's text format."""
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError:
+        raise MotifError(f"{path}: there is no such file") from None
+    except UnicodeDecodeError:
+        raise MotifError(f"{path}: is no text; give motifs in MEME's text format") from None
+    if not any(line.startswith("MEME version") for line in lines):
+        raise MotifError(f"{path}: has no line `MEME version`; give motifs in MEME's text format")
+    for number, line in enumerate(lines, 1):
+        if line.startswith("ALPHABET=") and line.split("=", 1)[1].strip() != LETTERS:
+            raise MotifError(f"{path}: line {number}: the alphabet is not {LETTERS}: {line}")
+    return lines
+
+
+def _motifs(path: Path, lines: Sequence[str]) -> Iterator[Motif]:
+    name = None
+    for number, line in enumerate(lines):
+        if line.startswith("MOTIF"):
+            if name:
+                raise MotifError(f"{path}: line {number + 1}: motif {name[0]} has no matrix")
+            name = line.split()[1:3]
+            if not name:
+                raise MotifError(f"{path}: line {number + 1}: this motif has no name")
+        elif line.startswith("letter-probability matrix:"):
+            if not name:
+                raise MotifError(f"{path}: line {number + 1}: a matrix without a line `MOTIF`")
+            yield _motif(path, lines, number, *name)
+            name = None
+    if name:
+        raise MotifError(f"{path}: motif {name[0]} has no matrix; the file may be truncated")
+
+
+def _motif(path: Path, lines: Sequence[str], start: int, name: str, alt: str = "") -> Motif:
+    """The motif whose matrix has its heading in line `start` (from 0)."""
+    heading = lines[start].split(":", 1)[1].replace("=", " = ").split()
+    stated = dict(zip(heading[::3], heading[2::3], strict=False))
+    try:
+        sites = float(stated.get("nsites", DEFAULT_SITES))
+        width = int(stated["w"]) if "w" in stated else None
+        logarithm = float(Decimal(stated["E"]).ln()) if "E" in stated else None
+        if not 0 < sites < math.inf:
+            raise ValueError
+    except (ValueError, InvalidOperation):
+        raise MotifError(f"{path}: line {start + 1}: cannot be read: {lines[start]}") from None
+    rows = []
+    for number in range(start + 1, len(lines) if width is None else start + 1 + width):
+        line = lines[number] if number < len(lines) else ""
+        if width is None and not line.strip():
+            break
+        rows.append(_row(path, number, line))
+    try:
+        return Motif(name, np.array(rows) * sites, sites, ln_e_value=logarithm, alt=alt)
+    except MotifError as error:
+        raise MotifError(f"{path}: line {start + 1}: {error}") from None
+
+
+def _row(path: Path, number: int, line: str) -> list[float]:
+    try:
+        row = [float(cell) for cell in line.split()]
+    except ValueError:
+        row = []
+    if len(row) != len(LETTERS) or min(row) < 0 or not abs(sum(row) - 1) <= ROUNDING:
+        raise MotifError(
+            f"{path}: line {number + 1}: is not four probabilities that sum to 1: {line!r}"
+        )
+    return row
+
+
+def tool(program: str, engine: str) -> str | None:
+    """The path of a real program to use, or None where the built-in engine does its job.
+
+    Args:
+        engine: `tool` insists on the program, `builtin` on ours, `auto` takes the program where it
+            is on the PATH.
+
+    Raises:
+        MotifError: the engine is none of these, or `tool` finds no program.
+    """
+    if engine not in ENGINES:
+        raise MotifError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
+    path = None if engine == "builtin" else shutil.which(program)
+    if engine == "tool" and not path:
+        raise MotifError(
+            f"engine `tool`: there is no program {program} on the PATH; install it, or set "
+            "`engine: auto` or `builtin`"
+        )
+    return path
+
+
+def run_tool(command: Sequence[str | Path]) -> str:
+    """What a program prints.
+
+    Raises:
+        MotifError: it fails; with the last of what it said.
+    """
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
+        raise MotifError(f"{' '.join(map(str, command))}: failed ({done.returncode}):\n{said}")
+    return done.stdout
+
+
+def version(program: str) -> str:
+    """Name and version of a program of the MEME Suite."""
+    # MEME itself knows no `--version`, the others both.
+    return f"{Path(program).name} {run_tool([program, '-version']).strip()}"

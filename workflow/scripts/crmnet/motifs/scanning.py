@@ -1,0 +1,338 @@
+"""Scanning sequences with motifs: FIMO (Grant et al. 2011, Bioinformatics 27:1017), or its like."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+import pyfaidx
+
+from crmnet.data.sequences import COMPLEMENT, N, letters, pad, tokenise
+from crmnet.data.tsv import read_table
+from crmnet.motifs.motif import LETTERS, Motif, MotifError, run_tool
+
+# Columns of FIMO's table -> of ours.
+FIMO_COLUMNS = {
+    "motif_id": "motif",
+    "sequence_name": "sequence",
+    "start": "start",
+    "stop": "end",
+    "strand": "strand",
+    "score": "score",
+    "p-value": "p_value",
+    "q-value": "q_value",
+    "matched_sequence": "matched",
+}
+COLUMNS = list(FIMO_COLUMNS.values())
+
+# As in FIMO: sites added to a motif, and the largest whole-number score of a position.
+PSEUDOCOUNT = 0.1
+RANGE = 1000
+
+# Letters that one look-up scores.
+WORD = 5
+# What N scores: too little for the letters around it to outweigh.
+NEVER = -(1 << 24)
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreMatrix:
+    """A motif's log-odds in whole numbers, as FIMO rounds them.
+
+    Attributes:
+        scores: (width, 4) int64, 0..RANGE.
+        scale, offset: a site's log-odds in bits is its score / scale + width * offset.
+        p_values: (width * RANGE + 1,): how likely a random site scores as much or more.
+    """
+
+    scores: np.ndarray
+    scale: float
+    offset: float
+    p_values: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """Positions."""
+        return len(self.scores)
+
+    @cached_property
+    def strands(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """For + and -, what each word scores at each `WORD` positions of a site: 5**WORD int32."""
+        return _tables(self.scores), _tables(self.scores[::-1, COMPLEMENT[:4]])
+
+    def bits(self, scores: np.ndarray) -> np.ndarray:
+        """Log-odds in bits of sites by their scores."""
+        return scores / self.scale + self.width * self.offset
+
+    def cutoff(self, threshold: float) -> int:
+        """The lowest score with a p-value of at most `threshold`."""
+        return int(np.searchsorted(-self.p_values, -threshold))
+
+
+def score_matrix(motif: Motif, background: np.ndarray) -> ScoreMatrix:
+    """What FIMO scores a motif's sites with, against a background (4,).
+
+    Probabilities have `PSEUDOCOUNT` sites of background added; log-odds are rounded to multiples of
+    1 / scale bits; the p-values are exact for the rounded scores, by dynamic programming over the
+    positions (Staden 1989, Comput. Appl. Biosci. 5:89).
+
+    Raises:
+        MotifError: the background is not four positive frequencies that sum to 1, or not the same
+            on both strands.
+    """
+    background = np.asarray(background, float)
+    if background.shape != (4,) or not (background > 0).all() or abs(background.sum() - 1) > 1e-3:
+        raise MotifError(f"background {background}: give four frequencies above 0 that sum to 1")
+    if np.abs(background - background[COMPLEMENT[:4]]).max() > 1e-6:
+        raise MotifError(f"background {background}: give the frequencies of both strands together")
+    odds = np.log2(motif.probabilities(PSEUDOCOUNT, background) / background)
+    low, high = odds.min(), odds.max()
+    offset = np.floor(low if high > low else low - 1)
+    scale = np.floor(RANGE / (high - offset))
+    scores = np.floor((odds - offset) * scale + 0.5).astype(np.int64)
+    return ScoreMatrix(scores, scale, offset, _p_values(scores, background))
+
+
+def _p_values(scores: np.ndarray, background: np.ndarray) -> np.ndarray:
+    density = np.ones(1)
+    for row in scores:
+        wider = np.zeros(len(density) + RANGE)
+        for score, frequency in zip(row, background, strict=True):
+            wider[score : score + len(density)] += frequency * density
+        density = wider
+    return np.minimum(density[::-1].cumsum()[::-1], 1)
+
+
+def _tables(scores: np.ndarray) -> list[np.ndarray]:
+    tables = []
+    for start in range(0, len(scores), WORD):
+        table = np.zeros((1,), np.int32)
+        for position in range(start, start + WORD):
+            # A position behind the site scores nothing, whatever stands there.
+            row = [*scores[position], NEVER] if position < len(scores) else [0] * 5
+            table = np.add.outer(table, np.array(row, np.int32)).ravel()
+        tables.append(table)
+    return tables
+
+
+def scan(
+    motifs: Sequence[Motif],
+    tokens: np.ndarray,
+    names: Sequence[str],
+    background: np.ndarray,
+    threshold: float = 1e-4,
+) -> pd.DataFrame:
+    """Sites of motifs on both strands of sequences, by the built-in engine.
+
+    Args:
+        tokens: (n, length), N behind shorter sequences; a site has no N.
+        names: of the sequences.
+        background: (4,) frequencies of the letters, the same on both strands.
+        threshold: the largest p-value of a site.
+
+    Returns:
+        A row a site, with `COLUMNS`; start and end (half-open) are from 0 on the given strand, the
+        matched letters on the motif's, the score in bits. q-values are of Benjamini and Hochberg
+        (1995) over all sites of the motif on both strands, also those above the threshold.
+
+    Raises:
+        MotifError: see `score_matrix`.
+    """
+    matrices = [score_matrix(motif, background) for motif in motifs]
+    reach = max((motif.width for motif in motifs), default=0)
+    found, runs = [[] for _ in motifs], Counter()
+    for first in range(0, len(tokens), ROWS_AT_ONCE):
+        buffer = _buffer(tokens[first : first + ROWS_AT_ONCE], reach)
+        runs += _runs(buffer)
+        words = _words(buffer)
+        for sites, matrix in zip(found, matrices, strict=True):
+            part = _sites(matrix, threshold, words, reach, tokens.shape[1] + 1)
+            sites.append(part.assign(row=part["row"] + first))
+    tables = [
+        _table(motif, matrix, pd.concat(sites), runs, tokens, names)
+        for motif, matrix, sites in zip(motifs, matrices, found, strict=True)
+        if sites
+    ]
+    return _ordered(pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS))
+
+
+def _sites(
+    matrix: ScoreMatrix, threshold: float, words: np.ndarray, reach: int, stride: int
+) -> pd.DataFrame:
+    """A motif's sites in a chunk: strand, row, start, whole-number score."""
+    cutoff = matrix.cutoff(threshold)
+    parts = []
+    for strand, tables in zip("+-", matrix.strands, strict=True):
+        scores = _scores(words, tables, reach)
+        at = np.flatnonzero(scores >= cutoff)
+        row, start = np.divmod(at, stride)
+        parts.append(
+            pd.DataFrame({"strand": strand, "row": row, "start": start, "score": scores[at]})
+        )
+    return pd.concat(parts)
+
+
+def _table(
+    motif: Motif,
+    matrix: ScoreMatrix,
+    sites: pd.DataFrame,
+    runs: Counter,
+    tokens: np.ndarray,
+    names: Sequence[str],
+) -> pd.DataFrame:
+    """The table of one motif's sites."""
+    row, start, score = (sites[key].to_numpy() for key in ("row", "start", "score"))
+    reverse = (sites["strand"] == "-").to_numpy()
+    windows = tokens[row[:, None], start[:, None] + np.arange(motif.width)]
+    windows[reverse] = COMPLEMENT[windows[reverse, ::-1]]
+    matched = np.frombuffer(letters(windows).encode(), f"S{motif.width}").astype(str)
+    p_values = matrix.p_values[score]
+    tests = 2 * sum(max(run - motif.width + 1, 0) * many for run, many in runs.items())
+    values = (
+        motif.name,
+        np.asarray(names, object)[row],
+        start,
+        start + motif.width,
+        sites["strand"].to_numpy(),
+        matrix.bits(score),
+        p_values,
+        q_values(p_values, tests),
+        matched,
+    )
+    return pd.DataFrame(dict(zip(COLUMNS, values, strict=True)))
+
+
+def _ordered(hits: pd.DataFrame) -> pd.DataFrame:
+    keys = ["motif", "p_value", "sequence", "start", "strand"]
+    return hits.sort_values(keys, kind="stable", ignore_index=True)
+
+
+def q_values(p_values: np.ndarray, tests: int) -> np.ndarray:
+    """q-values of the smallest of `tests` p-values (Benjamini and Hochberg 1995).
+
+    FIMO's are these times its estimate of the share of sites that are background.
+    """
+    order = np.argsort(p_values, kind="stable")
+    ranked = p_values[order] * tests / np.arange(1, len(order) + 1)
+    q = np.empty(len(order))
+    q[order] = np.minimum.accumulate(ranked[::-1])[::-1]
+    return np.minimum(q, 1)
+
+
+def _buffer(tokens: np.ndarray, reach: int) -> np.ndarray:
+    """All rows one behind the other, N after each, and N enough for a site to start anywhere."""
+    number, length = tokens.shape
+    buffer = np.full(number * (length + 1) + reach + 2 * WORD, N, np.uint8)
+    buffer[: number * (length + 1)].reshape(number, length + 1)[:, :length] = tokens
+    return buffer
+
+
+def _runs(buffer: np.ndarray) -> Counter:
+    """How many stretches without N there are, by their length."""
+    ends = np.flatnonzero(buffer == N)
+    return Counter((np.diff(ends, prepend=-1) - 1).tolist())
+
+
+def _words(buffer: np.ndarray) -> np.ndarray:
+    """The number of the word of `WORD` letters that starts at each position."""
+    number = len(buffer) - WORD + 1
+    words = np.zeros(number, np.intp)
+    for shift in range(WORD):
+        words = 5 * words + buffer[shift : shift + number]
+    return words
+
+
+def _scores(words: np.ndarray, tables: Sequence[np.ndarray], reach: int) -> np.ndarray:
+    """What a site at each position of the rows scores; below 0 with N."""
+    starts = len(words) - reach - WORD
+    scores = np.take(tables[0], words[:starts])
+    for number, table in enumerate(tables[1:], 1):
+        scores += np.take(table, words[number * WORD : number * WORD + starts])
+    return scores
+
+
+def read_fasta(path: str | Path) -> tuple[list[str], np.ndarray]:
+    """Names and tokens (n, length) of the sequences of a FASTA file, N behind the shorter ones.
+
+    Raises:
+        MotifError: it is no FASTA file, or has a letter outside ACGTN or a name twice.
+    """
+    try:
+        with (
+            TemporaryDirectory() as folder,
+            pyfaidx.Fasta(str(path), as_raw=True, indexname=str(Path(folder, "index"))) as fasta,
+        ):
+            records = {record.name: record[:] for record in fasta}
+        # Some versions of pyfaidx take it for a sequence.
+        with Path(path).open("rb") as file:
+            if file.read(1024).lstrip()[:1] not in (b"", b">"):
+                raise ValueError("text before the first sequence")
+        buffer = tokenise("".join(records.values()))
+    except (pyfaidx.FastaIndexingError, pyfaidx.FastaNotFoundError, ValueError) as error:
+        raise MotifError(
+            f"{path}: cannot be read: {error}; mend the file or make it anew"
+        ) from error
+    lengths = np.fromiter(map(len, records.values()), np.int64, len(records))
+    ends = np.cumsum(lengths)
+    return list(records), pad(buffer, ends - lengths, ends, int(lengths.max()))
+
+
+def fimo(
+    program: str,
+    motifs: str | Path,
+    sequences: str | Path,
+    background: np.ndarray,
+    threshold: float = 1e-4,
+) -> pd.DataFrame:
+    """Sites of motifs on both strands of sequences, by FIMO (MEME Suite 5.5).
+
+    Args:
+        program: its path.
+        motifs: a file in MEME's text format.
+        sequences: a FASTA file.
+        background: (4,) frequencies of the letters; FIMO's own default is none of them.
+
+    Returns:
+        A table like `scan`'s; p- and q-values have three digits.
+
+    Raises:
+        MotifError: FIMO fails, or writes another table.
+    """
+    # No motif can have more sites than there are letters, on two strands.
+    stored = min(2 * Path(sequences).stat().st_size, 2**31 - 1)
+    with TemporaryDirectory() as folder:
+        frequencies, found = Path(folder, "background"), Path(folder, "fimo")
+        frequencies.write_text(
+            "".join(f"{letter} {p:.9f}\n" for letter, p in zip(LETTERS, background, strict=True))
+        )
+        run_tool(
+            [program, "--verbosity", "1", "--bfile", frequencies, "--thresh", f"{threshold:g}"]
+            + ["--max-stored-scores", str(stored), "--oc", found, motifs, sequences]
+        )
+        return read_fimo(found / "fimo.tsv")
+
+
+def read_fimo(path: str | Path) -> pd.DataFrame:
+    """FIMO's table (`fimo.tsv`) as `scan` has it.
+
+    Raises:
+        MotifError: it is another table.
+    """
+    try:
+        # Its notes stand behind a blank line.
+        text = Path(path).read_text().split("\n\n", 1)[0]
+        hits = read_table(StringIO(text), ["motif_id", "sequence_name", "matched_sequence"])
+        hits["start"] -= 1
+        numbers = {"start": int, "stop": int, "score": float, "p-value": float, "q-value": float}
+        hits = hits.astype(numbers)[list(FIMO_COLUMNS)].rename(columns=FIMO_COLUMNS)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise MotifError(f"{path}: is no table of FIMO 5: {error}") from error
+    return _ordered(hits)

@@ -1,0 +1,164 @@
+"""The table of all motifs, and the paper's choice among them: by MEME's E-value those that a method
+on the ranked list reproduces."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from crmnet.motifs.matching import tomtom
+from crmnet.motifs.motif import Motif, MotifError
+
+# The method whose E-values rank the motifs, and those that must reproduce them.
+RANKED_BY = "meme"
+REPRODUCED_BY = ("drimust", "gadem")
+
+COLUMNS = [
+    *("method", "motif", "engine", "width", "sites", "e_value", "ln_e_value", "consensus"),
+    *("target", "target_name", "match_e_value", "ties", "match_engine"),
+    *("reproduced_by", "selected", "why"),
+]
+
+
+def best_matches(matches: pd.DataFrame) -> pd.DataFrame:
+    """The best target of each motif, by Tomtom.
+
+    Args:
+        matches: as of `matching.match`, with a column engine.
+
+    Returns:
+        Indexed by motif: target, target_name, match_e_value, ties (the names of all targets as good
+        as the best, itself included, or an empty string), match_engine.
+    """
+    rows = matches[matches["by"] == "tomtom"]
+    tied = rows[rows["tie"].astype(bool)].groupby("motif")["target_name"].agg(", ".join)
+    best = rows.drop_duplicates("motif").set_index("motif")
+    best = best.rename(columns={"e_value": "match_e_value", "engine": "match_engine"})
+    best["ties"] = tied.reindex(best.index, fill_value="")
+    return best[["target", "target_name", "match_e_value", "ties", "match_engine"]]
+
+
+def reproductions(
+    motifs: Sequence[Motif],
+    others: Mapping[str, Sequence[Motif]],
+    known: Sequence[Motif],
+    background: np.ndarray,
+    e_value: float,
+) -> dict[str, list[str]]:
+    """Which other methods have found each motif too: those with one that Tomtom finds alike.
+
+    Args:
+        motifs: those to look for.
+        others: method -> its motifs.
+        known: motifs whose columns, with those of the others, are Tomtom's random ones.
+        background: (4,).
+        e_value: largest product of p-value and number of the method's motifs.
+
+    Returns:
+        Name of the motif -> methods.
+    """
+    everyone = [motif for found in others.values() for motif in found]
+    same = {}
+    for motif in motifs:
+        compared = tomtom(motif, [*everyone, *known], background).set_index("target")["p_value"]
+        same[motif.name] = [
+            method
+            for method, found in others.items()
+            if found and compared[[m.name for m in found]].min() * len(found) <= e_value
+        ]
+    return same
+
+
+def select(
+    table: pd.DataFrame, *, motifs: int, e_value: float, match_e_value: float
+) -> pd.DataFrame:
+    """The paper's rule (section 4.5): the first motifs by MEME's E-value that a method on the
+    ranked list reproduces; of those that match the same known motif the first.
+
+    Args:
+        table: a row a motif: method, motif, ln_e_value, target, target_name, match_e_value,
+            reproduced_by (comma-separated methods).
+        motifs: how many, at most.
+        e_value: the largest of MEME.
+        match_e_value: the largest of the match with a known motif.
+
+    Returns:
+        The table, by method and E-value, with columns `selected`, 1 being the first, and `why`
+        another one is not.
+    """
+    methods = [RANKED_BY, *REPRODUCED_BY]
+    order = table["method"].map({method: rank for rank, method in enumerate(methods)})
+    table = table.assign(order=order).sort_values(
+        ["order", "ln_e_value"], kind="stable", ignore_index=True
+    )
+    chosen: dict[str, int] = {}
+    selected, why = [], []
+    for row in table.itertuples():
+        reason = ""
+        if row.method != RANKED_BY:
+            reason = "a motif of the ranked list, which reproduces others"
+        elif not row.ln_e_value <= np.log(e_value):
+            reason = f"its E-value is above {e_value:g}"
+        elif not row.match_e_value <= match_e_value:
+            reason = f"no known motif matches with an E-value up to {match_e_value:g}"
+        elif not row.reproduced_by:
+            reason = "no method on the ranked list reproduces it"
+        elif row.target in chosen:
+            reason = f"{row.target_name} is selected already"
+        elif len(chosen) == motifs:
+            reason = f"{motifs} are selected before it"
+        else:
+            chosen[row.target] = len(chosen) + 1
+        selected.append(pd.NA if reason else chosen[row.target])
+        why.append(reason)
+    return table.assign(selected=pd.array(selected, "Int64"), why=why)
+
+
+def motif_table(
+    tables: Sequence[pd.DataFrame],
+    found: Sequence[Motif],
+    matches: pd.DataFrame,
+    known: Sequence[Motif],
+    background: np.ndarray,
+    *,
+    motifs: int,
+    e_value: float,
+    match_e_value: float,
+) -> pd.DataFrame:
+    """All motifs of all methods, with their matches, and the paper's choice among them (`select`).
+
+    Args:
+        tables: of each method: motif, method, engine, width, sites, ln_e_value, e_value, consensus.
+        found: all that the tables name.
+        matches: as of `matching.match`, of all motifs with those in `known`.
+        motifs, e_value, match_e_value: see `select`.
+
+    Returns:
+        A table with `COLUMNS`.
+
+    Raises:
+        MotifError: tables and motifs do not have the same names, each once.
+    """
+    table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
+    named = {motif.name: motif for motif in found}
+    ours, theirs = Counter(motif.name for motif in found), Counter(table["motif"])
+    if ours != theirs:
+        odd = sorted((ours - theirs) + (theirs - ours))
+        raise MotifError(f"motifs and tables differ in {', '.join(odd)}; make both anew")
+    of = {
+        method: [named[name] for name in rows["motif"]] for method, rows in table.groupby("method")
+    }
+    same = reproductions(
+        of.get(RANKED_BY, []),
+        {method: of.get(method, []) for method in REPRODUCED_BY},
+        known,
+        background,
+        match_e_value,
+    )
+    table = table.join(best_matches(matches), on="motif")
+    table["reproduced_by"] = [", ".join(same.get(name, [])) for name in table["motif"]]
+    table = select(table, motifs=motifs, e_value=e_value, match_e_value=match_e_value)
+    return table[COLUMNS]

@@ -1,0 +1,201 @@
+"""What was planted in simulated promoters, against what motif jobs and saliency maps find."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from crmnet.evaluation.metrics import interval
+from crmnet.interpretation.effects import covered
+
+ALL = "all"
+MOTIF_COLUMNS = ["method", "factor", "activity", "found", "motif", "e_value", "ln_e_value", "tied"]
+SITE_COLUMNS = [
+    *("factor", "sites", "found", "share", "share_low", "share_high"),
+    *("matches", "matches_planted", "saliency", "elsewhere"),
+    *("average_precision", "average_precision_low", "average_precision_high", "base_rate"),
+]
+CURVE_POINTS = 400
+
+
+def found_motifs(
+    table: pd.DataFrame,
+    matches: pd.DataFrame,
+    factors: pd.DataFrame,
+    methods: Sequence[str],
+    medium: str,
+    e_value: float,
+) -> pd.DataFrame:
+    """Which planted factors each method finds: those whose matrix is the best match, by Tomtom, of
+    one of its motifs, or as good as the best.
+
+    Args:
+        table: of all motifs: method, motif, e_value, ln_e_value.
+        matches: as of `matching.match`.
+        factors: factor, matrix_id, and the activity in each medium.
+        methods: all, also those without a motif.
+        e_value: the largest of a match.
+
+    Returns:
+        A row a method and factor, with `MOTIF_COLUMNS`: its motif of the lowest E-value.
+    """
+    rows = matches[(matches["by"] == "tomtom") & (matches["e_value"] <= e_value)]
+    best = ~rows["motif"].duplicated()
+    rows = rows[best | rows["tie"].astype(bool)][["motif", "target", "tie"]]
+    rows = rows.merge(table[["method", "motif", "e_value", "ln_e_value"]], on="motif")
+    rows = rows.sort_values("ln_e_value", kind="stable").drop_duplicates(["method", "target"])
+    every = pd.MultiIndex.from_product([methods, factors["matrix_id"]])
+    rows = rows.set_index(["method", "target"]).reindex(every)
+    named = factors.set_index("matrix_id").loc[every.get_level_values(1)]
+    return pd.DataFrame(
+        {
+            "method": every.get_level_values(0),
+            "factor": named["factor"].to_numpy(),
+            "activity": named[medium].to_numpy(),
+            "found": rows["motif"].notna().to_numpy(),
+            "motif": rows["motif"].to_numpy(),
+            "e_value": rows["e_value"].to_numpy(),
+            "ln_e_value": rows["ln_e_value"].to_numpy(),
+            "tied": rows["tie"].to_numpy(),
+        }
+    )
+
+
+def precision_recall(
+    score: np.ndarray, label: np.ndarray, weight: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Precision and recall (k,) where all of the k highest different scores and above are taken.
+
+    Args:
+        score, label: (n,); label bool.
+        weight: (n,) how often each counts; once by default.
+    """
+    order = np.argsort(-score, kind="stable")
+    score, label = score[order], label[order]
+    weight = np.ones(len(score)) if weight is None else weight[order]
+    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
+    true, taken = np.cumsum(weight * label)[last], np.cumsum(weight)[last]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(taken > 0, true / taken, 1.0), true / true[-1]
+
+
+def average_precision(
+    score: np.ndarray, label: np.ndarray, weight: np.ndarray | None = None
+) -> float:
+    """Area under the precision-recall curve, as a sum of steps: what no straight line between
+    thresholds makes too large (Davis and Goadrich 2006)."""
+    precision, recall = precision_recall(score, label, weight)
+    return float(np.sum(np.diff(recall, prepend=0) * precision))
+
+
+def site_table(
+    sites: pd.DataFrame,
+    hits: pd.DataFrame,
+    ranked: pd.DataFrame,
+    saliency: np.ndarray,
+    lengths: np.ndarray,
+    factors: pd.DataFrame,
+    *,
+    replicates: int,
+    seed: int,
+) -> pd.DataFrame:
+    """How many planted sites scanning finds, and how much saliency lies on them.
+
+    A site is found by a match of its factor's matrix at the same place and strand. The score of a
+    position is its absolute saliency; a factor's sites are scored against positions in no site.
+
+    Args:
+        sites: row, factor, matrix_id, start, end, strand: the planted ones of the test set.
+        hits: motif, sequence, start, end, strand.
+        ranked: sequence, row, family.
+        saliency: (n, width), in the order of `ranked`.
+        lengths: (n,) of the inserts.
+        factors: factor, matrix_id.
+
+    Returns:
+        A row a factor, and one for `ALL`, with `SITE_COLUMNS`; intervals, of 95 %, over bootstrap
+        replicates of the families.
+    """
+    rows, families = pd.Index(ranked["row"]), pd.factorize(ranked["family"])[0]
+    hits = hits.rename(columns={"motif": "matrix_id"}).merge(ranked[["sequence", "row"]])
+    place = ["row", "matrix_id", "start", "end", "strand"]
+    of_site, of_hit = (pd.MultiIndex.from_frame(spans[place]) for spans in (sites, hits))
+    sites = sites.assign(
+        found=of_site.isin(of_hit), family=families[rows.get_indexer(sites["row"])]
+    )
+    hits = hits.assign(planted=of_hit.isin(of_site))
+    width = saliency.shape[1]
+    free = (np.arange(width) < lengths[:, None]) & ~covered(sites, rows, width, "row")
+    rng = np.random.default_rng(seed)
+    number = families.max() + 1
+    draws = [
+        np.bincount(rng.integers(number, size=number), minlength=number) for _ in range(replicates)
+    ]
+
+    table = []
+    for name, matrix in [*factors[["factor", "matrix_id"]].to_numpy(), (ALL, None)]:
+        own = sites if matrix is None else sites[sites["factor"] == name]
+        mine = hits if matrix is None else hits[hits["matrix_id"] == matrix]
+        if matrix is None:
+            mine = mine[mine["matrix_id"].isin(factors["matrix_id"])]
+        label = covered(own, rows, width, "row")
+        table.append(
+            {
+                "factor": name,
+                "sites": len(own),
+                **_share_found(own, draws),
+                "matches": len(mine),
+                "matches_planted": int(mine["planted"].sum()),
+                **_saliency_on(np.abs(saliency), label, free, families, draws),
+            }
+        )
+    return pd.DataFrame(table, columns=SITE_COLUMNS)
+
+
+def _share_found(sites: pd.DataFrame, draws: list[np.ndarray]) -> dict[str, float]:
+    found, family = sites["found"].to_numpy(), sites["family"].to_numpy()
+    low, high = interval(
+        [np.average(found, weights=w) for draw in draws if (w := draw[family]).any()]
+    )
+    share = found.mean() if len(found) else np.nan
+    return {"found": int(found.sum()), "share": share, "share_low": low, "share_high": high}
+
+
+def _saliency_on(
+    score: np.ndarray,
+    label: np.ndarray,
+    free: np.ndarray,
+    families: np.ndarray,
+    draws: list[np.ndarray],
+) -> dict[str, float]:
+    """Means of the score (n, width) on the labelled and the free positions, and how well it tells
+    them apart."""
+    if not label.any():
+        return {}
+    compared = label | free
+    family = np.repeat(families, compared.sum(axis=1))
+    score, label = score[compared], label[compared]
+    # Sorted once: the order is the same in every replicate.
+    order = np.argsort(-score, kind="stable")
+    score, label, family = score[order], label[order], family[order]
+    low, high = interval(
+        [average_precision(score, label, w) for draw in draws if (w := draw[family])[label].any()]
+    )
+    return {
+        "saliency": score[label].mean(),
+        "elsewhere": score[~label].mean(),
+        "average_precision": average_precision(score, label),
+        "average_precision_low": low,
+        "average_precision_high": high,
+        "base_rate": label.mean(),
+    }
+
+
+def curve(score: np.ndarray, label: np.ndarray) -> pd.DataFrame:
+    """The precision-recall curve, at `CURVE_POINTS` evenly spaced recalls: recall, precision."""
+    precision, recall = precision_recall(score, label)
+    wanted = np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS
+    at = np.searchsorted(recall, wanted - 1e-12)
+    return pd.DataFrame({"recall": recall[at], "precision": precision[at]})

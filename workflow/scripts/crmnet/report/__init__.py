@@ -1,0 +1,1 @@
+"""Figures, logos, the page of a run, and where its results come from."""

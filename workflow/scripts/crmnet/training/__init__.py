@@ -1,0 +1,1 @@
+"""Training and prediction: the recipe, the loop, devices and hosts, speed and cost."""

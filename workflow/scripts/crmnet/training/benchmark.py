@@ -1,0 +1,603 @@
+"""How fast a model trains: one cell of the paper's Table 1 (section 3.4), in a process of its own.
+
+Stands alone, with JAX also where TensorFlow is not installed:
+`python -m crmnet.training.benchmark --help`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import re
+import resource
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmnet.training import devices
+
+if TYPE_CHECKING:
+    import keras
+
+    from crmnet.training.loop import Recipe
+
+# Training sequences of complex medium, which the paper's estimates are for.
+SEQUENCES = 30_722_376
+# The recipe where nothing else is said: the paper's, for 20 epochs.
+RECIPE = {
+    "epochs": 20,
+    "warmup_epochs": 10,
+    "start_rate": 1e-4,
+    "peak_rate": 1e-3,
+    "final_rate": 1e-4,
+    "patience": 10,
+    "steps_per_execution": 50,
+}
+# Of the options, those that stand in the result.
+ASKED = (
+    *("backend", "precision", "batch_size", "devices", "threads", "length", "steps", "epochs"),
+    *("sequences", "estimate_epochs", "model", "recipe"),
+)
+UNFINISHED = "it has not come to its end"
+
+# Operations a second of one device, dense, by the makers' data sheets; the first that stands in the
+# device's name. float32 is TF32 on an A100 or newer, and products in bfloat16 on TPUs, for so both
+# frameworks have it unless told otherwise. A device of JAX is half a chip of a TPU v3.
+_HALVES = ("mixed_float16", "mixed_bfloat16")
+PEAKS: dict[str, dict[str, float]] = {
+    "H200 NVL": {"float32": 417.5e12} | dict.fromkeys(_HALVES, 835.5e12),
+    "H200": {"float32": 494.7e12} | dict.fromkeys(_HALVES, 989.4e12),
+    "H100 NVL": {"float32": 417.5e12} | dict.fromkeys(_HALVES, 835.5e12),
+    "H100 PCIe": {"float32": 378e12} | dict.fromkeys(_HALVES, 756e12),
+    "H100": {"float32": 494.7e12} | dict.fromkeys(_HALVES, 989.4e12),
+    "A100": {"float32": 156e12} | dict.fromkeys(_HALVES, 312e12),
+    "V100-PCIE": {"float32": 14e12, "mixed_float16": 112e12},
+    "V100-SXM": {"float32": 15.7e12, "mixed_float16": 125e12},
+    "TPU v3": dict.fromkeys(("float32", "mixed_bfloat16"), 61.5e12),
+    "TPU v4": dict.fromkeys(("float32", "mixed_bfloat16"), 275e12),
+    "TPU v5 lite": dict.fromkeys(("float32", "mixed_bfloat16"), 197e12),
+    "TPU v5e": dict.fromkeys(("float32", "mixed_bfloat16"), 197e12),
+}
+# Seconds of products that are large enough to tell a rate.
+LONG_ENOUGH = 0.25
+
+_OUT_OF_MEMORY = re.compile(
+    r"MemoryError|bad_alloc|RESOURCE_EXHAUSTED|ResourceExhaustedError|out[ _]of[ _]memory", re.I
+)
+_TOO_FEW = re.compile(r"(\d+) devices are to train together .* only (\d+) are seen")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures one cell, as the command line says, and writes it as a JSON object:
+
+    - what was asked for: `backend`, `precision`, `batch_size` (of one device), `devices`,
+      `threads`, `length`, `steps`, `epochs`, `sequences`, `estimate_epochs`, `model`, `recipe`;
+    - where: `kind` ("cpu", "gpu" or "tpu"), `device` (its name), `versions`;
+    - `not_measured`: null, or why there is none of what follows;
+    - `parameters`: of the model;
+    - `step_alone`, its data on the device already, and `with_input`, from shards of sequences (null
+      without `--shards`): see `estimate`;
+    - `peak_memory`: `bytes` of what (`of`);
+    - `flops`: operations of a training step, a sequence (`operations`); `flops_per_second` of the
+      step alone, and `peak_flops_per_second` of all devices, with its `peak_source` ("data sheet",
+      or "matrix product", the measured rate of one); `flops_share`, the one over the other.
+
+    Raises:
+        RuntimeError, ValueError: as `devices.setup` and `shards.batches`.
+    """
+    options = _parser().parse_args(arguments)
+    cell = {key: getattr(options, key) for key in ASKED}
+    cell |= {"kind": None, "device": None, "versions": None, "not_measured": UNFINISHED}
+
+    def write() -> None:
+        if options.out:
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(json.dumps(cell, indent=1) + "\n")
+
+    # What ends this process for want of memory leaves it no time to write what it was.
+    write()
+    hardware = devices.setup(
+        backend=options.backend,
+        device=options.device,
+        precision=options.precision,
+        threads=options.threads,
+        seed=options.seed,
+        count=options.devices,
+    )
+    cell |= about(hardware)
+    _say(
+        f"{hardware.count} x {cell['device']} ({hardware.kind}), {cell['versions']}, "
+        f"{options.precision}, {options.batch_size} sequences a step and device"
+    )
+    write()
+    cell |= measure(
+        hardware,
+        architecture=options.model,
+        recipe=options.recipe,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        length=options.length,
+        steps=options.steps,
+        epochs=options.epochs,
+        sequences=options.sequences,
+        estimate_epochs=options.estimate_epochs,
+        folders=options.shards,
+    )
+    peak, source = peak_rate(hardware, cell["device"], options.precision)
+    share = cell["flops_per_second"] / peak
+    cell |= {"peak_flops_per_second": peak, "peak_source": source, "flops_share": share}
+    cell["not_measured"] = None
+    write()
+    if not options.out:
+        print(json.dumps(cell, indent=1))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m crmnet.training.benchmark",
+        description="Measures how fast a model trains; writes a JSON object.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    add("--backend", choices=("tensorflow", "jax"), default=backend)
+    add("--device", choices=("auto", "cpu", "gpu", "tpu"), default="auto")
+    precisions = ("float32", "mixed_float16", "mixed_bfloat16")
+    add("--precision", choices=precisions, default="float32")
+    add("--batch-size", type=_at_least(1), default=1024, help="sequences a step, of one device")
+    add("--devices", type=_at_least(1), default=1, help="how many train together")
+    add("--steps", type=_at_least(1), default=50, help="steps in one timed epoch")
+    add("--epochs", type=_at_least(2), default=4, help="of which the first is left out")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    add("--threads", type=_at_least(1), default=cores, help="of one operation on the CPU")
+    add("--seed", type=int, default=1, help="of weights and data")
+    add("--length", type=_at_least(8), default=112, help="tokens of a sequence")
+    add(
+        "--model",
+        type=json.loads,
+        default={"architecture": "crmnet"},
+        help="JSON: the architecture, and arguments of its builder",
+    )
+    add("--recipe", type=json.loads, default={}, help="JSON: settings of the training")
+    add("--sequences", type=_at_least(1), default=SEQUENCES, help="the estimate is for so many")
+    add("--estimate-epochs", type=_at_least(1), default=20, help="and for so many epochs")
+    add(
+        "--shards",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FOLDER",
+        help="folders of shards to train from, too; needs TensorFlow",
+    )
+    add("--out", type=Path, help="the file; standard output without one")
+    return parser
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, not {text}")
+        return int(text)
+
+    return number
+
+
+def about(hardware: devices.Devices) -> dict:
+    """`kind`, `device` (its name) and `versions` of what a cell is measured on."""
+    import keras
+
+    versions = {"keras": keras.__version__}
+    if hardware.backend == "tensorflow":
+        import tensorflow as tf
+
+        versions["tensorflow"] = tf.__version__
+        gpus = tf.config.list_physical_devices("GPU")
+        name = gpus and tf.config.experimental.get_device_details(gpus[0]).get("device_name")
+    else:
+        import jax
+
+        versions["jax"] = jax.__version__
+        name = jax.devices()[0].device_kind
+    if hardware.kind == "cpu":
+        name = _processor()
+    return {"kind": hardware.kind, "device": name or hardware.kind, "versions": versions}
+
+
+def _processor() -> str:
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def measure(
+    hardware: devices.Devices,
+    *,
+    architecture: dict,
+    recipe: dict,
+    batch_size: int,
+    seed: int,
+    length: int,
+    steps: int,
+    epochs: int,
+    sequences: int = SEQUENCES,
+    estimate_epochs: int = 20,
+    folders: Sequence[Path] = (),
+) -> dict:
+    """Trains a new model, and times it: the step alone and, with folders of shards, all of it.
+
+    Args:
+        architecture: as of `configuration.architecture`.
+        recipe: changes of `RECIPE`, fields of `training.Recipe`.
+        batch_size: of one device.
+        length: tokens of a sequence.
+        steps, epochs: steps of each epoch, and epochs, of which the first does not count.
+        sequences, estimate_epochs: what the estimates are for.
+
+    Returns:
+        Of the keys that `main` explains, those of the model.
+
+    Raises:
+        ValueError: a key of the recipe is none, or see `shards.batches`.
+        ImportError: there are shards and no TensorFlow.
+    """
+    # Keras takes its backend when it is imported.
+    from crmnet.models import registry
+    from crmnet.training.loop import Recipe, compile_model
+
+    settings = RECIPE | recipe | {"batch_size": batch_size, "seed": seed}
+    if unknown := sorted(set(settings) - set(Recipe.__dataclass_fields__)):
+        raise ValueError(
+            f"the recipe has no {', '.join(unknown)}; it can have "
+            f"{', '.join(Recipe.__dataclass_fields__)}"
+        )
+    recipe = Recipe(**settings)
+    with hardware.scope():
+        model = registry.build(**architecture, length=length)
+        fitted = compile_model(model, recipe, hardware.kind)
+    flops = operations(fitted)
+    _say(f"{model.name}: {model.count_params():,} parameters, {flops:,} operations a sequence")
+
+    batch = batch_size * hardware.count
+    random = np.random.default_rng(seed)
+    tokens = random.integers(0, 4, (batch, length), np.uint8)
+    expression = random.uniform(0, 17, batch).astype(np.float32)
+    timed = _on_tensorflow if hardware.backend == "tensorflow" else _on_jax
+    alone = estimate(
+        timed(fitted, tokens, expression, steps, epochs), steps, batch, sequences, estimate_epochs
+    )
+    whole = None
+    if folders:
+        seconds = _with_input(fitted, recipe, folders, batch, steps, epochs)
+        whole = estimate(seconds, steps, batch, sequences, estimate_epochs)
+    return {
+        "parameters": model.count_params(),
+        "step_alone": alone,
+        "with_input": whole,
+        "peak_memory": peak_memory(hardware),
+        "flops": flops,
+        "flops_per_second": flops * alone["sequences_per_second"],
+    }
+
+
+def estimate(
+    seconds: Sequence[float], steps: int, batch: int, sequences: int, epochs: int
+) -> dict[str, object]:
+    """What the times of epochs say of a training, as the paper reports it (Table 1).
+
+    Args:
+        seconds: of each epoch; the first, with its compilation, is left out.
+        steps: of each.
+        batch: sequences of a step, of all devices.
+        sequences, epochs: of the training.
+
+    Returns:
+        `seconds` as given, `first_epoch_seconds`; `step_seconds`, the largest of all epochs' mean
+        times of a step, and `sequences_per_second` at that time; `epoch_minutes`, the epochs' mean
+        time scaled to the steps that all sequences take, and `total_hours` of all epochs.
+    """
+    first, *counted = seconds
+    step = max(counted) / steps
+    epoch = sum(counted) / len(counted) / steps * math.ceil(sequences / batch)
+    return {
+        "seconds": list(seconds),
+        "first_epoch_seconds": first,
+        "step_seconds": step,
+        "sequences_per_second": batch / step,
+        "epoch_minutes": epoch / 60,
+        "total_hours": epochs * epoch / 3600,
+    }
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _timed(name: str, epochs: int, epoch: Callable[[int], None], sequences: int) -> list[float]:
+    """Seconds of each epoch of so many sequences."""
+    seconds = []
+    for number in range(epochs):
+        started = time.perf_counter()
+        epoch(number)
+        seconds.append(time.perf_counter() - started)
+        _say(
+            f"{name}, epoch {number + 1}/{epochs}: {seconds[-1]:.2f} s, "
+            f"{sequences / seconds[-1]:,.0f} sequences/s"
+            + (", compilation included" if not number else "")
+        )
+    return seconds
+
+
+def _on_tensorflow(
+    fitted: keras.Model, tokens: np.ndarray, expression: np.ndarray, steps: int, epochs: int
+) -> list[float]:
+    """Seconds of epochs of steps on the same batch, compiled as `fit` compiles them."""
+    import tensorflow as tf
+
+    strategy = fitted.distribute_strategy
+
+    def part(context):
+        number = context.replica_id_in_sync_group
+        with tf.device(strategy.extended.worker_devices[number]):
+            return tuple(tf.constant(np.split(column, replicas)[number]) for column in columns)
+
+    columns, replicas = (tokens, expression), strategy.num_replicas_in_sync
+    if replicas > 1:
+        batch = strategy.experimental_distribute_values_from_function(part)
+    else:
+        batch = tuple(map(tf.constant, columns))
+
+    @tf.function(jit_compile=fitted.jit_compile, autograph=False)
+    def step(batch):
+        strategy.run(fitted.train_step, args=(batch,))
+
+    @tf.function(autograph=False)
+    def epoch(batch):
+        def body(number):
+            step(batch)
+            return number + 1
+
+        tf.while_loop(lambda number: number < steps, body, [0], parallel_iterations=1)
+
+    def whole(_):
+        epoch(batch)
+        np.asarray(fitted.trainable_variables[-1])  # waits for the last step
+
+    return _timed("step alone", epochs, whole, steps * len(tokens))
+
+
+def _on_jax(
+    fitted: keras.Model, tokens: np.ndarray, expression: np.ndarray, steps: int, epochs: int
+) -> list[float]:
+    """Seconds of epochs of steps on the same batch, compiled as `fit` compiles them."""
+    import jax
+    import keras
+
+    groups = (
+        fitted.trainable_variables,
+        fitted.non_trainable_variables,
+        fitted.optimizer.variables,
+        fitted.metrics_variables,
+    )
+    state = tuple([variable.value for variable in group] for group in groups)
+    batch, shardings = (tokens, expression), None
+    if distribution := keras.distribution.distribution():
+        shardings = (None, tuple([value.sharding for value in group] for group in state))
+        layouts = [distribution.get_data_layout(column.shape) for column in batch]
+        batch = tuple(map(jax.device_put, batch, [layout.backend_layout for layout in layouts]))
+    else:
+        batch = jax.device_put(batch)
+    step = fitted.train_step
+    if fitted.jit_compile:
+        step = jax.jit(step, donate_argnums=0, out_shardings=shardings)
+
+    def epoch(_):
+        nonlocal state
+        for _ in range(steps):
+            _, state = step(state, batch)
+        jax.block_until_ready(state)
+
+    seconds = _timed("step alone", epochs, epoch, steps * len(tokens))
+    # Each step took its state's memory over from the one before, the first the model's own.
+    for group, values in zip(groups, state, strict=True):
+        for variable, value in zip(group, values, strict=True):
+            variable.assign(value)
+    return seconds
+
+
+def _with_input(
+    fitted: keras.Model,
+    recipe: Recipe,
+    folders: Sequence[Path],
+    batch: int,
+    steps: int,
+    epochs: int,
+) -> list[float]:
+    """Seconds of epochs of training as `training.train` has them."""
+    from crmnet.data import shards
+
+    def epoch(number):
+        fitted.fit(
+            shards.batches(
+                folders,
+                batch,
+                steps,
+                seed=recipe.seed,
+                epoch=number,
+                reverse_complement=recipe.reverse_complement,
+            ),
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+        )
+
+    return _timed("with input", epochs, epoch, steps * batch)
+
+
+def operations(model: keras.Model) -> int:
+    """Floating-point operations of a training step, a sequence: three times the forward pass, for
+    the backward pass has two products for each of its own.
+
+    Counted are twice the multiply-adds of convolutions (with those on padding), transposed
+    convolutions, dense layers (in squeeze-and-excitation, too), LSTMs and self-attention, not what
+    is done value by value: activations, normalisations, sums, dropout, the optimiser. Attention is
+    counted as Vaswani et al. 2017 write it: projections to queries, keys and values, their products
+    with each other, and the output's projection; the layer itself needs fewer.
+
+    Args:
+        model: of any architecture.
+    """
+    import keras
+
+    from crmnet.models.layers import SelfAttention, SqueezeExcitation
+
+    products = 0
+    for layer in model.layers:
+        kernels = [weight.shape for weight in layer.trainable_weights if len(weight.shape) > 1]
+        if not kernels:
+            continue
+        # A transposed convolution multiplies at each position that it reads.
+        reads = isinstance(layer, keras.layers.Conv1DTranspose)
+        shape = (layer.input if reads else layer.output).shape
+        squeezed = isinstance(layer, SqueezeExcitation)
+        positions = 1 if squeezed else math.prod(shape[1:-1])
+        strands = getattr(layer, "strands", 1)
+        products += strands * positions * sum(map(math.prod, kernels))
+        if isinstance(layer, SelfAttention):
+            products += 2 * positions**2 * layer.heads * layer.key_dim
+    return 3 * 2 * products
+
+
+def peak_memory(hardware: devices.Devices) -> dict[str, object]:
+    """The most memory that was in use at once: `bytes`, and `of` what: the fullest device, or on
+    CPUs this process."""
+    if hardware.kind == "cpu":
+        # In bytes on macOS, else in kibibytes.
+        unit = 1 if sys.platform == "darwin" else 1024
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        return {"bytes": peak, "of": "process"}
+    if hardware.backend == "tensorflow":
+        import tensorflow as tf
+
+        names = [f"GPU:{number}" for number in range(hardware.count)]
+        peaks = [tf.config.experimental.get_memory_info(name)["peak"] for name in names]
+    else:
+        import jax
+
+        found = jax.local_devices()[: hardware.count]
+        peaks = [device.memory_stats()["peak_bytes_in_use"] for device in found]
+    return {"bytes": max(peaks), "of": "device"}
+
+
+def peak_rate(hardware: devices.Devices, name: str, precision: str) -> tuple[float, str]:
+    """The most operations a second that all devices can do, and its source: "data sheet", or
+    "matrix product" where `PEAKS` has none.
+
+    Args:
+        name: of a device.
+        precision: of the computation.
+    """
+    # A MIG slice has its GPU's name, and a part of its units.
+    known = hardware.kind != "cpu" and "MIG" not in name
+    peaks = next((peaks for part, peaks in PEAKS.items() if known and part in name), {})
+    if precision in peaks:
+        return hardware.count * peaks[precision], "data sheet"
+    # Several devices of a CPU are the same cores.
+    count = 1 if hardware.kind == "cpu" else hardware.count
+    return count * matrix_product_rate(), "matrix product"
+
+
+def matrix_product_rate() -> float:
+    """Operations a second of one device at products of large square matrices, in the precision in
+    which Keras computes: the best of growing sizes."""
+    import keras
+    from keras import ops
+
+    dtype = keras.config.dtype_policy().compute_dtype
+    best = 0.0
+    for size in (512, 1024, 2048, 4096, 8192):
+        # So scaled, the products neither overflow nor vanish.
+        factor = ops.cast(keras.random.normal((size, size)) * size**-0.5, dtype)
+        fastest = math.inf
+        for _ in range(3):
+            started, product = time.perf_counter(), factor
+            for _ in range(4):
+                product = ops.matmul(factor, product)
+            float(ops.cast(product[0, 0], "float32"))  # waits
+            fastest = min(fastest, time.perf_counter() - started)
+        best = max(best, 4 * 2 * size**3 / fastest)
+        if fastest > LONG_ENOUGH:
+            break
+    return best
+
+
+def measure_apart(arguments: Sequence[str], out: Path) -> dict:
+    """Measures a cell in a process of its own, so that want of memory ends that alone.
+
+    Args:
+        arguments: of the command line.
+        out: the cell's file; without its measures where there is no memory for them, or where there
+            are fewer devices than it asks for: then `not_measured` says so.
+
+    Returns:
+        The cell.
+
+    Raises:
+        RuntimeError: it ended for another reason; with the last that it said.
+    """
+    command = [sys.executable, "-m", "crmnet.training.benchmark", *arguments, "--out", str(out)]
+    package = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    process = subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        sys.stderr.write(line)
+    if status := process.wait():
+        reason = why_not_measured(status, "".join(said))
+        if reason is None:
+            raise RuntimeError(
+                f"{shlex.join(command)} ended with status {status}:\n{''.join(said[-20:])}"
+            )
+        cell = json.loads(out.read_text()) | {"not_measured": reason}
+        out.write_text(json.dumps(cell, indent=1) + "\n")
+        _say(f"not measured: {reason}")
+    return json.loads(out.read_text())
+
+
+def why_not_measured(status: int, said: str) -> str | None:
+    """Why a cell's process ended without measures: "out of memory", or the devices that are not
+    there; None for any other reason.
+
+    Args:
+        status: of the process, not 0; negative: the signal that killed it.
+        said: on its standard error.
+    """
+    if found := _TOO_FEW.search(said):
+        return f"{found[1]} devices asked for, {found[2]} seen"
+    # The kernel's way to end a process for which there is no memory.
+    if status in (-9, 137):
+        return "out of memory"
+    # TensorFlow also tells of allocations without which it goes on.
+    serious = [line for line in said.splitlines() if "this is not a failure" not in line]
+    return "out of memory" if _OUT_OF_MEMORY.search("\n".join(serious)) else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What the trainings of the paper's config cost, before one is started:
+`python -m crmnet.training.cost`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from crmnet import configuration
+from crmnet.models import registry
+from crmnet.training.benchmark import operations
+
+CONFIG = Path(__file__).parents[4] / "config"
+REFERENCE = "crmnet"
+
+
+def trainings(config: dict, rows: dict[str, int]) -> pd.DataFrame:
+    """The trainings of a config, in its order.
+
+    Args:
+        config: a checked one.
+        rows: medium -> measured sequences of its training files.
+
+    Returns:
+        Columns training (model/seed/stage), epochs (at most), sequences (an epoch), work
+        (operations of a sequence, in parts of those of the model `REFERENCE`).
+    """
+    built: dict[str, int] = {}
+
+    def work(model):
+        """Counted once for each architecture."""
+        architecture = configuration.architecture(config, model)
+        key = repr(architecture)
+        if key not in built:
+            length = config["construct"]["length"]
+            built[key] = operations(registry.build(**architecture, length=length))
+        return built[key]
+
+    kept = 1 - config["data"]["validation_fraction"]
+    table = []
+    for model, seed, stage in configuration.trainings(config):
+        recipe = configuration.recipe(config, model, configuration.stage_kind(config, model, stage))
+        media = rows if stage == configuration.PRETRAINED else [stage]
+        sequences = kept * sum(rows[medium] for medium in media)
+        epochs = recipe["epochs"]
+        if budget := configuration.budget(config, model):
+            drawn = {"pretrain": kept * sum(rows.values()), "finetune": sequences}
+            steps = sum(
+                of["epochs"] * drawn[name] / of["batch_size"] for name, of in budget.items()
+            )
+            epochs = round(steps * recipe["batch_size"] / sequences)
+        share = work(model) / work(REFERENCE)
+        table.append((f"{model}/{seed}/{stage}", epochs, round(sequences), share))
+    return pd.DataFrame(table, columns=["training", "epochs", "sequences", "work"])
+
+
+def hours(table: pd.DataFrame, rate: float) -> np.ndarray:
+    """Hours (n,) of each training at its most epochs.
+
+    Args:
+        table: of `trainings`.
+        rate: sequences a second at which the model `REFERENCE` trains; that of others is taken to
+            fall with their operations.
+    """
+    return (table["epochs"] * table["sequences"] * table["work"] / rate / 3600).to_numpy()
+
+
+def published(paper: dict) -> dict[str, tuple[float, int]]:
+    """The devices of the paper's Table 1, each at the fastest of its cells: what they are ->
+    sequences a second, and how many devices that are."""
+    best: dict[str, tuple[float, int]] = {}
+    for batch, device, count, precision, *times in paper["training_times"]:
+        rate = count * batch / float(times[0]) if times else 0.0
+        name = f"{count} × {device}, {precision}"
+        if rate > best.get(name, (0.0, 0))[0]:
+            best[name] = rate, count
+    return best
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints a Markdown table: a row a training, a column a kind of device, hours in it."""
+    parser = argparse.ArgumentParser(prog="python -m crmnet.training.cost", description=__doc__)
+    parser.add_argument(
+        "--rate",
+        type=float,
+        help="sequences/s at which your devices together train CRMnet (see Table 1 of `snakemake "
+        "benchmark`); without it, the published rates",
+    )
+    parser.add_argument("--devices", type=int, default=1, help="how many these are")
+    options = parser.parse_args(arguments)
+    config = configuration.checked(yaml.safe_load((CONFIG / "config.yaml").read_text()))
+    paper = yaml.safe_load((CONFIG / "paper.yaml").read_text())
+    table = trainings(config, {name: sizes["train"] for name, sizes in paper["data_sizes"].items()})
+    rates = published(paper)
+    if options.rate:
+        rates = {f"{options.devices} × yours": (options.rate, options.devices)}
+    heads = [f"{name}, {rate:,.0f}/s" for name, (rate, _) in rates.items()]
+    print("| " + " | ".join(["training", "sequences an epoch", "work", *heads]) + " |")
+    print("|" + "---|" * (3 + len(heads)))
+    columns = [hours(table, rate) for rate, _ in rates.values()]
+    for row, times in zip(table.itertuples(), zip(*columns, strict=True), strict=True):
+        cells = [row.training, f"{row.sequences:,}", f"{row.work:.2f}"]
+        print("| " + " | ".join([*cells, *(f"{time:.1f}" for time in times)]) + " |")
+    totals = [f"{column.sum():,.0f}" for column in columns]
+    print("| " + " | ".join(["hours, one after the other", "", "", *totals]) + " |")
+    used = [
+        f"{column.sum() * count:,.0f}"
+        for column, (_, count) in zip(columns, rates.values(), strict=True)
+    ]
+    print("| " + " | ".join(["device hours", "", "", *used]) + " |")
+
+
+if __name__ == "__main__":
+    main()

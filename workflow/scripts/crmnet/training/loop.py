@@ -1,0 +1,483 @@
+"""Training: the schedule, the loop over epochs, early stop, and checkpoints that survive a kill."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import os
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import ops
+
+from crmnet.evaluation.metrics import pearson, r_squared, rmse
+from crmnet.logs import Progress, duration, say
+from crmnet.models.layers import BINS
+
+# What reading a damaged file of arrays raises; zipfile a RuntimeError for what it cannot unpack.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained (paper, section 4.4). Rates and batch are those of one device.
+
+    Attributes:
+        epochs: at most.
+        batch_size: sequences a step and device.
+        warmup_epochs: epochs over which the learning rate rises from `start_rate` to `peak_rate`;
+            from there a cosine takes it to `final_rate` at the end of the last epoch.
+        schedule: how it rises: in a line ("warmup_cosine", the paper's), or along a cosine too
+            ("one_cycle", Smith & Topin 2019).
+        patience: epochs without a better validation R2 after which training stops.
+        weight_decay: share of each kernel that a step takes away, times the learning rate (AdamW,
+            Loshchilov & Hutter 2019); 0 is Adam.
+        ema: decay, a step, of the exponential moving average of the weights, which is what is
+            validated and kept; 0 keeps the weights themselves.
+        reverse_complement: trains on either strand, and predicts the mean of both.
+        synchronized: batch statistics are those of the whole batch where devices share it, not of
+            each device's part; on JAX they always are.
+        steps_per_execution: steps the device makes before it answers.
+        seed: of the order of the rows and of dropout.
+    """
+
+    epochs: int
+    batch_size: int
+    warmup_epochs: int
+    start_rate: float
+    peak_rate: float
+    final_rate: float
+    patience: int
+    steps_per_execution: int
+    seed: int
+    schedule: str = "warmup_cosine"
+    weight_decay: float = 0.0
+    ema: float = 0.0
+    reverse_complement: bool = False
+    synchronized: bool = False
+
+
+def learning_rate(recipe: Recipe, epoch: int, devices: int) -> float:
+    """The learning rate of an epoch (from 0), times the number of devices."""
+    if epoch < recipe.warmup_epochs:
+        share = epoch / recipe.warmup_epochs
+        if recipe.schedule == "one_cycle":
+            share = (1 - math.cos(math.pi * share)) / 2
+        return devices * (recipe.start_rate + (recipe.peak_rate - recipe.start_rate) * share)
+    share = (epoch - recipe.warmup_epochs) / max(1, recipe.epochs - recipe.warmup_epochs)
+    cosine = (1 + math.cos(math.pi * share)) / 2
+    return devices * (recipe.final_rate + (recipe.peak_rate - recipe.final_rate) * cosine)
+
+
+def equal_epochs(
+    budget: dict[str, dict[str, int]],
+    rows: dict[str, int],
+    devices: int,
+    steps: int,
+    warmup_epochs: int = 0,
+) -> int:
+    """Epochs in which a model makes as many steps as several stages would make at most together.
+
+    Args:
+        budget: stage -> its `epochs`, and `batch_size` on each device.
+        rows: stage -> sequences that it would train on.
+        devices: how many share a batch.
+        steps: of an epoch of the model.
+        warmup_epochs: of its recipe.
+
+    Raises:
+        ValueError: all of its epochs are warm-up.
+    """
+    total = sum(
+        of["epochs"] * max(1, rows[stage] // (of["batch_size"] * devices))
+        for stage, of in budget.items()
+    )
+    epochs = max(1, round(total / steps))
+    if epochs <= warmup_epochs:
+        raise ValueError(
+            f"a model with `equal_steps` has {epochs} epoch(s) here, all of them warm-up "
+            f"({warmup_epochs}); lower `training: stages: scratch: warmup_epochs`"
+        )
+    return epochs
+
+
+@keras.saving.register_keras_serializable("crmnet")
+class FlatAdam(keras.optimizers.Adam):
+    """Adam (Kingma & Ba 2015) with the moments of all variables in two long vectors.
+
+    The same numbers as Keras's own, from a few operations on vectors in place of thirty on each of
+    some hundred variables, whose tracing takes most of the time to a small model's first step.
+    """
+
+    def build(self, variables):
+        if self.built:
+            return
+        keras.optimizers.Optimizer.build(self, variables)
+        size = sum(math.prod(variable.shape) for variable in variables)
+        self.momentum = self.add_variable((size,), name="momentum")
+        self.velocity = self.add_variable((size,), name="velocity")
+
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
+        gradient = ops.concatenate([ops.reshape(gradient, (-1,)) for gradient in grads])
+        step = ops.cast(self.iterations + 1, gradient.dtype)
+        power_1 = ops.power(ops.cast(self.beta_1, gradient.dtype), step)
+        power_2 = ops.power(ops.cast(self.beta_2, gradient.dtype), step)
+        rate = learning_rate * ops.sqrt(1 - power_2) / (1 - power_1)
+        self.assign_add(self.momentum, (gradient - self.momentum) * (1 - self.beta_1))
+        self.assign_add(self.velocity, (ops.square(gradient) - self.velocity) * (1 - self.beta_2))
+        change = self.momentum * rate / (ops.sqrt(self.velocity) + self.epsilon)
+        ends = np.cumsum([math.prod(variable.shape) for variable in trainable_variables])
+        for variable, part in zip(
+            trainable_variables, ops.split(change, ends[:-1].tolist()), strict=True
+        ):
+            self.assign_sub(variable, ops.reshape(part, variable.shape))
+
+
+def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras.Model:
+    """What is to be fitted in place of the model, in the scope in which that was built: the model
+    itself, with Adam on the Huber loss (paper, section 4.4); or, where its head has bins, the part
+    up to their logits, on their divergence from the bins of the measurements.
+
+    Args:
+        device_kind: "cpu", "gpu" or "tpu".
+    """
+    tensorflow = keras.backend.backend() == "tensorflow"
+    # Over replicas, TensorFlow sums gradients within Keras's own optimisers only, and Keras 3 fails
+    # with more than one step an execution.
+    mirrored = tensorflow and _replicas(model) > 1
+    optimizer = (keras.optimizers.Adam if mirrored else FlatAdam)(
+        weight_decay=recipe.weight_decay or None,
+        use_ema=bool(recipe.ema),
+        ema_momentum=recipe.ema or 0.99,
+    )
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    bins = BINS in {layer.name for layer in model.layers}
+    fitted = keras.Model(model.input, model.get_layer(BINS).output) if bins else model
+    for layer in fitted.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = recipe.synchronized and mirrored
+    fitted.compile(
+        optimizer=optimizer,
+        loss=soft_bins if bins else keras.losses.Huber(),
+        steps_per_execution=1 if mirrored else recipe.steps_per_execution,
+        # On CPUs, XLA makes TensorFlow's convolutions slower.
+        jit_compile=False if tensorflow and device_kind == "cpu" else "auto",
+    )
+    # With float16, a scale of the loss around it.
+    fitted.optimizer.build(fitted.trainable_variables)
+    return fitted
+
+
+def soft_bins(expression: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Kullback-Leibler divergence (batch,) of the predicted bins from the measured ones: those of a
+    normal distribution around the expression, standard deviation half a bin (Penzar et al. 2023).
+
+    Args:
+        expression: (batch,) or (batch, 1).
+        logits: (batch, bins), of the expressions 0, 1, ..., bins - 1.
+    """
+    bins = logits.shape[-1]
+    edges = ops.arange(bins - 1, dtype=logits.dtype) + 0.5
+    below = 0.5 * (1 + ops.erf((edges - ops.reshape(expression, (-1, 1))) / 0.5 / math.sqrt(2)))
+    padded = ops.pad(below, ((0, 0), (1, 0))), ops.pad(below, ((0, 0), (0, 1)), constant_values=1)
+    wanted = padded[1] - padded[0]
+    gap = ops.log(wanted + 1e-7) - ops.log_softmax(logits, axis=-1)
+    return ops.sum(wanted * gap, axis=-1)
+
+
+def _replicas(model: keras.Model) -> int:
+    """How many devices share a batch."""
+    if distribution := keras.distribution.distribution():
+        return distribution.device_mesh.devices.size
+    strategy = getattr(model, "distribute_strategy", None)
+    return strategy.num_replicas_in_sync if strategy else 1
+
+
+def predict(model: keras.Model, tokens: np.ndarray, batch: int = 1024) -> np.ndarray:
+    """Predicted expression (n,) of tokens (n, length)."""
+    n = len(tokens)
+    if not n:
+        return np.empty(0, np.float32)
+    # Whole batches only: a partial one compiles again, and fails where devices share it.
+    replicas = _replicas(model)
+    batch = -(-min(batch, 1 << (n - 1).bit_length()) // replicas) * replicas
+    padded = np.concatenate([tokens, np.zeros((-n % batch, tokens.shape[1]), tokens.dtype)])
+    forward, progress, parts = _forward(model), Progress(n, "sequences"), []
+    for at in range(0, n, batch):
+        parts.append(forward(padded[at : at + batch]))
+        progress(min(at + batch, n))
+    return np.concatenate(parts)[:n, 0]
+
+
+def _forward(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """A model's predictions of a batch, which all devices share: Keras's own `predict_on_batch`
+    would have each of them predict the whole."""
+    if _replicas(model) == 1:
+        return model.predict_on_batch
+    if keras.backend.backend() == "tensorflow":
+        return lambda tokens: model.predict(tokens, batch_size=len(tokens), verbose=0)
+    import jax
+
+    distribution = keras.distribution.distribution()
+    variables = model.trainable_variables, model.non_trainable_variables
+    state = [[variable.value for variable in group] for group in variables]
+    parted = distribution.get_data_layout((1, 1)).backend_layout
+
+    def forward(tokens):
+        whole = jax.make_array_from_callback(tokens.shape, parted, lambda part: tokens[part])
+        return np.asarray(_compiled_forward()(model, *state, whole))
+
+    return forward
+
+
+@functools.cache
+def _compiled_forward() -> Callable:
+    """Predictions that every host has whole; compiled once for each model."""
+    import jax
+
+    mesh = keras.distribution.distribution().device_mesh.backend_mesh
+    return jax.jit(
+        lambda model, trained, others, tokens: model.stateless_call(trained, others, tokens)[0],
+        static_argnums=0,
+        out_shardings=jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()),
+    )
+
+
+def fingerprint(*parts: object) -> str:
+    """What decides whether a checkpoint belongs to a training: a hash of config and data."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def train(
+    model: keras.Model,
+    fitted: keras.Model,
+    recipe: Recipe,
+    epoch_batches: Callable[[int], object],
+    steps: int,
+    validation: tuple[np.ndarray, np.ndarray],
+    *,
+    devices: int,
+    checkpoint: Path,
+    belongs_to: str,
+    host: int = 0,
+) -> pd.DataFrame:
+    """Trains a model, and leaves it with the weights of its best epoch.
+
+    After each epoch the whole state goes to `checkpoint`; a call that finds one of the same
+    fingerprint goes on from there, to the same weights as an undisturbed run.
+
+    Args:
+        model: what predicts.
+        fitted: what is fitted in its place, of the same weights (`compile_model`).
+        epoch_batches: epoch -> its batches, `steps` of them.
+        validation: tokens (n, length) and expression (n,), whose R2 decides on early stop.
+        devices: how many train together.
+        checkpoint: the file; for the caller to remove, once the model is saved.
+        belongs_to: `fingerprint` of config and data.
+        host: which of several this is; the first alone writes the checkpoint, which all read.
+
+    Returns:
+        The history, a row an epoch.
+
+    Raises:
+        FloatingPointError: the loss or a prediction is not finite.
+        ValueError: too few validation rows for an R2, or expressions outside the model's bins.
+    """
+    tokens, expression = validation
+    if len(np.unique(expression)) < 2:
+        raise ValueError(
+            f"the validation set has {len(expression)} sequences, with too few different values "
+            "for an R2; raise `data: validation_fraction` or train on more sequences"
+        )
+    bins = fitted.output_shape[-1]
+    if bins > 1 and (expression.min() < -0.5 or expression.max() > bins - 0.5):
+        raise ValueError(
+            f"expressions from {expression.min():g} to {expression.max():g} do not lie in the "
+            f"model's bins, 0 to {bins - 1}; set `bins` of the recipe to 0, or to more bins"
+        )
+    state = _State(model, fitted, checkpoint, belongs_to, writes=host == 0)
+    state.restore()
+    while not state.stopped(recipe):
+        epoch, started = len(state.history), time.time()
+        _seed_dropout(fitted, recipe.seed, epoch)
+        rate = learning_rate(recipe, epoch, devices)
+        fitted.optimizer.learning_rate.assign(rate)
+        progress = _EpochProgress(epoch, recipe.epochs, steps, devices * recipe.batch_size)
+        end = _End(model)
+        fit = fitted.fit(
+            epoch_batches(epoch),
+            steps_per_epoch=steps,
+            shuffle=False,  # the batches come shuffled
+            verbose=0,
+            callbacks=[progress, end],
+        )
+        loss = float(fit.history["loss"][0])
+        trained = time.time()
+        predicted = predict(model, tokens)
+        if not (math.isfinite(loss) and np.isfinite(predicted).all()):
+            raise FloatingPointError(
+                f"the loss is {loss} after epoch {epoch + 1}, or a prediction is not finite; lower "
+                "`training: peak_rate`, or train with `precision: float32`"
+            )
+        row = {
+            "epoch": epoch + 1,
+            "epochs": recipe.epochs,
+            "learning_rate": rate,
+            "loss": loss,
+            "validation_r2": r_squared(expression, predicted),
+            "validation_r": pearson(expression, predicted),
+            "validation_rmse": rmse(expression, predicted),
+            "sequences_per_second": round(
+                steps * devices * recipe.batch_size / (trained - started), 1
+            ),
+            "seconds": round(time.time() - started, 2),
+        }
+        state.end_epoch(row, end.weights)
+        left = (recipe.epochs - epoch - 1) * row["seconds"]
+        say(
+            f"epoch {epoch + 1} of {recipe.epochs}: loss {loss:.4f}, validation R2 "
+            f"{row['validation_r2']:.4f}, r {row['validation_r']:.4f}, "
+            f"{row['sequences_per_second']:,.0f} sequences/s, at most {duration(left)} left"
+        )
+    state.finish()
+    return pd.DataFrame(state.history)
+
+
+class _State:
+    """All that training needs to go on: weights, optimiser, best weights and history."""
+
+    def __init__(
+        self, model: keras.Model, fitted: keras.Model, path: Path, belongs_to: str, *, writes: bool
+    ):
+        self.model, self.path, self.belongs_to, self.writes = model, path, belongs_to, writes
+        self.optimizer = fitted.optimizer
+        self.history: list[dict] = []
+        self.best = -math.inf
+        self.best_weights = model.get_weights()
+
+    def stopped(self, recipe: Recipe) -> bool:
+        scores = [row["validation_r2"] for row in self.history]
+        # The first of equals: an equal R2 is no better one.
+        best_epoch = scores.index(self.best) + 1 if scores else 0
+        return len(scores) >= recipe.epochs or len(scores) - best_epoch >= recipe.patience
+
+    def end_epoch(self, row: dict, weights: list[np.ndarray]) -> None:
+        """Keeps the validated weights where they are the best; goes on from `weights`."""
+        self.history.append(row)
+        if row["validation_r2"] > self.best:
+            self.best, self.best_weights = row["validation_r2"], self.model.get_weights()
+        self.model.set_weights(weights)
+        if self.writes:
+            self._save()
+
+    def finish(self) -> None:
+        self.model.set_weights(self.best_weights)
+        print(f"best validation R2 {self.best:.4f}: its weights are kept", file=sys.stderr)
+
+    def _groups(self) -> dict[str, list[np.ndarray]]:
+        return {
+            "weights": self.model.get_weights(),
+            "optimizer": [np.asarray(v) for v in self.optimizer.variables],
+            "best": self.best_weights,
+        }
+
+    def _save(self) -> None:
+        arrays = {
+            f"{group}/{number}": array
+            for group, items in self._groups().items()
+            for number, array in enumerate(items)
+        }
+        about = {"belongs_to": self.belongs_to, "best": self.best, "history": self.history}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, about=np.array(json.dumps(about)), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.path)
+
+    def restore(self) -> None:
+        if not self.path.exists():
+            return
+        try:
+            with np.load(self.path, allow_pickle=False) as saved:
+                about = json.loads(str(saved["about"]))
+                if about["belongs_to"] != self.belongs_to:
+                    print(
+                        f"{self.path}: is of another config or other data; starting anew",
+                        file=sys.stderr,
+                    )
+                    return
+                groups = {
+                    group: [saved[f"{group}/{number}"] for number in range(len(items))]
+                    for group, items in self._groups().items()
+                }
+        except _DAMAGE as error:
+            print(f"{self.path}: cannot be used ({error}); starting anew", file=sys.stderr)
+            return
+        self.model.set_weights(groups["weights"])
+        for variable, value in zip(self.optimizer.variables, groups["optimizer"], strict=True):
+            variable.assign(value)
+        self.best_weights = groups["best"]
+        self.best, self.history = about["best"], about["history"]
+        print(f"{self.path}: going on after epoch {len(self.history)}", file=sys.stderr)
+
+
+def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
+    """Dropout's random numbers depend on seed and epoch alone, so that training can resume."""
+    states = [v for v in model.variables if v.name == "seed_generator_state"]
+    for number, state in enumerate(states):
+        words = np.random.SeedSequence([seed, epoch, number]).generate_state(2)
+        state.assign(words.astype(state.dtype))
+
+
+class _End(keras.callbacks.Callback):
+    """The weights at the end of an epoch, before `fit` puts their average in their place."""
+
+    def __init__(self, predicts: keras.Model):
+        super().__init__()
+        self.predicts = predicts
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.weights = self.predicts.get_weights()
+
+
+class _EpochProgress(keras.callbacks.Callback):
+    """A line every so often."""
+
+    # On JAX, Keras then calls it in a thread of its own; else it would first read the losses of
+    # each execution, as on TensorFlow, and the device would wait for the host.
+    async_safe = True
+
+    def __init__(self, epoch: int, epochs: int, steps: int, batch: int):
+        super().__init__()
+        head, rest = f"epoch {epoch + 1} of {epochs}: ", epochs - epoch - 1
+        self.batch, self.progress = batch, Progress(steps * batch, "sequences", head, rounds=rest)
+
+    def on_train_batch_end(self, batch, logs=None):
+        # The last execution may have fewer steps than Keras counts.
+        self.progress(min((batch + 1) * self.batch, self.progress.total))
+
+
+def recipe_of(config: dict, **changes: object) -> Recipe:
+    """A recipe from the config's section, with changes."""
+    known = {name: config[name] for name in Recipe.__dataclass_fields__ if name in config}
+    return Recipe(**{**known, **changes})
