@@ -247,7 +247,9 @@ def test_targets_of_the_readme_are_rules(rules):
 
 
 def test_modules_that_are_run_exist():
-    found = [name for page in PAGES for name in re.findall(r"-m crmnet\.([\w.]+\w)", page.read_text())]
+    found = [
+        name for page in PAGES for name in re.findall(r"-m crmnet\.([\w.]+\w)", page.read_text())
+    ]
     assert found
     assert all((PACKAGE / f"{name.replace('.', '/')}.py").is_file() for name in found)
 

@@ -9,7 +9,7 @@ import yaml
 from crmnet.evaluation import claims
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 paper = yaml.safe_load(Path(job.input.paper).read_text())

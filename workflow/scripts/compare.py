@@ -10,7 +10,7 @@ from crmnet.data.predictions import KEY, test_sets
 from crmnet.evaluation.metrics import paired_difference
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 SAME = ["sequence", "measured"]
 
 

@@ -13,7 +13,7 @@ from crmnet.motifs import discover
 from crmnet.motifs.motif import BUILTIN, MotifError, background, tool, version, write_meme
 from crmnet.motifs.scanning import read_fasta
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 names, tokens = read_fasta(job.input.sequences)

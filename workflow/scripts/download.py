@@ -3,7 +3,7 @@
 from crmnet.data.downloads import fetch
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 # The mirror is no parameter of the rule: a file from it is the same file.

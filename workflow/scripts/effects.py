@@ -12,7 +12,7 @@ from crmnet.interpretation.maps import load, masked
 from crmnet.logs import log_to
 from crmnet.motifs.motif import read_meme
 
-job = snakemake  # noqa: F821
+job = snakemake
 WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}
 
 log_to(job.log[0])

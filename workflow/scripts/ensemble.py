@@ -5,7 +5,7 @@ import sys
 from crmnet.data.predictions import KEY, columns, read, write
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 table = read(job.input[0])

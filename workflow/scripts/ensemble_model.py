@@ -5,7 +5,7 @@ import sys
 from crmnet.logs import log_to
 from crmnet.training import devices
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 devices.setup(
@@ -13,8 +13,8 @@ devices.setup(
 )
 
 # Keras takes its backend when it is imported, so only now.
-from crmnet.models.files import load_model  # noqa: E402
-from crmnet.models.means import ensemble  # noqa: E402
+from crmnet.models.files import load_model
+from crmnet.models.means import ensemble
 
 ensemble([load_model(path) for path in job.input.models]).save(job.output[0])
 print(f"the mean of {', '.join(job.input.models)}", file=sys.stderr)

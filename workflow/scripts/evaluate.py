@@ -10,7 +10,7 @@ from crmnet.evaluation.metrics import metrics
 from crmnet.logs import log_to
 from crmnet.training.learning import problem
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 model = {"model": job.wildcards.predictor, "medium": job.wildcards.medium}

@@ -10,7 +10,7 @@ from crmnet.data.splits import families_of
 from crmnet.data.tables import table_of
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 parts = []

@@ -7,13 +7,13 @@ from crmnet.models.blocks import blocks
 from crmnet.report import plotting
 from crmnet.training import devices
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 devices.setup(backend="tensorflow", device="cpu", precision="float32", threads=1, seed=1)
 
 # Only now, with the backend chosen.
-from crmnet.models.architectures.crmnet import crmnet  # noqa: E402
+from crmnet.models.architectures.crmnet import crmnet
 
 table = blocks(crmnet(job.params.length, **job.params.model))
 table.to_csv(job.output.tsv, sep="\t", index=False)

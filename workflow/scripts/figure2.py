@@ -9,7 +9,7 @@ from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
 from crmnet.report import plotting
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 panels = list(job.params.panels)

@@ -9,7 +9,7 @@ from crmnet.evaluation.metrics import holm, undecided
 from crmnet.logs import log_to
 from crmnet.report import plotting
 
-job = snakemake  # noqa: F821
+job = snakemake
 DRAWN = {"pearson_r": "Pearson's r", "r2": "R²"}
 # What the paper prints as "R2" is in the table.
 METRICS = [*DRAWN, "squared_r"]

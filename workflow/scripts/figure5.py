@@ -9,7 +9,7 @@ from crmnet.logs import log_to
 from crmnet.motifs.motif import read_meme
 from crmnet.report import logos, plotting
 
-job = snakemake  # noqa: F821
+job = snakemake
 EFFECTS = 40.0  # height, mm
 MEASURES = {"saliency": "mean saliency", "expression": "mean expression"}
 

@@ -7,7 +7,7 @@ from crmnet.logs import log_to
 from crmnet.motifs.motif import read_meme
 from crmnet.report import logos, plotting
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 known = {motif.name: motif for motif in read_meme(job.input.jaspar)}

@@ -10,7 +10,7 @@ from crmnet.interpretation.insertion import BOTH
 from crmnet.logs import log_to
 from crmnet.report import plotting
 
-job = snakemake  # noqa: F821
+job = snakemake
 # mm: the line of a motif; what is above and below the panels; the least a panel needs.
 LINE, AROUND, LEAST = 8.0, 24.0, 42.0
 STYLES = {"+": "-", "-": (0, (3, 1.5))}

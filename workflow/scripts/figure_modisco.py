@@ -11,7 +11,7 @@ from crmnet.motifs.selection import best_matches
 from crmnet.report import plotting
 from crmnet.report.logos import information, logo
 
-job = snakemake  # noqa: F821
+job = snakemake
 # Motifs drawn, at most; mm: the line of one, and what is above and below them.
 SHOWN, LINE, AROUND = 8, 13.0, 10.0
 DOES = {"positive": f"{plotting.BETTER} raises", "negative": f"{plotting.WORSE} lowers"}

@@ -4,7 +4,7 @@ from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
 from crmnet.report import plotting
 
-job = snakemake  # noqa: F821
+job = snakemake
 MEASURES = {"absolute": plotting.BLUE, "signed": plotting.ORANGE}
 
 log_to(job.log[0])

@@ -11,7 +11,7 @@ from crmnet.logs import log_to
 from crmnet.motifs.motif import LETTERS
 from crmnet.report import logos, plotting
 
-job = snakemake  # noqa: F821
+job = snakemake
 # Rows of maps at most, a medium each; heights, mm, of an SNV's row of cells and of the histograms.
 ROWS, CELLS, BARS = 6, 12.0, 32.0
 CHUNK, BINS = 1 << 18, 40

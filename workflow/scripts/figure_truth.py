@@ -10,7 +10,7 @@ from crmnet.logs import log_to
 from crmnet.motifs.truth import ALL
 from crmnet.report import plotting
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 found = read_table(job.input.found, ["e_value"])

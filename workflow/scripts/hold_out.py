@@ -11,7 +11,7 @@ from crmnet.data.splits import Split, purpose
 from crmnet.data.tables import Rejects, hold_out, table_of
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 test_set, fraction = job.wildcards.test_set, job.params.fraction

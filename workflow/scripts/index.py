@@ -8,7 +8,7 @@ import yaml
 from crmnet.logs import log_to
 from crmnet.report import pages
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 facts = pages.facts(

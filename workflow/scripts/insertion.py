@@ -5,19 +5,19 @@ import sys
 from crmnet.logs import log_to
 from crmnet.training import devices
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
 
-from crmnet.data.sequences import Construct  # noqa: E402
-from crmnet.data.tsv import read_table  # noqa: E402
-from crmnet.interpretation.insertion import insertion_effects  # noqa: E402
-from crmnet.models.files import load_model  # noqa: E402
-from crmnet.motifs.motif import MotifError, read_meme  # noqa: E402
-from crmnet.training.loop import predict  # noqa: E402
+from crmnet.data.sequences import Construct
+from crmnet.data.tsv import read_table
+from crmnet.interpretation.insertion import insertion_effects
+from crmnet.models.files import load_model
+from crmnet.motifs.motif import MotifError, read_meme
+from crmnet.training.loop import predict
 
 table = read_table(job.input.selected)
 selected = table[table["selected"].notna()]

@@ -7,7 +7,7 @@ import numpy as np
 from crmnet.logs import log_to
 from crmnet.motifs.motif import jaspar, write_meme
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 motifs = jaspar(**job.params.jaspar)

@@ -10,7 +10,7 @@ from crmnet.logs import log_to
 from crmnet.motifs.matching import match
 from crmnet.motifs.motif import BUILTIN, jaspar, tool, version
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 targets = jaspar(**job.params.jaspar)

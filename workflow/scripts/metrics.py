@@ -5,7 +5,7 @@ import pandas as pd
 from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 for paths, output in (

@@ -13,7 +13,7 @@ from crmnet.interpretation.maps import load, masked
 from crmnet.logs import log_to
 from crmnet.motifs.motif import Motif, MotifError, background, write_meme
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 # Sites of yeast's factors have 6 to 15 bases. The package's own windows, 21 with 10 on either side,
 # would be half an insert, and two sites in one insert a single seqlet.

@@ -8,7 +8,7 @@ from crmnet.logs import log_to
 from crmnet.motifs.motif import jaspar, read_background, read_meme
 from crmnet.motifs.selection import motif_table
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 tables = [read_table(Path(path).with_suffix(".tsv"), ["e_value"]) for path in job.input.motifs]

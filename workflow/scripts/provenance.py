@@ -9,7 +9,7 @@ import yaml
 from crmnet.logs import log_to
 from crmnet.report import provenance
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 run = provenance.record(

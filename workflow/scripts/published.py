@@ -10,7 +10,7 @@ from crmnet.data.sequences import letters
 from crmnet.data.tables import read, table_of
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 length = job.params.length

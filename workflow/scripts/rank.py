@@ -12,7 +12,7 @@ from crmnet.data.tables import read, table_of
 from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 entry, construct = job.params.entry, Construct(**job.params.construct)

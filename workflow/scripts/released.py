@@ -7,14 +7,14 @@ from pathlib import Path
 from crmnet.logs import log_to
 from crmnet.training import devices
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 devices.setup(backend="tensorflow", device="cpu", precision="float32", threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-from crmnet.models import released  # noqa: E402
-from crmnet.models.architectures.crmnet import crmnet  # noqa: E402
+from crmnet.models import released
+from crmnet.models.architectures.crmnet import crmnet
 
 model = crmnet(job.params.length, **job.params.architecture)
 with tempfile.TemporaryDirectory() as folder:

@@ -5,17 +5,17 @@ import sys
 from crmnet.logs import log_to
 from crmnet.training import devices
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-from crmnet.data.sequences import Construct  # noqa: E402
-from crmnet.data.tables import read, table_of  # noqa: E402
-from crmnet.interpretation.maps import save  # noqa: E402
-from crmnet.interpretation.saliency import insert_saliency  # noqa: E402
-from crmnet.models.files import load_model  # noqa: E402
+from crmnet.data.sequences import Construct
+from crmnet.data.tables import read, table_of
+from crmnet.interpretation.maps import save
+from crmnet.interpretation.saliency import insert_saliency
+from crmnet.models.files import load_model
 
 ((name, entry),) = job.params.test.items()
 model = load_model(job.input.model)

@@ -7,16 +7,16 @@ import numpy as np
 from crmnet.logs import log_to
 from crmnet.training import devices
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-from crmnet.data.tables import read, table_of  # noqa: E402
-from crmnet.interpretation.maps import load, same_inserts  # noqa: E402
-from crmnet.interpretation.saliency import cascade  # noqa: E402
-from crmnet.models.files import load_model  # noqa: E402
+from crmnet.data.tables import read, table_of
+from crmnet.interpretation.maps import load, same_inserts
+from crmnet.interpretation.saliency import cascade
+from crmnet.models.files import load_model
 
 ((name, entry),) = job.params.test.items()
 maps = load(job.input.saliency)

@@ -6,7 +6,7 @@ from crmnet.logs import log_to
 from crmnet.motifs import scanning
 from crmnet.motifs.motif import BUILTIN, background, read_meme, tool, version
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 motifs = read_meme(job.input.motifs)

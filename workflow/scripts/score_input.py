@@ -9,7 +9,7 @@ from crmnet.data.sequences import Construct
 from crmnet.data.variants import ALL, Placed, Variant, read_sequences, read_variants, saturation
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 
 def write(path, columns, records):

@@ -5,24 +5,24 @@ import sys
 from crmnet.logs import log_to
 from crmnet.training import devices
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 devices.setup(**job.params.hardware, threads=job.threads, seed=0)
 
 # Keras takes its backend when it is imported, so only now.
-from contextlib import ExitStack  # noqa: E402
-from pathlib import Path  # noqa: E402
+from contextlib import ExitStack
+from pathlib import Path
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
+import numpy as np
+import pandas as pd
 
-from crmnet.data.sequences import ALPHABET, Construct, N, encode  # noqa: E402
-from crmnet.data.tsv import read_table  # noqa: E402
-from crmnet.interpretation.maps import masked  # noqa: E402
-from crmnet.interpretation.saliency import in_float32, insert_saliency  # noqa: E402
-from crmnet.models.files import load_model  # noqa: E402
-from crmnet.training.loop import predict  # noqa: E402
+from crmnet.data.sequences import ALPHABET, Construct, N, encode
+from crmnet.data.tsv import read_table
+from crmnet.interpretation.maps import masked
+from crmnet.interpretation.saliency import in_float32, insert_saliency
+from crmnet.models.files import load_model
+from crmnet.training.loop import predict
 
 # Sequences or variants at a time.
 BLOCK = 1 << 16

@@ -9,12 +9,12 @@ from crmnet.data.splits import Split
 from crmnet.data.tables import Rejects, table_of
 from crmnet.logs import log_to, say
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 
 # TensorFlow talks when it is imported, so only now.
-from crmnet.data import shards  # noqa: E402
+from crmnet.data import shards
 
 tests = {
     medium: {f"{medium}/{name}": table_of(entry) for name, entry in entries.items()}

@@ -6,7 +6,7 @@ from crmnet.data.sequences import Construct
 from crmnet.data.simulation import Parameters, simulate
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 media = list(job.params.media)

@@ -9,7 +9,7 @@ from crmnet.data.splits import split
 from crmnet.data.tables import Rejects, table_of
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 with open(os.devnull, "w") as nowhere:

@@ -193,7 +193,7 @@ def draw(lines, below):
     return figure
 
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 cells = [json.loads(Path(path).read_text()) for path in job.input.cells]

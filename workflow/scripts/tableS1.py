@@ -9,7 +9,7 @@ import yaml
 from crmnet.data.tables import read, table_of
 from crmnet.logs import log_to
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 SHARE = "validation with relatives in training"

@@ -8,7 +8,7 @@ from pathlib import Path
 from crmnet.logs import log_to
 from crmnet.training import devices, hosts
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 options = job.params.training
 if options["hosts"] > 1 and not hosts.joined():
@@ -27,13 +27,13 @@ hardware = devices.setup(
 )
 
 # Keras takes its backend when it is imported, so only now.
-import numpy as np  # noqa: E402
+import numpy as np
 
-from crmnet.data import shards  # noqa: E402
-from crmnet.models import registry  # noqa: E402
-from crmnet.models.files import load_model  # noqa: E402
-from crmnet.models.means import both_strands  # noqa: E402
-from crmnet.training import loop  # noqa: E402
+from crmnet.data import shards
+from crmnet.models import registry
+from crmnet.models.files import load_model
+from crmnet.models.means import both_strands
+from crmnet.training import loop
 
 
 def build():

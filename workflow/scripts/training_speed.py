@@ -7,7 +7,7 @@ from pathlib import Path
 from crmnet.logs import log_to
 from crmnet.training.benchmark import measure_apart
 
-job = snakemake  # noqa: F821
+job = snakemake
 
 log_to(job.log[0])
 manifests = [json.loads(Path(path).read_text()) for path in job.input.manifests]

@@ -13,7 +13,7 @@ from crmnet.logs import log_to
 from crmnet.motifs import truth
 from crmnet.motifs.selection import RANKED_BY, REPRODUCED_BY
 
-job = snakemake  # noqa: F821
+job = snakemake
 WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}
 
 log_to(job.log[0])

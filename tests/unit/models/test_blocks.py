@@ -8,9 +8,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 pytest.importorskip("keras")
 
-from crmnet.models.architectures.crmnet import crmnet  # noqa: E402
-from crmnet.models.blocks import COLUMNS, blocks  # noqa: E402
-from crmnet.report import plotting  # noqa: E402
+from crmnet.models.architectures.crmnet import crmnet
+from crmnet.models.blocks import COLUMNS, blocks
+from crmnet.report import plotting
 
 SMALL = {"width": 16, "heads": 2}
 VARIANTS = {
