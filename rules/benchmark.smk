@@ -44,7 +44,7 @@ rule training_speed:
         backend=config["training"]["backend"],
         device=config["training"]["device"],
         threads=config["training"]["threads"],
-        architecture=lambda wildcards: configuration.architecture(config, BENCHMARK["model"]),
+        architecture=lambda wildcards: PLAN.architecture(BENCHMARK["model"]),
         recipe=step_settings,
         length=config["construct"]["length"],
         seed=config["seed"],

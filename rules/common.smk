@@ -1,6 +1,5 @@
 # What all rules share: the checked config, names, and how a rule says which modules it uses.
 import contextlib
-import copy
 import functools
 import math
 import os
@@ -9,23 +8,27 @@ import shutil
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 PACKAGE = Path(workflow.basedir, "workflow", "scripts", "crmnet")
 sys.path.insert(0, str(PACKAGE.parent))
 
-from crmnet import configuration
-from crmnet.report import summary
+from crmnet import configuration, plan
+from crmnet.report import provenance, summary
 
+if repeated := [
+    line for file in workflow.configfiles for line in configuration.repeated_keys(Path(file))
+]:
+    raise WorkflowError("\n".join(repeated))
 try:
     checked = configuration.checked(config)
 except configuration.ConfigError as error:
     raise WorkflowError(str(error)) from None
-# Before it is completed: what runs again as it stands.
-GIVEN = copy.deepcopy(dict(config))
 config.clear()
 config.update(checked)
+PLAN = plan.Plan(config)
 
 # A plan needs no conda; a run that does says so before it starts.
 DEPLOYMENT = workflow.deployment_settings.deployment_method
@@ -71,20 +74,20 @@ LOGS = f"{OUT}/logs"
 BENCHMARKS = f"{OUT}/benchmarks"
 MEDIA = list(config["media"])
 MODELS = list(config["models"])
-PRETRAINED = configuration.PRETRAINED
+PRETRAINED = plan.PRETRAINED
 # What has predictions (a model, its ensemble, or its name as a published one) -> media.
-PREDICTORS = configuration.predictors(config)
+PREDICTORS = PLAN.predictors
 # The section on times of training, or None; what the time of a step depends on, in a recipe.
 BENCHMARK = config["benchmark"]
 STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps_per_execution")
 # The motif jobs' section of the config, or None, and their test set.
 MOTIFS = config["motifs"]
-MOTIF_SET = MOTIFS and config["media"][MOTIFS["medium"]]["test"][MOTIFS["test_set"]]
+MOTIF_SET = MOTIFS and PLAN.test_tables(MOTIFS["medium"])[MOTIFS["test_set"]]
 # Figure, of those that the config does not suffice for -> why.
-LEFT_OUT = config["left_out"]
+LEFT_OUT = PLAN.left_out
 # The figures that need the motif jobs; the truth is known of simulated data alone.
-MOTIF_FIGURES = list(configuration.MOTIF_FIGURES) if MOTIFS else []
-if MOTIFS and Path(MOTIF_SET["path"]).is_relative_to(configuration.simulated(config)):
+MOTIF_FIGURES = list(plan.MOTIF_FIGURES) if MOTIFS else []
+if MOTIFS and Path(MOTIF_SET["path"]).is_relative_to(PLAN.simulated()):
     MOTIF_FIGURES.append("figure_truth")
 
 
@@ -152,18 +155,12 @@ def grows(base, per_mb=0, most=math.inf):
     return needed
 
 
-def as_read(table):
-    """What a script reads of a table; from other keys, such as what is drawn of it, no job has to
-    run again."""
-    return {key: table[key] for key in ("path", "header", "columns")}
-
-
 def train_tables(medium):
-    return [as_read(table) for table in config["media"][medium]["train"]]
+    return PLAN.train_tables(medium)
 
 
 def test_tables(medium):
-    return {name: as_read(table) for name, table in config["media"][medium]["test"].items()}
+    return PLAN.test_tables(medium)
 
 
 def test_table(wildcards):
@@ -171,9 +168,7 @@ def test_table(wildcards):
 
 
 def held_out(medium):
-    """Test sets that are taken from the training tables -> share."""
-    tests = config["media"][medium]["test"]
-    return {name: table["held_out"] for name, table in tests.items() if "held_out" in table}
+    return PLAN.held_out(medium)
 
 
 def split_file(wildcards):
@@ -192,7 +187,7 @@ def pretrains(model):
 
 def stage_kind(wildcards):
     """Which changes of `training: stages` a training takes."""
-    return configuration.stage_kind(config, wildcards.model, wildcards.stage)
+    return PLAN.stage_kind(wildcards.model, wildcards.stage)
 
 
 def train_media(wildcards):
@@ -201,7 +196,7 @@ def train_media(wildcards):
 
 def budget(wildcards):
     """The stages whose steps together are the most that this model makes, or None."""
-    return configuration.budget(config, wildcards.model)
+    return PLAN.budget(wildcards.model)
 
 
 def start_from(wildcards):
@@ -214,12 +209,9 @@ def start_from(wildcards):
 def trained_models(model, medium):
     """The models whose predictions are a model's in a medium: name of the prediction -> file. One
     for each seed, or the authors'."""
-    if medium in configuration.released(config, model):
+    if medium in PLAN.released(model):
         return {"released": f"{OUT}/models/released/{medium}.keras"}
-    return {
-        str(seed): f"{OUT}/models/{model}/{seed}/{medium}.keras"
-        for seed in configuration.seeds(config, model)
-    }
+    return {str(seed): f"{OUT}/models/{model}/{seed}/{medium}.keras" for seed in PLAN.seeds(model)}
 
 
 def model_path(predictor, medium):
@@ -240,7 +232,7 @@ def history_files(model, medium):
 
 
 # Every training that the predictions need, as <model>/<seed>/<stage>.
-TRAININGS = ["{}/{}/{}".format(*training) for training in configuration.trainings(config)]
+TRAININGS = ["{}/{}/{}".format(*training) for training in PLAN.trainings]
 DEVICE = config["training"]["device"]
 if DEVICE == "tpu":
     TRAINING_ENV = "../envs/train-tpu.yaml"
@@ -271,7 +263,7 @@ def alone(wildcards):
 def step_settings(wildcards):
     """The recipe's part that decides how long a step takes."""
     model = BENCHMARK["model"]
-    recipe = configuration.recipe(config, model, "finetune" if pretrains(model) else "scratch")
+    recipe = PLAN.recipe(model, PLAN.stages(model)[-1])
     return {key: recipe[key] for key in STEP_KEYS}
 
 
@@ -282,40 +274,44 @@ def benchmark_cells(wildcards):
 
 
 def predicted_sets(wildcards):
-    sets = configuration.predicted_sets(config, wildcards.model, wildcards.medium)
-    return {name: as_read(table) for name, table in sets.items()}
+    tables = test_tables(wildcards.medium)
+    return {name: tables[name] for name in PLAN.predicted_sets(wildcards.model, wildcards.medium)}
 
 
 def published_sets(wildcards):
     """Of each test set the table, and that of the model's predictions."""
-    sets = configuration.published_sets(config, wildcards.model, wildcards.medium)
+    model, medium = wildcards.model, wildcards.medium
     return {
-        name: [as_read(table), as_read(table["published"][wildcards.model])]
-        for name, table in sets.items()
+        name: [test_tables(medium)[name], PLAN.published_table(model, medium, name)]
+        for name in PLAN.published_sets(model, medium)
     }
 
 
 # The figures that compare models.
-COMPARISONS = [name for name in ("figure3", "figure4") if name in config["figures"]]
+COMPARISONS = [name for name in ("figure3", "figure4") if name in PLAN.figures]
 
 
 def shown(figure):
     """The predictors in a figure: its model, its ensemble, then the others, each before what is
     published of it."""
     drawn = config["figures"][figure]
-    ensemble, published = configuration.ENSEMBLE, configuration.PUBLISHED
+    ensemble, published = plan.ENSEMBLE, plan.PUBLISHED
     others = [ensemble.format(model=drawn["model"])]
     others += [n for model in drawn["against"] for n in (model, published.format(model=model))]
     return [
         drawn["model"],
-        *(n for n in dict.fromkeys(others) if {*PREDICTORS.get(n, ())} & {*drawn["media"]}),
+        *(
+            n
+            for n in dict.fromkeys(others)
+            if {*PREDICTORS.get(n, ())} & {*PLAN.figure_media(figure)}
+        ),
     ]
 
 
 def pairs(figure):
     """Each predictor in a figure with each medium in which it has predictions."""
     stop_if_left_out(figure)
-    media = config["figures"][figure]["media"]
+    media = PLAN.figure_media(figure)
     return [
         [name, medium] for name in shown(figure) for medium in PREDICTORS[name] if medium in media
     ]
@@ -341,9 +337,9 @@ def label(predictor):
         name = settings.get("label", model.replace("_", " "))
         if predictor == model:
             return name
-        if predictor == configuration.ENSEMBLE.format(model=model):
-            return f"{name}, mean of {len(configuration.seeds(config, model))}"
-        if predictor == configuration.PUBLISHED.format(model=model):
+        if predictor == plan.ENSEMBLE.format(model=model):
+            return f"{name}, mean of {len(PLAN.seeds(model))}"
+        if predictor == plan.PUBLISHED.format(model=model):
             return f"{name} (published)"
 
 
@@ -365,22 +361,21 @@ def scatter_input(kind, figure, ending=".tsv"):
     """The predictions or metrics that a scatter figure draws, medium by medium."""
     stop_if_left_out(figure)
     model = config["figures"][figure]["model"]
-    media = dict.fromkeys(medium for medium, _ in configuration.panels(config, figure))
+    media = dict.fromkeys(medium for medium, _ in PLAN.panels(figure))
     return [f"{OUT}/{kind}/{model}/{medium}{ending}" for medium in media]
 
 
 def panels(figure):
     """Medium, test set and title of each panel."""
     return [
-        [medium, test_set, set_label(medium, test_set)]
-        for medium, test_set in configuration.panels(config, figure)
+        [medium, test_set, set_label(medium, test_set)] for medium, test_set in PLAN.panels(figure)
     ]
 
 
 def motif_set():
     """The table of the motif jobs' test set."""
     stop_if_left_out("figure5")
-    return as_read(MOTIF_SET)
+    return MOTIF_SET
 
 
 def motif_model(kind):
@@ -438,13 +433,23 @@ def writer(path):
     return None
 
 
+def is_of_this_run(file):
+    """Whether a config is the one that an earlier run of the same config wrote down."""
+    written = Path(OUT, "config.yaml")
+    return (
+        written.exists()
+        and written.samefile(file)
+        and yaml.safe_load(written.read_text()) == provenance.plain(configuration.overlay(config))
+    )
+
+
 def stop_if_an_input_is_an_output():
-    """Refuses to write over what the run reads, such as a config in its own `outdir`."""
-    given = [("--configfile", file) for file in workflow.configfiles]
+    """Refuses to write over what the run reads, such as another config in its `outdir`."""
+    given = [("--configfile", file) for file in workflow.configfiles if not is_of_this_run(file)]
     errors = [
         f"{file} ({key}) is read by this run, and its rule {found[0]} would write over it; put it "
         f"into a folder in which nothing is made and name it there, or choose another `{found[1]}`"
-        for key, file in (*given, *configuration.given_files(config))
+        for key, file in (*given, *PLAN.given_files())
         if (found := writer(file))
     ]
     if errors:
@@ -453,24 +458,18 @@ def stop_if_an_input_is_an_output():
 
 def run_conditions():
     """What decides whether this run can be compared with the paper's."""
-    shown_first = next(iter(config["figures"].values()), {"model": MODELS[0]})["model"]
+    shown_first = config["figures"][PLAN.figures[0]]["model"] if PLAN.figures else MODELS[0]
     # An ensemble is as its model was trained.
-    main = configuration.trained(shown_first)
-    stages = ["pretrain", "finetune"] if pretrains(main) else ["scratch"]
-    released = configuration.released(config, main)
+    main = plan.trained(shown_first)
+    released = PLAN.released(main)
     return {
         "simulated": bool(config["simulation"]),
         "main_model": shown_first,
-        "model": configuration.architecture(config, main),
+        "model": PLAN.architecture(main),
         "pretrain": pretrains(main),
-        "recipe": config["models"][main]["recipe"],
-        "training": {stage: configuration.recipe(config, main, stage) for stage in stages},
-        "precision": {
-            name: config["models"][configuration.trained(name)].get(
-                "precision", config["training"]["precision"]
-            )
-            for name in [*MODELS, shown_first]
-        },
+        "recipe": PLAN.recipe_name(main),
+        "training": {stage: PLAN.recipe(main, stage) for stage in PLAN.stages(main)},
+        "precision": {name: PLAN.precision(plan.trained(name)) for name in [*MODELS, shown_first]},
         "weights": {medium: "released" if medium in released else "trained" for medium in MEDIA},
         "backend": config["training"]["backend"],
         "motifs": MOTIFS

@@ -1,9 +1,7 @@
 # Downloads or simulation -> shards.
 
-DOWNLOADS = {
-    file["path"]: file for file in configuration.files(config) if configuration.is_url(file["file"])
-}
-SIMULATED = configuration.simulated(config)
+DOWNLOADS = PLAN.downloads
+SIMULATED = PLAN.simulated()
 # The media whose validation and held-out sequences are whole families, and the test tables that are
 # not taken from training tables.
 BY_FAMILIES = [medium for medium in MEDIA if config["media"][medium]["split"] == "families"]
@@ -33,7 +31,7 @@ rule download:
         runtime=grows(240, most=600),
     params:
         url=lambda wildcards, output: DOWNLOADS[output[0]]["file"],
-        checksum=lambda wildcards, output: DOWNLOADS[output[0]]["checksum"],
+        checksum=lambda wildcards, output: DOWNLOADS[output[0]].get("checksum"),
     script:
         "../workflow/scripts/download.py"
 
@@ -103,7 +101,7 @@ rule hold_out:
         split=split_file,
         lib=lib("logs", "sequences", "delimited", "tables", "families", "splits"),
     output:
-        f"{OUT}/{configuration.HELD_OUT}",
+        f"{OUT}/{plan.HELD_OUT}",
     log:
         f"{LOGS}/hold_out/{{medium}}/{{test_set}}.log",
     benchmark:

@@ -36,7 +36,7 @@ rule predict:
     params:
         test=predicted_sets,
         names=lambda wildcards: list(trained_models(wildcards.model, wildcards.medium)),
-        hardware=configuration.hardware(config),
+        hardware=PLAN.hardware(),
         length=config["construct"]["length"],
     script:
         "../workflow/scripts/predict.py"
@@ -48,7 +48,7 @@ rule ensemble:
         f"{OUT}/predictions/{{model}}/{{medium}}.tsv",
         lib=lib("logs", "tsv", "predictions"),
     output:
-        f"{OUT}/predictions/{configuration.ENSEMBLE.format(model='{model}')}/{{medium}}.tsv",
+        f"{OUT}/predictions/{plan.ENSEMBLE.format(model='{model}')}/{{medium}}.tsv",
     log:
         f"{LOGS}/ensemble/{{model}}/{{medium}}.log",
     benchmark:
@@ -70,7 +70,7 @@ rule published:
         ],
         lib=lib("logs", "tsv", "sequences", "delimited", "tables", "published", "predictions"),
     output:
-        f"{OUT}/predictions/{configuration.PUBLISHED.format(model='{model}')}/{{medium}}.tsv",
+        f"{OUT}/predictions/{plan.PUBLISHED.format(model='{model}')}/{{medium}}.tsv",
     log:
         f"{LOGS}/published/{{model}}/{{medium}}.log",
     benchmark:

@@ -6,7 +6,7 @@ rule figures:
     """Target: every figure and table."""
     input:
         f"{OUT}/figure1.pdf",
-        expand(f"{OUT}/{{figure}}.pdf", figure=config["figures"]),
+        expand(f"{OUT}/{{figure}}.pdf", figure=PLAN.figures),
         f"{OUT}/tableS1.md",
         f"{OUT}/claims.md",
         f"{OUT}/training_curves.pdf",

@@ -33,7 +33,7 @@ rule saliency:
         runtime=grows(60),
     params:
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
-        hardware=configuration.hardware(config),
+        hardware=PLAN.hardware(),
         length=config["construct"]["length"],
         construct=config["construct"],
     script:
@@ -73,7 +73,7 @@ rule sanity:
         runtime=grows(30),
     params:
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
-        hardware=configuration.hardware(config),
+        hardware=PLAN.hardware(),
         length=config["construct"]["length"],
         sequences=lambda wildcards: MOTIFS["sanity"]["sequences"],
         seed=config["seed"],
@@ -114,7 +114,7 @@ rule insertion:
         mem_mb=grows(8000),
         runtime=grows(60),
     params:
-        hardware=configuration.hardware(config),
+        hardware=PLAN.hardware(),
         construct=config["construct"],
         inserts=lambda wildcards: MOTIFS["insertion"]["inserts"],
         positions=lambda wildcards: MOTIFS["insertion"]["positions"],

@@ -284,8 +284,8 @@ rule truth:
         hits=rules.scan.output[0],
         ranked=f"{OUT}/motifs/all/ranked.tsv",
         saliency=lambda wildcards: motif_model("saliency"),
-        sites=f"{configuration.simulated(config)}/sites.tsv",
-        factors=f"{configuration.simulated(config)}/factors.tsv",
+        sites=f"{PLAN.simulated()}/sites.tsv",
+        factors=f"{PLAN.simulated()}/factors.tsv",
         lib=lib(
             "logs",
             "tsv",

@@ -19,15 +19,14 @@ rule provenance:
         results=MADE,
         # Those of the config's files that were used.
         files=lambda wildcards: [
-            path
-            for path in dict.fromkeys(paths(configuration.files(config)))
-            if path in lineage(MADE)[0]
+            path for path in dict.fromkeys(PLAN.files) if path in lineage(MADE)[0]
         ],
         engines=list(ENGINES.values()),
         lib=lib("logs", "delimited", "provenance"),
     output:
         json=reported("provenance.json"),
-        config=f"{OUT}/config.yaml",
+        # A run that is started from this file reads it until then.
+        config=update(f"{OUT}/config.yaml"),
         crate=f"{OUT}/ro-crate-metadata.json",
     log:
         f"{LOGS}/provenance.log",
@@ -38,7 +37,7 @@ rule provenance:
         runtime=grows(10, per_mb=0.005),
     params:
         config=config,
-        given=GIVEN,
+        written=lambda wildcards: configuration.overlay(config),
         urls={path: file["file"] for path, file in DOWNLOADS.items()},
         engines=list(ENGINES),
         folder=lambda wildcards: BENCHMARKS,

@@ -64,7 +64,7 @@ rule score_predictions:
         runtime=grows(240),
     params:
         media=lambda wildcards: score_media(),
-        hardware=configuration.hardware(config),
+        hardware=PLAN.hardware(),
         construct=config["construct"],
     script:
         "../workflow/scripts/score_predictions.py"

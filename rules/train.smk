@@ -45,10 +45,8 @@ rule train:
         mem_mb=grows(config["training"]["mem_mb"]),
         runtime=grows(24 * 60, most=48 * 60),
     params:
-        architecture=lambda wildcards: configuration.architecture(config, wildcards.model),
-        training=lambda wildcards: configuration.recipe(
-            config, wildcards.model, stage_kind(wildcards)
-        ),
+        architecture=lambda wildcards: PLAN.architecture(wildcards.model),
+        training=lambda wildcards: PLAN.recipe(wildcards.model, stage_kind(wildcards)),
         length=config["construct"]["length"],
         seed=lambda wildcards: int(wildcards.seed),
         budget=budget,
@@ -64,7 +62,7 @@ rule ensemble_model:
         models=lambda wildcards: trained_models(wildcards.model, wildcards.medium).values(),
         lib=lib("logs", "sequences", "devices", "layers", "model", "baselines"),
     output:
-        f"{OUT}/models/{configuration.ENSEMBLE.format(model='{model}')}/{{medium}}.keras",
+        f"{OUT}/models/{plan.ENSEMBLE.format(model='{model}')}/{{medium}}.keras",
     log:
         f"{LOGS}/ensemble_model/{{model}}/{{medium}}.log",
     benchmark:
@@ -83,7 +81,7 @@ rule ensemble_model:
 rule released:
     """The authors' weights in our model (`weights: released`)."""
     input:
-        archive=lambda wildcards: config["released"][wildcards.medium]["path"],
+        archive=lambda wildcards: PLAN.path(config["released"][wildcards.medium]),
         lib=lib("logs", "sequences", "devices", "layers", "model", "released"),
     output:
         model=f"{OUT}/models/released/{{medium}}.keras",
@@ -97,7 +95,7 @@ rule released:
         mem_mb=grows(4000),
         runtime=grows(15),
     params:
-        member=lambda wildcards: config["released"][wildcards.medium]["member"],
+        member=lambda wildcards: config["released"][wildcards.medium].get("member"),
         architecture=config["model"] | {"flavour": "released"},
         length=config["construct"]["length"],
     script:

@@ -5,31 +5,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from snakemake.utils import update_config
+from configs import CONFIG, PAPER, config, overlaid
 
-from crmnet import configuration
-from crmnet.configuration import ConfigError, checked
-from crmnet.report import provenance
-
-CONFIG = Path(__file__).parents[2] / "config"
-PAPER = yaml.safe_load((CONFIG / "config.yaml").read_text())
-
-
-def config(**changes):
-    """The paper's config with changes laid over it, as Snakemake lays them."""
-    merged = copy.deepcopy(PAPER)
-    update_config(merged, changes)
-    return merged
+from crmnet.configuration import SCHEMA, ConfigError, checked, overlay, repeated_keys
+from crmnet.plan import Plan
+from crmnet.report.provenance import plain
 
 
 def message(**changes):
     with pytest.raises(ConfigError) as error:
         checked(config(**changes))
     return str(error.value)
-
-
-def overlaid(name):
-    return config(**yaml.safe_load((CONFIG / f"{name}.yaml").read_text()))
 
 
 @pytest.mark.parametrize("name", ["demo", "lite"])
@@ -54,7 +40,7 @@ def test_words_that_mean_nothing_elsewhere_are_names_here(name):
             models={name: {"pretrain": False}},
         )
     )
-    assert name in done["media"] and name in configuration.predictors(done)
+    assert name in done["media"] and name in Plan(done).predictors
 
 
 def test_a_name_that_yaml_does_not_read_as_text_needs_quotes():
@@ -62,38 +48,103 @@ def test_a_name_that_yaml_does_not_read_as_text_needs_quotes():
     assert "models: must be text, not None; put it in quotes" in message(**given)
 
 
-@pytest.mark.parametrize("name", ["config", "demo", "lite"])
+# Changes of all kinds: entries that are taken away, one medium, no test table, nothing to explain.
+MEDIUM = {
+    "train": [{"file": "https://example.org/a.csv", "columns": {"sequence": 1, "expression": 2}}],
+    "test": {"kept": {"held_out": 0.1}},
+}
+OWN = {
+    "media": {"complex": None, "defined": None, "own": MEDIUM},
+    "recipes": {"improved": None},
+    "models": {"cnn": None, "danq": {"seeds": [3], "label": None}},
+    "figures": {"figure4": None, "figure2": {"media": ["own"]}},
+    "motifs": None,
+    "outdir": "results//own/",
+}
+BARE = {"models": {name: None for name in PAPER["models"] if name != "crmnet"}}
+BARE |= {"media": {"complex": {"test": {"native": {"scatter": None, "published": {"cnn": None}}}}}}
+BARE |= {"weights": "released", "seeds": [1, 2]}
+GIVEN = {name: overlaid(name) for name in ("config", "demo", "lite")}
+GIVEN |= {"own": config(**OWN), "bare": config(**BARE)}
+
+
+@pytest.mark.parametrize("name", GIVEN)
+def test_a_checked_config_is_a_config(name):
+    done = checked(GIVEN[name])
+    assert checked(done) == done
+
+
+@pytest.mark.parametrize("name", GIVEN)
 def test_a_config_that_is_written_down_is_the_same_again(name):
-    given = overlaid(name)
-    written = yaml.safe_dump(provenance.plain(given), sort_keys=False)
-    again = config(**yaml.safe_load(written))
-    assert again == given
-    assert checked(again) == checked(given) == checked(yaml.safe_load(written))
+    """As Snakemake reads it: laid over the paper's, of which some entries are to stay away."""
+    done = checked(GIVEN[name])
+    written = yaml.safe_dump(plain(overlay(done)), sort_keys=False)
+    again = checked(config(**yaml.safe_load(written)))
+    assert again == done
+    assert overlay(again) == overlay(done)
+    # The first medium and the first figure are not like the others.
+    for section in ("media", "models", "figures"):
+        assert list(again[section]) == list(done[section])
+    # Nor need it be laid over anything.
+    assert checked(yaml.safe_load(written)) == done
 
 
 def test_defaults_are_filled_in():
-    minimal = {key: PAPER[key] for key in ("media", "models", "construct", "model", "training")}
-    minimal["training"] = {k: v for k, v in PAPER["training"].items() if k != "backend"}
-    done = checked(copy.deepcopy(minimal))
-    assert done["seed"] == 1
-    assert done["training"]["backend"] == "tensorflow"
-    assert done["data"] == {
-        "on_bad_rows": "stop",
-        "validation_fraction": 0.01,
-        "relatives": "keep",
-    }
-    assert done["families"] == {"distance": 8, "overlap": 30}
-    assert done["media"]["complex"]["test"]["native"]["header"] is True
+    media = {"complex": {"test": {"mine": {**PAPER["media"]["defined"]["test"]["random"]}}}}
+    media["complex"]["test"]["mine"] |= {"saved_as": "mine.csv", "published": None}
+    done = checked(config(media=media, models={"mine": {"pretrain": True}}))
+    mine = done["media"]["complex"]["test"]["mine"]
+    assert (mine["header"], mine["scatter"], mine["published"]) == (True, True, {})
+    assert done["models"]["mine"] == {"pretrain": True, "architecture": "crmnet"}
 
 
-def test_downloads_and_local_files_get_their_path(tmp_path):
-    table = tmp_path / "mine.csv"
-    table.write_text("sequence,Measured Expression\nACGT,1\n")
-    random = {"test": {"random": {"file": str(table)}}}
-    done = checked(config(resources="elsewhere", media={"complex": random}))
-    complex_ = done["media"]["complex"]
-    assert complex_["test"]["random"]["path"] == str(table)
-    assert complex_["train"][0]["path"] == "elsewhere/complex_media_training_data_Glu.txt"
+RULES = yaml.safe_load(SCHEMA.read_text())
+
+
+def defaults(schema, path=()):
+    """Path of each key of the schema that has a default; `*` stands for any name."""
+    for key, part in schema.get("properties", {}).items():
+        if "default" in part:
+            yield (*path, key)
+        yield from defaults(part, (*path, key))
+    for inner in ("additionalProperties", "items"):
+        if isinstance(schema.get(inner), dict):
+            yield from defaults(resolved(schema[inner]), (*path, "*"))
+
+
+def resolved(part):
+    return RULES["$defs"][part["$ref"].split("/")[-1]] if list(part) == ["$ref"] else part
+
+
+def test_a_default_stands_in_one_place():
+    """In the paper's config, or in the schema where that config has no such key: under a name that
+    a config chooses, or in a section that is null there."""
+    found = list(defaults(RULES))
+    assert ("media", "*", "split") in found and ("score", "saliency") in found
+    for path in found:
+        section = PAPER
+        for key in path[:-1]:
+            section = None if section is None or key == "*" else section.get(key)
+        assert section is None or path[-1] not in section, path
+
+
+def required(schema, config, path=()):
+    """Keys of the paper's config that the schema does not ask for."""
+    for key, value in config.items():
+        part = schema.get("properties", {}).get(key)
+        if part is None:
+            continue
+        if key not in schema.get("required", ()):
+            yield (*path, key)
+        if isinstance(value, dict):
+            yield from required(part, value, (*path, key))
+
+
+def test_every_key_of_the_papers_config_is_asked_for():
+    """Or a config in place of the paper's would lack it, with no default to take its place."""
+    stages = {("training", "stages", stage) for stage in ("pretrain", "finetune", "scratch")}
+    figures = {("figures", name) for name in PAPER["figures"]}
+    assert set(required(RULES, PAPER)) == stages | figures
 
 
 def test_a_fasta_file_to_score_has_no_columns(tmp_path):
@@ -108,6 +159,7 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
     ("changes", "said"),
     [
         ({"sed": 1}, ["unknown key 'sed'", "did you mean 'seed'?"]),
+        ({"models": {"crmnet": {"equal_steps": True}}}, ["models.crmnet.equal_steps", "pretrain"]),
         ({"training": {"bach_size": 3}}, ["training: unknown key", "'batch_size'"]),
         ({"model": {"widht": 64}}, ["model: unknown key 'widht'", "'width'"]),
         ({"models": {"mine": {"pretrain": True, "hedas": 2}}}, ["models.mine", "'heads'"]),
@@ -234,7 +286,7 @@ def test_what_is_wrong_is_said_with_its_key(changes, said):
         assert words in text
 
 
-@pytest.mark.parametrize("key", ["construct", "media", "model", "models", "training"])
+@pytest.mark.parametrize("key", list(PAPER))
 def test_a_section_that_is_not_there_is_asked_for(key):
     lacking = config()
     del lacking[key]
@@ -258,7 +310,7 @@ def test_a_construct_too_short_for_the_baselines():
 def test_a_folder_is_known_by_its_path_however_it_is_spelled():
     done = checked(config(outdir="results//mine/", resources="./downloads"))
     assert (done["outdir"], done["resources"]) == ("results/mine", "downloads")
-    assert done["media"]["complex"]["train"][0]["path"].startswith("downloads/")
+    assert Plan(done).train_tables("complex")[0]["path"].startswith("downloads/")
 
 
 def test_results_must_go_where_they_can_be_written(tmp_path, monkeypatch):
@@ -315,7 +367,7 @@ def test_two_downloads_of_one_name():
 def test_two_downloads_of_one_name_are_told_apart():
     url = "https://example.org/Native_complex.csv"
     done = checked(config(**random_set(file=url, saved_as="other.csv")))
-    assert done["media"]["complex"]["test"]["random"]["path"] == "resources/other.csv"
+    assert Plan(done).test_tables("complex")["random"]["path"] == "resources/other.csv"
 
 
 def test_a_url_without_a_file_name():
@@ -377,58 +429,9 @@ def test_a_local_file_whose_name_is_a_pattern(tmp_path):
     assert "{ } < >" in message(**random_set(file=str(path)))
 
 
-def test_a_model_takes_its_own_keys_over_those_of_all():
-    done = checked(config(models={"narrow": {"pretrain": False, "width": 64}}))
-    narrow = configuration.architecture(done, "narrow")
-    assert narrow == {**done["model"], "architecture": "crmnet", "width": 64, "bins": 0}
-
-
-def test_a_baseline_takes_the_width_alone():
-    done = checked(config(model={"width": 64}, models={"danq": {"width": 32}}))
-    assert configuration.architecture(done, "cnn") == {"architecture": "cnn", "width": 64}
-    assert configuration.architecture(done, "danq") == {"architecture": "danq", "width": 32}
-
-
-def test_a_stage_takes_its_own_keys_over_those_of_all():
-    done = checked(config(training={"stages": {"finetune": {"epochs": 20}}}))
-    assert configuration.recipe(done, "crmnet", "finetune")["epochs"] == 20
-    assert configuration.recipe(done, "crmnet", "pretrain")["epochs"] == 50
-
-
-def test_a_recipe_lies_over_training_and_its_stages_over_those():
-    done = checked(
-        config(
-            training={"stages": {"finetune": {"epochs": 20, "patience": 3}}},
-            recipes={"mine": {"epochs": 30, "bins": 18, "stages": {"finetune": {"epochs": 25}}}},
-            models={"crmnet": {"recipe": "mine"}},
-        )
-    )
-    assert configuration.recipe(done, "crmnet", "pretrain")["epochs"] == 30
-    finetune = configuration.recipe(done, "crmnet", "finetune")
-    assert (finetune["epochs"], finetune["patience"]) == (25, 3)
-    assert configuration.architecture(done, "crmnet")["bins"] == 18
-    ablated = configuration.recipe(done, "without_transformer", "finetune")
-    assert ablated["epochs"] == 20
-
-
-def test_the_recipe_of_all_is_that_of_models_that_name_none():
-    done = checked(config(recipe="improved", models={"crmnet": {"recipe": "paper"}}))
-    assert done["models"]["crmnet"]["recipe"] == "paper"
-    assert done["models"]["danq"]["recipe"] == "improved"
-
-
-def test_baselines_are_trained_only_where_nothing_is_published():
-    predictors = configuration.predictors(checked(config()))
-    assert "cnn" not in predictors and "transformer" not in predictors
-    assert predictors["cnn-published"] == ["complex", "defined"]
-    assert predictors["danq"] == ["defined"] and predictors["danq-published"] == ["complex"]
-    assert predictors["legnet"] == predictors["legnet-published"] == ["complex", "defined"]
-    assert predictors["without_transformer"] == ["complex", "defined"]
-
-
 def test_a_model_that_is_taken_away_is_gone_altogether():
     done = checked(config(models={"danq": None}))
-    assert not [name for name in configuration.predictors(done) if "danq" in name]
+    assert not [name for name in Plan(done).predictors if "danq" in name]
     assert "danq" not in done["figures"]["figure3"]["against"]
 
 
@@ -436,53 +439,6 @@ def test_published_predictions_of_an_unknown_model():
     table = {"file": "https://example.org/x.csv", "columns": {"sequence": 1, "prediction": 2}}
     text = message(**random_set(published={"trasformer": table}))
     assert "test.random.published: 'trasformer' is not declared" in text
-
-
-def test_one_test_set_without_published_predictions_is_predicted_here():
-    done = checked(config())
-    assert list(configuration.predicted_sets(done, "legnet", "defined")) == ["random"]
-    assert list(configuration.published_sets(done, "legnet", "defined")) == ["native"]
-
-
-@pytest.mark.parametrize(("baselines", "published"), [("trained", False), ("both", True)])
-def test_baselines_can_be_trained_in_any_case(baselines, published):
-    done = checked(config(baselines=baselines))
-    predictors = configuration.predictors(done)
-    assert predictors["cnn"] == ["complex", "defined"]
-    assert ("cnn-published" in predictors) is published
-    assert list(configuration.predicted_sets(done, "cnn", "defined")) == ["native", "random"]
-
-
-def test_simulated_data_has_no_published_predictions():
-    predictors = configuration.predictors(checked(overlaid("demo")))
-    assert not [name for name in predictors if name.endswith("-published")]
-    assert predictors["danq"] == ["complex", "defined"]
-
-
-def test_each_model_is_trained_once_for_each_of_its_seeds():
-    done = checked(config(seeds=[1, 5], models={"danq": {"seeds": [7]}}))
-    trainings = configuration.trainings(done)
-    stages = ("pretrained", "complex", "defined")
-    for seed in (1, 5):
-        assert [t for t in trainings if t[:2] == ("crmnet", seed)] == [
-            ("crmnet", seed, stage) for stage in stages
-        ]
-    assert [t for t in trainings if t[0] == "danq"] == [("danq", 7, "defined")]
-    predictors = configuration.predictors(done)
-    assert predictors["crmnet-ensemble"] == predictors["crmnet"]
-    # One training, or none of ours, has no mean of its own.
-    assert not {"danq-ensemble", "cnn-ensemble"} & set(predictors)
-
-
-def test_the_authors_weights_are_one_model_whatever_the_seeds():
-    done = checked(config(seeds=[1, 2], weights="released"))
-    assert {medium for model, _, medium in configuration.trainings(done) if model == "crmnet"} == {
-        "pretrained",
-        "defined",
-    }
-    assert configuration.predictors(done)["crmnet-ensemble"] == ["defined"]
-    # Nor are they another precision's, or another recipe's.
-    assert configuration.released(done, "half_precision") == []
 
 
 def test_an_ensemble_can_stand_for_its_model():
@@ -535,55 +491,20 @@ def test_families_are_named_in_every_training_table_or_in_none():
     checked(config(media=media(named, named)))
 
 
-def test_equal_steps_are_those_of_both_stages():
-    done = checked(config(training={"stages": {"finetune": {"epochs": 20, "batch_size": 64}}}))
-    assert configuration.budget(done, "without_pretraining_equal_steps") == {
-        "pretrain": {"epochs": 50, "batch_size": 1024},
-        "finetune": {"epochs": 20, "batch_size": 64},
-    }
-    assert configuration.budget(done, "without_pretraining") is None
-    assert "models.crmnet.equal_steps" in message(models={"crmnet": {"equal_steps": True}})
-
-
-def test_one_model_can_have_its_own_precision():
-    done = checked(config())
-    precisions = {
-        name: configuration.recipe(done, name, "pretrain")["precision"] for name in done["models"]
-    }
-    assert precisions.pop("half_precision") == "mixed_float16"
-    assert set(precisions.values()) == {"float32"}
-
-
 @pytest.mark.parametrize("seeds", [[], [1, 1], [-1], [1.5], "123", 3])
 def test_seeds_that_are_none_are_refused(seeds):
     assert "seeds" in message(seeds=seeds)
     assert "models.crmnet.seeds" in message(models={"crmnet": {"seeds": seeds}})
 
 
-def test_the_whole_model_takes_released_weights_and_their_flavour():
-    done = checked(config(weights="released"))
-    taking = [name for name in done["models"] if configuration.released(done, name)]
-    assert taking == ["crmnet"]
-    assert configuration.architecture(done, "crmnet")["flavour"] == "released"
-    assert configuration.architecture(done, "without_transformer")["flavour"] == "paper"
-    assert done["released"]["complex"]["path"] == "resources/crmnet_released.zip"
-
-
-def test_released_weights_can_be_a_folder(tmp_path):
-    done = checked(config(weights="released", released={"complex": {"file": str(tmp_path)}}))
-    assert done["released"]["complex"]["path"] == str(tmp_path)
-
-
 def test_without_motif_jobs_there_are_none():
     assert checked(config(motifs=None))["motifs"] is None
 
 
-def test_motif_jobs_have_defaults_within_defaults():
-    few = config(motifs=None)
-    few["motifs"] = {"model": "crmnet", "medium": "complex", "test_set": "native"}
-    done = checked(few)["motifs"]
-    assert done["engine"] == "auto" and done["families"] == "all"
-    assert done["drimust"]["words"] == [5, 10] and done["jaspar"]["species"] == 4932
+def test_motif_jobs_take_what_is_not_said_from_the_papers():
+    done = checked(config(motifs={"test_set": "native", "drimust": {"motifs": 3}}))["motifs"]
+    assert done["test_set"] == "native" and done["medium"] == "complex"
+    assert done["drimust"] == PAPER["motifs"]["drimust"] | {"motifs": 3}
 
 
 def test_what_is_shown_follows_from_the_media_that_are_declared():
@@ -593,14 +514,7 @@ def test_what_is_shown_follows_from_the_media_that_are_declared():
     assert done["figures"]["figure3"]["media"] == ["complex", "defined"]
     assert done["motifs"]["medium"] == "complex" and done["motifs"]["test_set"] == "all_native"
     assert done["benchmark"]["medium"] == "complex"
-    assert done["left_out"] == {}
-
-
-def test_panels_are_the_test_sets_that_are_not_taken_out():
-    done = checked(config())
-    drawn = [("complex", "all_native"), ("complex", "random")]
-    assert configuration.panels(done, "figure2") == drawn
-    assert ("complex", "native") in configuration.panels(done, "figure3")
+    assert Plan(done).left_out == {}
 
 
 def test_data_of_ones_own_need_only_be_declared(tmp_path):
@@ -611,9 +525,10 @@ def test_data_of_ones_own_need_only_be_declared(tmp_path):
     done = checked(config(media={"complex": None, "defined": None} | media))
     assert done["figures"]["figureS1"]["media"] == ["b", "c"]
     assert done["motifs"]["medium"] == "a" and done["motifs"]["test_set"] == "kept"
-    assert done["media"]["b"]["test"]["kept"]["path"] == "results/data/b/held_out/kept.tsv"
+    kept = Plan(done).test_tables("b")["kept"]
+    assert kept["path"] == "results/data/b/held_out/kept.tsv"
     assert [done["media"][medium]["split"] for medium in "abc"] == ["families"] * 3
-    assert done["media"]["b"]["test"]["kept"]["columns"]["family"] == "family"
+    assert kept["columns"]["family"] == "family"
 
 
 def test_a_column_of_families_is_one_of_the_table(tmp_path):
@@ -626,21 +541,62 @@ def test_a_column_of_families_is_one_of_the_table(tmp_path):
         medium = {"train": [entry], "test": {"kept": {"held_out": 0.1}}, "split": "sequences"}
         return {"media": {"complex": None, "defined": None, "a": medium}}
 
-    kept = checked(config(**own("gene")))["media"]["a"]["test"]["kept"]
+    kept = Plan(checked(config(**own("gene")))).test_tables("a")["kept"]
     assert "family" not in kept["columns"]
     assert "media.a.train.0" in (said := message(**own("chromosome"))) and "'chromosome'" in said
 
 
-def test_what_does_not_suffice_for_a_figure_leaves_it_out_and_is_said():
-    done = checked(config(media={"defined": None}, models={"cnn": None}, motifs=None))
-    assert "figureS1" not in done["figures"] and "figure2" in done["figures"]
-    left_out = done["left_out"]
-    assert "no medium but" in left_out["figureS1"] and "motifs: null" in left_out["figure5"]
-    assert "figure3" not in left_out
-    names = ("transformer", "cnn", "danq", "deepsea", "deepatt", "legnet")
-    done = checked(config(models=dict.fromkeys(names), benchmark=None))
-    assert "crmnet" in done["left_out"]["figure3"] and "benchmark" in done["left_out"]["table1"]
-    assert "`figures`" in checked(config(figures={"figure4": None}))["left_out"]["figure4"]
-    tests = {name: {"scatter": False} for name in ("all_native", "random")}
-    done = checked(config(media={"complex": {"test": tests}}))
-    assert "scatter" in done["left_out"]["figure2"]
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed: 1\nseeds: [1]\nseed: 2\n", ["seed stands in lines 1 and 3"]),
+        ("seed: 1\n'seed': 2\nseed: 3\n", ["seed stands in lines 1, 2 and 3"]),
+        (
+            "models:\n  cnn: {pretrain: true,\n    pretrain: false}\n",
+            ["models.cnn.pretrain stands in lines 2 and 3"],
+        ),
+        (
+            "media:\n  a:\n    train:\n    - {file: x,\n       file: y}\n"
+            "    label: a\n    label: b\n",
+            [
+                "media.a.train.0.file stands in lines 4 and 5",
+                "media.a.label stands in lines 6 and 7",
+            ],
+        ),
+        ('{\n\t"seed": 1,\n\t"seed": 2\n}', ["seed stands in lines 2 and 3"]),
+        # One anchor is one mapping, however often it is named.
+        ("a: &a {b: 1,\n  b: 2}\nc: *a\n", ["a.b stands in lines 1 and 2"]),
+    ],
+)
+def test_a_key_that_stands_twice_is_told_with_its_lines(tmp_path, text, said):
+    path = tmp_path / "twice.yaml"
+    path.write_text(text)
+    lines = repeated_keys(path)
+    assert len(lines) == len(said)
+    for line, words in zip(lines, said, strict=True):
+        assert line == f"{path}: the key {words}; keep one of them"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "base: &base {a: 1, b: 2}\nother:\n  <<: *base\n  a: 3\n",
+        "base: &base {a: 1}\nmore: &more {b: 1}\nall:\n  <<: *base\n  <<: *more\n",
+        "1: a\n'1': b\n",
+        "loop: &loop [*loop]\n",
+    ],
+)
+def test_anchors_and_merges_are_no_repetition(tmp_path, text):
+    path = tmp_path / "once.yaml"
+    path.write_text(text)
+    assert repeated_keys(path) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*CONFIG.glob("*.yaml"), *CONFIG.parent.glob("profiles/*/config.yaml"), SCHEMA],
+    ids=lambda path: f"{path.parent.name}/{path.name}",
+)
+def test_no_file_of_the_workflow_has_a_key_twice(path):
+    assert repeated_keys(path) == []

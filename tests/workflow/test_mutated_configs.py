@@ -12,6 +12,7 @@ from snakemake.utils import update_config
 
 from crmnet import configuration
 from crmnet.configuration import ConfigError
+from crmnet.plan import Plan
 
 VALUES = [
     *(None, True, False, 0, -1, 1, 2.0, 1.5, -0.5, 10**30, math.inf, math.nan),
@@ -85,9 +86,11 @@ def refusal(config):
         done = configuration.checked(config)
     except ConfigError as error:
         return str(error)
+    assert configuration.checked(done) == done
+    plan = Plan(done)
     for model in done["models"]:
-        configuration.architecture(done, model)
-        configuration.recipe(done, model, "scratch")
+        plan.architecture(model)
+        plan.recipe(model, "scratch")
     return None
 
 

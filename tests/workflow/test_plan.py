@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import configs
 import pandas as pd
 import pytest
 import yaml
@@ -21,8 +22,9 @@ from snakemake.settings.types import (
     ResourceSettings,
 )
 
-from crmnet.configuration import checked, files
+from crmnet.configuration import checked, overlay
 from crmnet.evaluation import claims
+from crmnet.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
@@ -289,6 +291,26 @@ def test_a_wrong_config_ends_in_a_sentence(snakemake, tmp_path):
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.parametrize("name", ["twice.yaml", "twice.json"])
+def test_a_key_that_stands_twice_ends_in_a_sentence_with_its_lines(snakemake, tmp_path, name):
+    text = "training:\n  epochs: 3\n  epochs: 4\n"
+    if name.endswith("json"):
+        text = '{"training": {\n\t"epochs": 3,\n\t"epochs": 4}}'
+    (tmp_path / name).write_text(text)
+    good = ROOT / "config" / "demo.yaml"
+    done = snakemake("-n", "--cores", 1, "--configfile", good, tmp_path / name)
+    assert done.returncode != 0
+    assert f"{name}: the key training.epochs stands in lines 2 and 3" in done.stdout
+    assert "Traceback" not in done.stdout and "rule simulate" not in done.stdout
+
+
+def test_anchors_and_merges_go_on_working(snakemake, tmp_path):
+    text = "recipes:\n  slow: &slow {epochs: 7}\n  slower: {<<: *slow, epochs: 8}\n"
+    (tmp_path / "merged.yaml").write_text(text)
+    done = snakemake("-n", "--cores", 1, "--configfile", tmp_path / "merged.yaml")
+    assert done.returncode == 0, done.stdout
+
+
 def in_the_way(tmp_path, file, **changes):
     """The demo's config, changed, and a table where a rule of the demo writes `file`."""
     path = tmp_path / "results" / "demo" / file
@@ -351,6 +373,37 @@ def test_a_config_that_provenance_would_write_over_is_refused(snakemake, tmp_pat
     assert done.returncode == 0, done.stdout
 
 
+# Entries of the paper's config are taken away, medium, models, a figure and all motifs.
+FEW = {
+    "media": {"defined": None, "complex": {"test": {"native": {"published": None}}}},
+    "models": dict.fromkeys(("danq", "without_transformer", "half_precision")),
+    "figures": {"figure4": None},
+    "motifs": None,
+    "seeds": [1, 2],
+}
+
+
+@pytest.mark.parametrize("name", ["demo", "few"])
+def test_the_config_that_a_run_writes_plans_the_same_run(snakemake, tmp_path, name):
+    given = ROOT / "config" / "demo.yaml"
+    if name == "few":
+        given = tmp_path / "few.yaml"
+        given.write_text(yaml.safe_dump(FEW))
+
+    def planned(file):
+        done = snakemake("-n", "--cores", 2, "--configfile", file)
+        assert done.returncode == 0, done.stdout
+        jobs = re.sub(r"^    (?:jobid|reason): .*\n", "", done.stdout, flags=re.M)
+        return sorted(re.findall(r"^(?:local)?rule \w+:\n(?: .*\n)+", jobs, re.M))
+
+    before = planned(given)
+    config = overlay(checked(configs.config(**yaml.safe_load(given.read_text()))))
+    results = tmp_path / config["outdir"]
+    results.mkdir(parents=True)
+    (results / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    assert len(before) > 50 and planned(results / "config.yaml") == before
+
+
 def test_a_config_in_the_folder_in_which_all_is_made_is_refused(snakemake, tmp_path):
     (tmp_path / "config.yaml").write_text("outdir: .\n")
     done = snakemake("-n", "--cores", 1, "--configfile", tmp_path / "config.yaml")
@@ -359,9 +412,9 @@ def test_a_config_in_the_folder_in_which_all_is_made_is_refused(snakemake, tmp_p
 
 def test_a_mirror_to_which_downloads_go_is_refused(snakemake, tmp_path):
     (tmp_path / "resources").mkdir()
-    for table in files(checked(PAPER)):
+    for path in Plan(checked(PAPER)).files:
         header = "\tsequence\tseq110\tMeasured Expression\tPredicted Expression\n"
-        (tmp_path / "resources" / Path(table["path"]).name).write_text(header)
+        (tmp_path / "resources" / Path(path).name).write_text(header)
     done = snakemake("-n", "--cores", 1, "--config", f"mirror={tmp_path / 'resources'}")
     assert done.returncode != 0 and "(mirror) is read by this run, and its rule" in done.stdout
     assert "choose another `resources`" in done.stdout

@@ -176,15 +176,28 @@ def test_provenance_has_the_whole_config_and_what_found_the_motifs(results):
     assert set(motifs["engine"]) <= set(engines.values())
 
 
-def test_a_copy_of_the_written_config_makes_the_same_run(tiny_run, results, tmp_path):
+def test_the_config_that_a_run_writes_makes_the_same_run(tiny_run, results, tmp_path):
+    """Where it lies, and as a copy elsewhere: there is nothing to do."""
     written = (results / "config.yaml").read_text()
     recorded = json.loads((results / "provenance.json").read_text())["config"]
     assert plain(checked(yaml.safe_load(written))) == recorded
     (tmp_path / "copy.yaml").write_text(written)
-    arguments = ("-n", "--cores", 2, "--configfile", tmp_path / "copy.yaml")
-    for more in ((), ("--replace-workflow-config",)):
-        done = run_snakemake(tiny_run[0], *arguments, *more)
-        assert done.returncode == 0 and "Nothing to be done" in done.stdout, done.stdout
+    for file in (results / "config.yaml", tmp_path / "copy.yaml"):
+        for more in ((), ("--replace-workflow-config",)):
+            done = run_snakemake(tiny_run[0], "-n", "--cores", 2, "--configfile", file, *more)
+            assert done.returncode == 0 and "Nothing to be done" in done.stdout, done.stdout
+
+
+def test_a_run_from_the_config_that_it_wrote_writes_it_again(tiny_run, results):
+    file = results / "config.yaml"
+    written = yaml.safe_load(file.read_text())
+    arguments = ("--cores", 2, "--configfile", file)
+    done = run_snakemake(tiny_run[0], *arguments, "--forcerun", "provenance")
+    assert done.returncode == 0, done.stdout
+    assert yaml.safe_load(file.read_text()) == written
+    # Another config is not written over it.
+    done = run_snakemake(tiny_run[0], "-n", *arguments, "--config", "seed=2")
+    assert done.returncode != 0 and "its rule provenance would write over it" in done.stdout
 
 
 def test_the_crate_names_every_figure_and_table(results):

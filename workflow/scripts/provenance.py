@@ -24,8 +24,8 @@ run = provenance.record(
     folder=job.params.folder,
 )
 Path(job.output.json).write_text(json.dumps(run, indent=2) + "\n")
-given = provenance.plain(job.params.given)
-Path(job.output.config).write_text(yaml.safe_dump(given, sort_keys=False))
+written = provenance.plain(job.params.written)
+Path(job.output.config).write_text(yaml.safe_dump(written, sort_keys=False))
 outdir = Path(job.output.json).parent
 # The numbers of a figure lie beside it.
 made = map(Path, job.input.results)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import yaml
 
-from crmnet.configuration import checked, files, is_url
+from crmnet.configuration import checked
 from crmnet.data.published import join
 from crmnet.data.sequences import letters
 from crmnet.data.tables import read, table_of
+from crmnet.plan import Plan, declared, is_url
 
 PAPER = yaml.safe_load((Path(__file__).parents[3] / "config" / "config.yaml").read_text())
 LEFT, RIGHT = PAPER["construct"]["left_flank"], PAPER["construct"]["right_flank"]
@@ -85,29 +86,29 @@ def mirror(inserts, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def media(mirror):
-    config = checked({**PAPER, "mirror": str(mirror)})
-    for file in files(config):
-        assert is_url(file["file"])
-        file["path"] = str(mirror / Path(file["path"]).name)
-    return config["media"]
+def plan(mirror):
+    """Of the config whose downloads lie in the mirror's folder, as if they were done."""
+    config = checked({**PAPER, "mirror": str(mirror), "resources": str(mirror)})
+    assert all(is_url(entry["file"]) for _, entry in declared(config))
+    return Plan(config)
 
 
-def test_the_config_declares_each_public_file(media):
-    config = checked(PAPER)
-    used = {Path(file["path"]).name for file in files(config)}
+def test_the_config_declares_each_public_file(plan):
+    used = {Path(path).name for path in plan.files}
     assert used - set(HEADERS) == {"crmnet_released.zip"}
     assert set(HEADERS) <= used
 
 
 @pytest.mark.parametrize("medium", ["complex", "defined"])
-def test_the_config_reads_each_public_file(media, inserts, medium):
-    for table in [*media[medium]["train"], *media[medium]["test"].values()]:
+def test_the_config_reads_each_public_file(plan, inserts, medium):
+    tests = plan.test_tables(medium)
+    for table in [*plan.train_tables(medium), *tests.values()]:
         tokens, values = read(table_of(table), 112)
         assert [letters(row).removesuffix(RIGHT)[-80:] for row in tokens] == inserts
         np.testing.assert_array_equal(values["expression"], np.arange(ROWS) + 0.5)
-    for table in media[medium]["test"].values():
+    for name, table in tests.items():
         tokens, _ = read(table_of(table), 112)
-        for published in table["published"].values():
-            found = join([letters(row) for row in tokens], table_of(published), 112)
+        for model in plan.config["media"][medium]["test"][name]["published"]:
+            published = table_of(plan.published_table(model, medium, name))
+            found = join([letters(row) for row in tokens], published, 112)
             np.testing.assert_array_equal(found, np.arange(ROWS) + 0.5)

@@ -22,7 +22,7 @@ tf_keras = pytest.importorskip(
     reason="writes what the released weights are compared with: pip install --no-deps tf-keras, "
     "of TensorFlow's version",
 )
-import tensorflow as tf
+import tensorflow as tf  # noqa: E402
 
 legacy_layers = tf_keras.layers
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "released.py"

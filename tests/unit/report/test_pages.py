@@ -27,6 +27,7 @@ from snakemake.utils import update_config
 from waiting import HANGS
 
 from crmnet import configuration
+from crmnet.plan import Plan
 from crmnet.report import pages
 
 ROOT = Path(__file__).parents[3]
@@ -198,7 +199,7 @@ def results(tmp_path):
         "run": {
             "simulated": True,
             "main_model": "crmnet",
-            "model": configuration.architecture(config, "crmnet"),
+            "model": Plan(config).architecture("crmnet"),
             "pretrain": True,
             "recipe": "paper",
             "weights": {"complex": "trained", "defined": "trained"},

@@ -21,7 +21,7 @@ def table():
         name: config["models"][name] if name in kept else None for name in config["models"]
     }
     config["training"]["stages"]["finetune"] = {"epochs": 30}
-    del config["figures"], config["motifs"], config["benchmark"]
+    config |= {"figures": {}, "motifs": None, "benchmark": None}
     found = cost.trainings(configuration.checked(config), ROWS)
     return found.set_index("training")
 

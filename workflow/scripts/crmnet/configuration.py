@@ -1,4 +1,5 @@
-"""Checks a config and completes it. Says what is wrong in sentences, with the key and the mend."""
+"""Checks a config and completes it. What is wrong with it is told in sentences, each with the key
+and the mend. `plan.Plan` then says what the config amounts to."""
 
 from __future__ import annotations
 
@@ -8,43 +9,24 @@ import os
 import re
 import shlex
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 
 import jsonschema
 import yaml
 
 from crmnet.data.delimited import TableError, column_number, first_row, is_fasta
-from crmnet.data.downloads import DownloadError, file_name
+from crmnet.data.downloads import DownloadError
+from crmnet.plan import CRMNET, PRETRAINED, Plan, declared, is_url, trained
 
+CONFIG = Path(__file__).parents[3] / "config"
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+# The sections in which a config may take an entry away with a null.
 REMOVABLE = ("media", "models", "recipes", "figures")
-PRETRAINED = "pretrained"
-CRMNET = "crmnet"
-# A predictor of this name is a model's published predictions, not one that is trained here.
-PUBLISHED = "{model}-published"
-# ... and of this one, the mean of the predictions of a model's trainings from several seeds.
-ENSEMBLE = "{model}-ensemble"
 # The authors' weights are in models/ under this name.
 RELEASED = "released"
-# What the released weights fit.
-RELEASED_LENGTH = 112
-RELEASED_MODEL = {
-    "width": 128,
-    "kernel_size": 11,
-    "transformer_blocks": 8,
-    "heads": 12,
-    "transformer": True,
-    "squeeze_excitation": True,
-}
-# The figures of measured against predicted expression, and those of the motif jobs.
-SCATTERS = ("figure2", "figureS1")
-MOTIF_FIGURES = ("figure5", "figureS2", "figure_sanity")
-# What the config's section of this name can have.
-FIGURES = (*SCATTERS, "figure3", "figure4")
 # The baselines' kernels and pools need that many tokens.
 BASELINE_LENGTH = 32
-# What `rule hold_out` makes.
-HELD_OUT = "data/{medium}/held_out/{test_set}.tsv"
 # What `rule simulate` makes of each medium.
 SIMULATED = ("train.tsv.gz", "native.csv", "random.csv")
 # No number of the config is larger; seeds of R, for one, cannot be.
@@ -68,195 +50,78 @@ class ConfigError(ValueError):
 
 
 def checked(config: dict) -> dict:
-    """The config without the entries that are null, with every default, each table with the `path`
-    at which the workflow finds it.
+    """The config with every default, and without the entries that are null; a valid config again,
+    which this function returns as it is.
 
     Raises:
         ConfigError: names each key that is wrong, and what to change.
     """
     config = _without_nulls(config)
-    schema = yaml.safe_load(SCHEMA.read_text())
-    errors = [_sentence(error) for error in _Validator(schema).iter_errors(config)]
+    errors = [_sentence(error) for error in _Validator(_read(SCHEMA)).iter_errors(config)]
+    errors = errors or list(_test_sets(config))
     if not errors:
         for key in ("outdir", "resources"):
             # `a//b/` is `a/b`: files that are made are known by how their paths are spelled.
             config[key] = str(Path(config[key]))
-        for model in config["models"].values():
-            model.setdefault("recipe", config["recipe"])
         _choose_data(config)
-        errors = [*_held_out(config)]
-    if not errors:
-        for file in files(config):
-            file["path"] = str(_path(file, config))
         errors = list(_contradictions(config))
     if errors:
         raise ConfigError("the config cannot be run:\n" + "\n".join(f"  {e}" for e in errors))
-    config["left_out"] = _left_out(config)
-    for name in config["left_out"]:
-        config["figures"].pop(name, None)
     return config
 
 
-def panels(config: dict, figure: str) -> list[tuple[str, str]]:
-    """Medium and test set of each panel of Figure 2, S1, 3 or 4."""
-    tests = {
-        medium: config["media"][medium]["test"]
-        for medium in config["figures"][figure]["media"]
-        if medium in config["media"]
-    }
-    return [
-        (medium, name)
-        for medium, tables in tests.items()
-        for name, table in tables.items()
-        if table["scatter"] or figure not in SCATTERS
-    ]
+def overlay(config: dict) -> dict:
+    """What gives a checked config when Snakemake lays it over `config/config.yaml`, as it does with
+    every config: the config itself, with a null for each entry of that file that it lacks."""
+    paper = _read(CONFIG / "config.yaml")
+
+    def with_nulls(own, base):
+        if not (isinstance(own, dict) and isinstance(base, dict)):
+            return own
+        kept = {key: with_nulls(value, base.get(key)) for key, value in own.items()}
+        return kept | {key: None for key in base if key not in own}
+
+    return config | {key: with_nulls(config[key], paper[key]) for key in REMOVABLE}
 
 
-def files(config: dict) -> list[dict]:
-    """Every file that the config declares: tables, and archives of weights."""
-    return [entry for _, entry in (*_tables(config), *_archives(config))]
+def repeated_keys(path: Path) -> list[str]:
+    """A sentence for each key that a mapping of a YAML or JSON file has more than once. Snakemake
+    would take the last of them and say nothing."""
+    # JSON may be indented with tabs, YAML may not.
+    text = path.read_text(encoding="utf-8").replace("\t", " ")
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    sentences, seen = [], set()
+
+    def walk(node, name):
+        # An alias is the node of its anchor.
+        if node in seen or isinstance(node, yaml.ScalarNode):
+            return
+        seen.add(node)
+        if isinstance(node, yaml.SequenceNode):
+            for number, item in enumerate(node.value):
+                walk(item, (*name, str(number)))
+            return
+        lines = {}
+        for key, value in node.value:
+            if key.tag != "tag:yaml.org,2002:merge" and isinstance(key, yaml.ScalarNode):
+                lines.setdefault((key.tag, key.value), []).append(key.start_mark.line + 1)
+            walk(value, (*name, str(key.value)))
+        for (_, key), at in lines.items():
+            if len(at) > 1:
+                sentences.append(
+                    f"{path}: the key {'.'.join((*name, key))} stands in lines "
+                    f"{', '.join(map(str, at[:-1]))} and {at[-1]}; keep one of them"
+                )
+
+    if root is not None:
+        walk(root, ())
+    return sentences
 
 
-def given_files(config: dict) -> Iterator[tuple[str, Path]]:
-    """The files and folders that a run reads and does not make, each with the key that names it:
-    local tables and archives, what `mirror` has of the downloads, and what is to be scored."""
-    for key, file in (*_tables(config), *_archives(config)):
-        path = Path(file["path"])
-        if is_url(file["file"]):
-            if config["mirror"]:
-                yield "mirror", Path(config["mirror"], path.name)
-        elif "held_out" not in file and simulated(config) not in path.parents:
-            yield f"{key}.file", path
-    for key, table in (config["score"] or {}).items():
-        if isinstance(table, dict) and "file" in table:
-            yield f"score.{key}.file", Path(table["file"])
-
-
-def is_url(file: str) -> bool:
-    """Whether a table's `file` is to be downloaded."""
-    return file.lower().startswith(("http://", "https://"))
-
-
-def simulated(config: dict, *parts: str) -> Path:
-    """The folder of the simulated tables, or a path in it."""
-    return Path(config["outdir"], "simulated", *parts)
-
-
-def recipe(config: dict, model: str, stage: str) -> dict:
-    """The keys of `training` with those of the model's recipe over them, and of both the stage's
-    over those; none that do not change what is trained, or another stage's would have it trained
-    again."""
-    base, over = config["training"], config["recipes"][config["models"][model]["recipe"]]
-    merged = base | over
-    merged |= base["stages"].get(stage, {}) | over.get("stages", {}).get(stage, {})
-    merged["precision"] = config["models"][model].get("precision", base["precision"])
-    return {k: v for k, v in merged.items() if k not in ("bins", "stages", "threads", "mem_mb")}
-
-
-def hardware(config: dict) -> dict:
-    """The keys of `training` that a prediction depends on."""
-    return {key: config["training"][key] for key in ("backend", "device", "precision")}
-
-
-def architecture(config: dict, model: str) -> dict:
-    """The name of a model's `architecture`, and what its builder takes: of CRMnet the keys of
-    `model` with the model's own over them and the bins of its recipe, of another the width."""
-    own = {**config["models"][model]}
-    name = own["architecture"]
-    if name != CRMNET:
-        return {"architecture": name, "width": own.get("width", config["model"]["width"])}
-    arguments = config["model"] | {k: v for k, v in own.items() if k in config["model"]}
-    bins = (config["training"] | config["recipes"][own["recipe"]])["bins"]
-    if released(config, model):
-        arguments["flavour"] = "released"
-    return {"architecture": name, **arguments, "bins": bins}
-
-
-def released(config: dict, model: str) -> list[str]:
-    """The media in which a model takes the authors' weights: with `weights: released`, those that
-    have some, for the whole CRMnet."""
-    own = config["models"][model]
-    # Not of one that is trained in another way: its point is what that does.
-    changed = {*config["model"], "precision"} & set(own) or own["recipe"] != config["recipe"]
-    whole = own["architecture"] == CRMNET and own["pretrain"] and not changed
-    return list(config["released"]) if whole and config["weights"] == "released" else []
-
-
-def predicted_sets(config: dict, model: str, medium: str) -> dict:
-    """The test sets of a medium, name -> table, on which a model that is trained here predicts: all
-    for CRMnet; for a baseline, with `baselines: published`, those for which none are published."""
-    tests = config["media"][medium]["test"]
-    if config["models"][model]["architecture"] == CRMNET or config["baselines"] != "published":
-        return tests
-    return {name: table for name, table in tests.items() if model not in table["published"]}
-
-
-def published_sets(config: dict, model: str, medium: str) -> dict:
-    """The test sets of a medium, name -> table, of which a model's published predictions are
-    shown."""
-    if config["baselines"] == "trained":
-        return {}
-    tests = config["media"][medium]["test"]
-    return {name: table for name, table in tests.items() if model in table["published"]}
-
-
-def trained(predictor: str) -> str:
-    """The model whose trainings a predictor is, or averages."""
-    return predictor.removesuffix(ENSEMBLE.format(model=""))
-
-
-def seeds(config: dict, model: str) -> list[int]:
-    """The seeds of a model, which is trained once for each."""
-    return config["models"][model].get("seeds", config["seeds"])
-
-
-def predictors(config: dict) -> dict[str, list[str]]:
-    """What has predictions: a model, its name in `ENSEMBLE` where it is trained from several seeds,
-    or its name in `PUBLISHED` -> media."""
-    found = {}
-    for model in config["models"]:
-        predicted, published = (
-            [medium for medium in config["media"] if sets(config, model, medium)]
-            for sets in (predicted_sets, published_sets)
-        )
-        averaged = [medium for medium in predicted if medium not in released(config, model)]
-        found[model] = predicted
-        found[ENSEMBLE.format(model=model)] = averaged if len(seeds(config, model)) > 1 else []
-        found[PUBLISHED.format(model=model)] = published
-    return {name: media for name, media in found.items() if media}
-
-
-def trainings(config: dict) -> list[tuple[str, int, str]]:
-    """Every training that the predictions need: model, seed, and stage, `PRETRAINED` or a
-    medium."""
-    found = []
-    for model, media in predictors(config).items():
-        if model in config["models"]:
-            media = [medium for medium in media if medium not in released(config, model)]
-            first = [PRETRAINED] if media and config["models"][model]["pretrain"] else []
-            found += [
-                (model, seed, stage) for seed in seeds(config, model) for stage in (*first, *media)
-            ]
-    return found
-
-
-def budget(config: dict, model: str) -> dict[str, dict[str, int]] | None:
-    """Of a model that is to have as many steps as if it were pre-trained (`equal_steps`): epochs
-    and batch size of both stages that it would have. None of any other."""
-    if not config["models"][model].get("equal_steps"):
-        return None
-    stages = {stage: recipe(config, model, stage) for stage in ("pretrain", "finetune")}
-    return {
-        stage: {key: keys[key] for key in ("epochs", "batch_size")}
-        for stage, keys in stages.items()
-    }
-
-
-def stage_kind(config: dict, model: str, stage: str) -> str:
-    """Which changes of `training: stages` a training takes."""
-    if stage == PRETRAINED:
-        return "pretrain"
-    return "finetune" if config["models"][model]["pretrain"] else "scratch"
+@cache
+def _read(path: Path) -> dict:
+    """A file of the workflow's own."""
+    return yaml.safe_load(path.read_text())
 
 
 def _without_nulls(config: dict) -> dict:
@@ -282,60 +147,36 @@ def _without_nulls(config: dict) -> dict:
     return {key: copy(value, key, key in REMOVABLE) for key, value in config.items()}
 
 
+def _test_sets(config: dict) -> Iterator[str]:
+    """A test set has a table, or is held out of the training tables."""
+    for medium, entry in config["media"].items():
+        for name, table in entry["test"].items():
+            key = f"media.{medium}.test.{name}"
+            given = [part for part in ("file", "columns") if part in table]
+            missing = [part for part in ("file", "columns") if part not in table]
+            if "held_out" in table and given:
+                yield f"{key}: has both `held_out` and {given[0]!r}; take one of them away"
+            elif "held_out" not in table and missing:
+                yield (
+                    f"{key}: lacks the key {' and '.join(map(repr, missing))}; add it, or with "
+                    "`held_out: 0.1` take a tenth of the training sequences"
+                )
+
+
 def _choose_data(config: dict) -> None:
     """Fills in which data are shown where the config does not say: in Figure 2 the first medium, in
-    Figure S1 the others, in Figures 3 and 4 all; by motifs and benchmark the first medium, and of
-    that the first test set."""
+    Figure S1 the others, if there are any, in Figures 3 and 4 all; by motifs and benchmark the
+    first medium, and of that the first test set."""
     first, *others = config["media"]
     chosen = {"figure2": [first], "figureS1": others}
     for name, figure in config["figures"].items():
-        figure.setdefault("media", chosen.get(name, [first, *others]))
+        if media := chosen.get(name, [first, *others]):
+            figure.setdefault("media", media)
     for section in filter(None, (config["motifs"], config["benchmark"])):
         section.setdefault("medium", first)
     if config["motifs"]:
         tests = config["media"].get(config["motifs"]["medium"], {"test": {}})["test"]
         config["motifs"].setdefault("test_set", next(iter(tests), ""))
-
-
-def _held_out(config: dict) -> Iterator[str]:
-    """Declares the tables that `hold_out` makes of the training files; gives what is wrong with the
-    keys of a test set."""
-    for medium, entry in config["media"].items():
-        for name, table in entry["test"].items():
-            key = f"media.{medium}.test.{name}"
-            if "held_out" not in table:
-                if missing := [part for part in ("file", "columns") if part not in table]:
-                    yield (
-                        f"{key}: lacks the key {' and '.join(map(repr, missing))}; add it, or with "
-                        "`held_out: 0.1` take a tenth of the training sequences"
-                    )
-            elif unfit := [part for part in ("file", "columns") if part in table]:
-                yield f"{key}: has both `held_out` and {unfit[0]!r}; take one of them away"
-            else:
-                table["file"] = str(
-                    Path(config["outdir"], HELD_OUT.format(medium=medium, test_set=name))
-                )
-                table["columns"] = {"sequence": "sequence", "expression": "expression"}
-                if entry["split"] == "families":
-                    table["columns"]["family"] = "family"
-
-
-def _left_out(config: dict) -> dict[str, str]:
-    """The figures that this config's data or models do not suffice for, and why."""
-    absent = [name for name in FIGURES if name not in config["figures"]]
-    found = dict.fromkeys(absent, "the config has it not (`figures`)")
-    for name, figure in config["figures"].items():
-        if not figure["media"]:
-            found[name] = "there is no medium but that of Figure 2"
-        elif name in SCATTERS and not panels(config, name):
-            found[name] = f"no test set of {', '.join(figure['media'])} is drawn (`scatter: false`)"
-        elif not figure.get("against", True):
-            found[name] = f"there is no model to compare {figure['model']} with (`against`)"
-    if not config["motifs"]:
-        found |= dict.fromkeys(MOTIF_FIGURES, "there are no motif jobs (`motifs: null`)")
-    if not config["benchmark"]:
-        found["table1"] = "no training times are measured (`benchmark: null`)"
-    return found
 
 
 def _fill_defaults(validator, properties, instance, schema):
@@ -401,193 +242,132 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     return f"{key}: {error.message.replace(whole, found)}"
 
 
-def _tables(config: dict) -> Iterator[tuple[str, dict]]:
-    """Each table that the config declares, with its key."""
-    for medium, entry in config["media"].items():
-        for number, table in enumerate(entry["train"]):
-            yield f"media.{medium}.train.{number}", table
-        for name, table in entry["test"].items():
-            yield f"media.{medium}.test.{name}", table
-            for model, predictions in table["published"].items():
-                yield f"media.{medium}.test.{name}.published.{model}", predictions
-
-
-def _archives(config: dict) -> Iterator[tuple[str, dict]]:
-    """The archives of released weights, with their keys."""
-    for medium, archive in config["released"].items():
-        yield f"released.{medium}", archive
-
-
-def _path(table: dict, config: dict) -> Path:
-    file = table["file"]
-    if is_url(file):
-        try:
-            return Path(config["resources"], table["saved_as"] or file_name(file))
-        except DownloadError:
-            return Path(config["resources"])
-    return Path(file)
-
-
 def _contradictions(config: dict) -> Iterator[str]:
-    mirror = Path(config["mirror"]) if config["mirror"] else None
-    if mirror and not os.path.isdir(mirror):
-        yield f"mirror: there is no folder {mirror}; name one that holds the downloads, or null"
+    """What a schema cannot see, section by section."""
+    plan = Plan(config)
+    yield from _folders(config)
+    yield from _construct(config)
+    yield from _media(plan)
+    yield from _simulation(config)
+    yield from _families(config)
+    yield from _models(plan)
+    yield from _released(plan)
+    yield from _training(config)
+    yield from _motifs(plan)
+    yield from _benchmark(config)
+    yield from _score(plan)
+    yield from _figures(plan)
+
+
+def _folders(config: dict) -> Iterator[str]:
     # Downloads that are all there need no folder that can be written to.
     for key, written in (("outdir", True), ("resources", False)):
         if reason := _no_folder(Path(config[key]), written):
             yield f"{key}: {reason}; name another folder"
-    if PRETRAINED in config["media"]:
-        yield f"media.{PRETRAINED}: a medium cannot have this name; choose another"
-    if RELEASED in config["models"]:
-        yield f"models.{RELEASED}: a model cannot have this name; choose another"
+    mirror = config["mirror"]
+    if mirror and not os.path.isdir(mirror):
+        yield f"mirror: there is no folder {mirror}; name one that holds the downloads, or null"
 
-    training = config["training"]
-    if training["backend"] == "tensorflow":
-        if training["device"] == "tpu":
-            yield "training.device: TPUs are trained on with JAX; set `training: backend: jax`"
-        if training["hosts"] > 1:
-            yield "training.hosts: several hosts need JAX; set `training: backend: jax`"
-    if training["launcher"]:
-        try:
-            shlex.split(training["launcher"].format(hosts=training["hosts"]))
-        except (ValueError, LookupError, AttributeError) as error:
-            yield (
-                f"training.launcher: {training['launcher']} is no command ({error}); close each "
-                "quote, and use braces for `{hosts}` alone"
-            )
 
-    urls: dict[str, str] = {}
-    archives = _archives(config) if config["weights"] == "released" else ()
-    for key, table in [*_tables(config), *archives]:
-        path, file = Path(table["path"]), table["file"]
-        if "held_out" in table:
-            continue
-        if is_url(file):
-            if path == Path(config["resources"]):
-                yield f"{key}.file: {file} names no file; mend the URL"
-                continue
-            if re.search(r"[{}<>\x00-\x1f]", path.name):
-                yield (
-                    f"{key}.file: {path.name!r} cannot be a file's name here; give another, as "
-                    "`saved_as`"
-                )
-                continue
-            if urls.setdefault(table["path"], file) != file:
-                yield (
-                    f"{key}.file: another URL has the same file name, {path.name}; give one of "
-                    "them another, as `saved_as`"
-                )
-            if mirror and os.path.isdir(mirror):
-                path = mirror / path.name
-                if not os.path.isfile(path):
-                    yield (
-                        f"{key}.file: the mirror {mirror} has no file {path.name}; put it there, "
-                        "or take `mirror` away to download it"
-                    )
-                    continue
-        elif simulated(config) in path.parents:
-            made = [
-                simulated(config, medium, name) for medium in config["media"] for name in SIMULATED
-            ]
-            if not config["simulation"]:
-                yield f"{key}.file: {file} is to be simulated, but `simulation` is null"
-            elif path not in made:
-                yield (
-                    f"{key}.file: {file} is none of the files that are simulated; there is "
-                    f"{', '.join(map(str, made))}"
-                )
-            continue
-        elif re.search(r"[{}<>]", file):
-            yield f"{key}.file: {file} has one of {{ }} < > in its path; give it another"
-            continue
-        elif not (os.path.isfile(path) or ("member" in table and os.path.isdir(path))):
-            where = f" (`outdir` puts what is simulated in {simulated(config)})"
-            where = where if config["simulation"] else ""
-            yield f"{key}.file: there is no file {file}{where}; mend the path"
-            continue
-        elif table["checksum"]:
-            yield f"{key}.checksum: is for downloads alone, and {file} is none; take it away"
-        if os.path.isfile(path) and "columns" in table:
-            yield from _missing_columns(key, path, table)
-
-    if simulation := config["simulation"]:
-        for factor, activity in simulation["factors"].items():
-            for medium in config["media"]:
-                if medium not in activity:
-                    yield (
-                        f"simulation.factors.{factor}: has no activity in medium {medium!r}, which "
-                        "`media` declares; add it"
-                    )
-        tests = simulation["random"]
-        tests += simulation["native_families"] * simulation["native_per_family"]
-        if simulation["leaks"] > tests:
-            yield (
-                f"simulation.leaks: {simulation['leaks']} sequences cannot be leaked from test "
-                f"sets of {tests}; lower it"
-            )
-
+def _construct(config: dict) -> Iterator[str]:
     construct = config["construct"]
     whole = len(construct["left_flank"] + construct["right_flank"]) + construct["insert_length"]
     if whole > construct["length"]:
         yield (
-            f"construct.length: {construct['length']} cuts a sequence of flanks and insert, which "
-            f"has {whole}; make it at least that, rounded up to a multiple of 8"
+            f"construct.length: {construct['length']} is too short for flanks and insert, which "
+            f"together have {whole}; make it at least that, rounded up to a multiple of 8"
         )
 
-    if config["families"]["distance"] > (most := construct["insert_length"] // 5):
+
+def _media(plan: Plan) -> Iterator[str]:
+    config = plan.config
+    if PRETRAINED in config["media"]:
+        yield f"media.{PRETRAINED}: a medium cannot have this name; choose another"
+    for medium, entry in config["media"].items():
+        for name, table in entry["test"].items():
+            key = f"media.{medium}.test.{name}.published"
+            yield from _unknown(key, table["published"], config["models"])
+    yield from _files(plan)
+    yield from _splits(config)
+
+
+def _files(plan: Plan) -> Iterator[str]:
+    """Tables, and the archives of weights that are used: each is there or can be had, and has its
+    columns."""
+    urls: dict[str, str] = {}
+    for key, entry in declared(plan.config):
+        if key.startswith("released.") and plan.config["weights"] != "released":
+            continue
+        if is_url(entry["file"]):
+            path, wrong = _download(key, entry, urls, plan)
+        elif plan.simulated() in (path := Path(entry["file"])).parents:
+            # If it is there, it is of an earlier run.
+            yield from _simulated_file(key, path, plan)
+            continue
+        else:
+            wrong = list(_local_file(key, entry, plan))
+        yield from wrong
+        if not wrong and os.path.isfile(path) and "columns" in entry:
+            yield from _missing_columns(key, path, entry)
+
+
+def _download(
+    key: str, entry: dict, urls: dict[str, str], plan: Plan
+) -> tuple[Path | None, list[str]]:
+    """Where a download can be read now, if it is there, and what is wrong with it.
+
+    Args:
+        urls: path -> URL of the downloads before it, to which this one is added.
+    """
+    url, mirror = entry["file"], plan.config["mirror"]
+    try:
+        path = Path(plan.path(entry))
+    except DownloadError:
+        return None, [f"{key}.file: {url} names no file; mend the URL"]
+    if re.search(r"[{}<>\x00-\x1f]", path.name):
+        return None, [
+            f"{key}.file: {path.name!r} cannot be a file's name here; give another, as `saved_as`"
+        ]
+    if urls.setdefault(str(path), url) != url:
+        return path, [
+            f"{key}.file: another URL has the same file name, {path.name}; give one of them "
+            "another, as `saved_as`"
+        ]
+    if mirror and os.path.isdir(mirror):
+        path = Path(mirror, path.name)
+        if not os.path.isfile(path):
+            return path, [
+                f"{key}.file: the mirror {mirror} has no file {path.name}; put it there, or take "
+                "`mirror` away to download it"
+            ]
+    return path, []
+
+
+def _simulated_file(key: str, path: Path, plan: Plan) -> Iterator[str]:
+    media = plan.config["media"]
+    made = [plan.simulated(medium, name) for medium in media for name in SIMULATED]
+    if not plan.config["simulation"]:
+        yield f"{key}.file: {path} is to be simulated, but `simulation` is null"
+    elif path not in made:
         yield (
-            f"families.distance: {config['families']['distance']} is more than a fifth of "
-            f"`construct: insert_length` ({construct['insert_length']}), so that unrelated "
-            f"sequences would count as relatives; make it {most} at most"
+            f"{key}.file: {path} is none of the files that are simulated; there is "
+            f"{', '.join(map(str, made))}"
         )
 
-    yield from _split_contradictions(config)
-    for name, model in config["models"].items():
-        yield from _model_contradictions(f"models.{name}", name, model, config)
 
-    for key, table in _tables(config):
-        yield from _unknown(f"{key}.published", list(table.get("published", ())), config["models"])
-    if config["weights"] == "released":
-        yield from _unknown("released", list(config["released"]), config["media"])
-        if not any(released(config, name) for name in config["models"]):
-            yield (
-                "weights: no model takes the released ones; they are for one of architecture "
-                "crmnet, with `pretrain: true`, and no `recipe`, `precision` or key of `model` of "
-                "its own"
-            )
-        for key, value in RELEASED_MODEL.items():
-            if config["model"][key] != value:
-                yield (
-                    f"model.{key}: the released weights are of {value}, not "
-                    f"{config['model'][key]}; set that, or `weights: trained`"
-                )
-        if construct["length"] != RELEASED_LENGTH:
-            yield (
-                f"construct.length: the released weights are for {RELEASED_LENGTH}, not "
-                f"{construct['length']}; set that, or `weights: trained`"
-            )
-
-    if motifs := config["motifs"]:
-        yield from _motif_contradictions(motifs, config)
-
-    if benchmark := config["benchmark"]:
-        yield from _unknown("benchmark.model", [benchmark["model"]], config["models"])
-        yield from _unknown("benchmark.medium", [benchmark["medium"]], config["media"])
-
-    if score := config["score"]:
-        yield from _score_contradictions(score, config)
-
-    for name, figure in config["figures"].items():
-        yield from _no_predictor(f"figures.{name}.model", [figure["model"]], config)
-        yield from _unknown(f"figures.{name}.media", figure["media"], config["media"])
-        against = figure.get("against", [])
-        yield from _no_predictor(f"figures.{name}.against", against, config)
-        if figure["model"] in against:
-            yield f"figures.{name}.against: {figure['model']} is its `model`; take it away"
-        yield from _without_predictions(name, config)
+def _local_file(key: str, entry: dict, plan: Plan) -> Iterator[str]:
+    file, path = entry["file"], Path(entry["file"])
+    if re.search(r"[{}<>]", file):
+        yield f"{key}.file: {file} has one of {{ }} < > in its path; give it another"
+    elif not (os.path.isfile(path) or (key.startswith("released.") and os.path.isdir(path))):
+        simulated = f" (`outdir` puts what is simulated in {plan.simulated()})"
+        where = simulated if plan.config["simulation"] else ""
+        yield f"{key}.file: there is no file {file}{where}; mend the path"
+    elif entry.get("checksum"):
+        yield f"{key}.checksum: is for downloads alone, and {file} is not one; take it away"
 
 
-def _split_contradictions(config: dict) -> Iterator[str]:
+def _splits(config: dict) -> Iterator[str]:
     """What would put relatives of one medium's validation or held-out sequences into the training
     of another, unseen."""
     splits = {medium: entry["split"] for medium, entry in config["media"].items()}
@@ -613,64 +393,132 @@ def _split_contradictions(config: dict) -> Iterator[str]:
         )
 
 
-def _without_predictions(name: str, config: dict) -> Iterator[str]:
-    """A figure's model is one that is trained here, and predicts on all that the figure shows."""
-    key, model = f"figures.{name}.model", trained(config["figures"][name]["model"])
-    if model not in config["models"]:
+def _simulation(config: dict) -> Iterator[str]:
+    simulation = config["simulation"]
+    if not simulation:
         return
-    shown = panels(config, name)
-    yield from _without_trainings(key, config["figures"][name]["model"], dict(shown), config)
-    for medium in dict.fromkeys(medium for medium, _ in shown):
-        predicted = predicted_sets(config, model, medium)
-        lacking = [test for of, test in shown if of == medium and test not in predicted]
-        if lacking:
-            yield (
-                f"{key}: {model} is not trained to predict {', '.join(lacking)} in medium "
-                f"{medium}, of which its published predictions are taken; set `baselines: both`, "
-                "or name another model"
-            )
-
-
-def _model_contradictions(key: str, name: str, model: dict, config: dict) -> Iterator[str]:
-    if model["recipe"] not in config["recipes"]:
+    for factor, activity in simulation["factors"].items():
+        for medium in config["media"]:
+            if medium not in activity:
+                yield (
+                    f"simulation.factors.{factor}: has no activity in medium {medium!r}, which "
+                    "`media` declares; add it"
+                )
+    tests = simulation["random"]
+    tests += simulation["native_families"] * simulation["native_per_family"]
+    if simulation["leaks"] > tests:
         yield (
-            f"{key}.recipe: {model['recipe']!r} is not declared in `recipes`; there is "
-            f"{', '.join(config['recipes'])}"
+            f"simulation.leaks: {simulation['leaks']} sequences cannot be leaked from test sets of "
+            f"{tests}; lower it"
         )
+
+
+def _families(config: dict) -> Iterator[str]:
+    most = config["construct"]["insert_length"] // 5
+    if config["families"]["distance"] > most:
+        yield (
+            f"families.distance: {config['families']['distance']} is more than a fifth of "
+            f"`construct: insert_length` ({config['construct']['insert_length']}), so that "
+            f"unrelated sequences would count as relatives; make it {most} at most"
+        )
+
+
+def _models(plan: Plan) -> Iterator[str]:
+    if RELEASED in plan.config["models"]:
+        yield f"models.{RELEASED}: a model cannot have this name; choose another"
+    for name, model in plan.config["models"].items():
+        key = f"models.{name}"
+        if plan.recipe_name(name) not in plan.config["recipes"]:
+            yield (
+                f"{key}.recipe: {plan.recipe_name(name)!r} is not declared in `recipes`; there is "
+                f"{', '.join(plan.config['recipes'])}"
+            )
+            continue
+        for stage in plan.stages(name):
+            merged = plan.recipe(name, stage)
+            if merged["warmup_epochs"] >= merged["epochs"]:
+                yield (
+                    f"training: stage {stage} of model {name} has {merged['epochs']} epoch(s), all "
+                    f"of them warm-up ({merged['warmup_epochs']}); raise `epochs` or lower "
+                    "`warmup_epochs`"
+                )
+        if model["pretrain"] and model.get("equal_steps"):
+            yield (
+                f"{key}.equal_steps: is for a model without pre-training, which then has as many "
+                "steps as one with it; take it away, or set `pretrain: false`"
+            )
+        if plan.architecture(name).get("bins") == 1:
+            yield (
+                f"{key}: its recipe has `bins: 1`, and one bin cannot tell expressions apart; give "
+                "two or more, or 0"
+            )
+        if model["architecture"] != CRMNET:
+            yield from _baseline(key, model, plan.config)
+
+
+def _baseline(key: str, model: dict, config: dict) -> Iterator[str]:
+    for unfit in sorted(set(model) & set(config["model"]) - {"width"}):
+        yield f"{key}.{unfit}: is CRMnet's, not of {model['architecture']}; take it away"
+    if config["construct"]["length"] < BASELINE_LENGTH:
+        yield (
+            f"{key}.architecture: {model['architecture']} needs a `construct: length` of at least "
+            f"{BASELINE_LENGTH}, not {config['construct']['length']}; raise that, or take the "
+            "model away"
+        )
+
+
+def _released(plan: Plan) -> Iterator[str]:
+    config = plan.config
+    if config["weights"] != "released":
         return
-    stages = ("pretrain", "finetune") if model["pretrain"] else ("scratch",)
-    for stage in stages:
-        merged = recipe(config, name, stage)
-        if merged["warmup_epochs"] >= merged["epochs"]:
-            yield (
-                f"training: stage {stage} of model {name} has {merged['epochs']} epoch(s), all of "
-                f"them warm-up ({merged['warmup_epochs']}); raise `epochs` or lower `warmup_epochs`"
-            )
-    if model["pretrain"] and model.get("equal_steps"):
+    yield from _unknown("released", config["released"], config["media"])
+    if not any(map(plan.released, config["models"])):
         yield (
-            f"{key}.equal_steps: is for a model without pre-training, which then has as many steps "
-            "as one with it; take it away, or set `pretrain: false`"
+            "weights: no model takes the released ones; they are for one of architecture crmnet, "
+            "with `pretrain: true`, and no `recipe`, `precision` or key of `model` of its own"
         )
-    if architecture(config, name).get("bins") == 1:
-        yield f"{key}: its recipe has one of `bins`, which says nothing; give two or more, or 0"
-    if model["architecture"] != CRMNET:
-        for unfit in sorted(set(model) & set(config["model"]) - {"width"}):
-            yield f"{key}.{unfit}: is CRMnet's, not of {model['architecture']}; take it away"
-        if config["construct"]["length"] < BASELINE_LENGTH:
+    # The paper's sizes. Dropout has no weights.
+    paper = _read(CONFIG / "paper.yaml")
+    wanted = {f"model.{key}": paper["model"].get(key) for key in config["model"]}
+    wanted |= {"construct.length": paper["length"]}
+    del wanted["model.flavour"], wanted["model.dropout"]
+    for key, value in wanted.items():
+        section, name = key.split(".")
+        if config[section][name] != value:
             yield (
-                f"{key}.architecture: {model['architecture']} needs a `construct: length` of at "
-                f"least {BASELINE_LENGTH}, not {config['construct']['length']}; raise that, or "
-                "take the model away"
+                f"{key}: the released weights need {value}, not {config[section][name]}; set that, "
+                "or `weights: trained`"
             )
 
 
-def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
-    yield from _no_predictor("motifs.model", [motifs["model"]], config)
-    yield from _unknown("motifs.medium", [motifs["medium"]], config["media"])
-    yield from _without_trainings("motifs.model", motifs["model"], [motifs["medium"]], config)
-    if motifs["medium"] in config["media"]:
-        tests = config["media"][motifs["medium"]]["test"]
-        yield from _unknown("motifs.test_set", [motifs["test_set"]], tests)
+def _training(config: dict) -> Iterator[str]:
+    training = config["training"]
+    if training["backend"] == "tensorflow":
+        if training["device"] == "tpu":
+            yield "training.device: TPUs are trained on with JAX; set `training: backend: jax`"
+        if training["hosts"] > 1:
+            yield "training.hosts: several hosts need JAX; set `training: backend: jax`"
+    if training["launcher"]:
+        try:
+            shlex.split(training["launcher"].format(hosts=training["hosts"]))
+        except (ValueError, LookupError, AttributeError) as error:
+            yield (
+                f"training.launcher: {training['launcher']} cannot be read as a command ({error}); "
+                "close each quote, and use braces for `{hosts}` alone"
+            )
+
+
+def _motifs(plan: Plan) -> Iterator[str]:
+    motifs, media = plan.config["motifs"], plan.config["media"]
+    if not motifs:
+        return
+    yield from _no_predictor("motifs.model", [motifs["model"]], plan)
+    yield from _unknown("motifs.medium", [motifs["medium"]], media)
+    yield from _without_trainings("motifs.model", motifs["model"], [motifs["medium"]], plan)
+    if motifs["medium"] in media:
+        yield from _unknown(
+            "motifs.test_set", [motifs["test_set"]], media[motifs["medium"]]["test"]
+        )
     for key, span in (
         ("discover.widths", motifs["discover"]["widths"]),
         ("drimust.words", motifs["drimust"]["words"]),
@@ -679,12 +527,21 @@ def _motif_contradictions(motifs: dict, config: dict) -> Iterator[str]:
             yield f"motifs.{key}: {span} goes down; give the smaller number first"
 
 
-def _score_contradictions(score: dict, config: dict) -> Iterator[str]:
-    yield from _no_predictor("score.model", [score["model"]], config)
+def _benchmark(config: dict) -> Iterator[str]:
+    if benchmark := config["benchmark"]:
+        yield from _unknown("benchmark.model", [benchmark["model"]], config["models"])
+        yield from _unknown("benchmark.medium", [benchmark["medium"]], config["media"])
+
+
+def _score(plan: Plan) -> Iterator[str]:
+    score, media = plan.config["score"], plan.config["media"]
+    if not score:
+        return
+    yield from _no_predictor("score.model", [score["model"]], plan)
     if score["medium"] is not None:
-        yield from _unknown("score.medium", [score["medium"]], config["media"])
-    media = [score["medium"]] if score["medium"] else config["media"]
-    yield from _without_trainings("score.model", score["model"], media, config)
+        yield from _unknown("score.medium", [score["medium"]], media)
+    asked = [score["medium"]] if score["medium"] else media
+    yield from _without_trainings("score.model", score["model"], asked, plan)
     for key in ("sequences", "variants"):
         table = score[key]
         if not isinstance(table, dict):
@@ -708,35 +565,63 @@ def _is_fasta(path: Path) -> bool:
         return False
 
 
-def _without_trainings(
-    key: str, predictor: str, media: Iterable[str], config: dict
-) -> Iterator[str]:
-    """An ensemble averages trainings, which a medium with released weights has none of."""
+def _figures(plan: Plan) -> Iterator[str]:
+    for name, figure in plan.config["figures"].items():
+        yield from _no_predictor(f"figures.{name}.model", [figure["model"]], plan)
+        yield from _unknown(f"figures.{name}.media", plan.figure_media(name), plan.config["media"])
+        against = figure.get("against", [])
+        yield from _no_predictor(f"figures.{name}.against", against, plan)
+        if figure["model"] in against:
+            yield f"figures.{name}.against: {figure['model']} is its `model`; take it away"
+        yield from _without_predictions(name, plan)
+
+
+def _without_predictions(name: str, plan: Plan) -> Iterator[str]:
+    """A figure's model is one that is trained here, and predicts on all that the figure shows."""
+    key, predictor = f"figures.{name}.model", plan.config["figures"][name]["model"]
     model = trained(predictor)
-    if predictor == model or model not in config["models"]:
+    if model not in plan.config["models"]:
         return
-    for medium in set(media) & set(released(config, model)):
+    shown = plan.panels(name)
+    yield from _without_trainings(key, predictor, dict(shown), plan)
+    for medium in dict.fromkeys(medium for medium, _ in shown):
+        predicted = plan.predicted_sets(model, medium)
+        lacking = [test for of, test in shown if of == medium and test not in predicted]
+        if lacking:
+            yield (
+                f"{key}: {model} is not trained to predict {', '.join(lacking)} in medium "
+                f"{medium}, because its published predictions are taken there; set `baselines: "
+                "both`, or name another model"
+            )
+
+
+def _without_trainings(key: str, predictor: str, media: Iterable[str], plan: Plan) -> Iterator[str]:
+    """An ensemble averages trainings, and a medium with released weights has none."""
+    model = trained(predictor)
+    if predictor == model or model not in plan.config["models"]:
+        return
+    for medium in set(media) & set(plan.released(model)):
         yield (
             f"{key}: {predictor} has no trainings to average in medium {medium}, which takes the "
             f"released weights; name {model}"
         )
 
 
-def _no_predictor(key: str, names: list[str], config: dict) -> Iterator[str]:
+def _no_predictor(key: str, names: list[str], plan: Plan) -> Iterator[str]:
     """What figures show and jobs ask is a model, or the ensemble of one with several seeds."""
-    known = predictors(config)
+    models = plan.config["models"]
     for name in names:
-        if name not in config["models"] and (trained(name) == name or name not in known):
+        if name not in models and (trained(name) == name or name not in plan.predictors):
             yield (
-                f"{key}: {name!r} is not declared in `models`; there is "
-                f"{', '.join(config['models'])}, or `<model>-ensemble` of several seeds"
+                f"{key}: {name!r} is not declared in `models`; there is {', '.join(models)}, or "
+                "`<model>-ensemble` of several seeds"
             )
 
 
-def _unknown(key: str, names: list[str], declared: Iterable[str]) -> Iterator[str]:
+def _unknown(key: str, names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
     for name in names:
-        if name not in declared:
-            yield f"{key}: {name!r} is not declared; there is {', '.join(declared)}"
+        if name not in known:
+            yield f"{key}: {name!r} is not declared; there is {', '.join(known)}"
 
 
 def _no_folder(path: Path, written: bool) -> str | None:
@@ -748,7 +633,7 @@ def _no_folder(path: Path, written: bool) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:
-        return f"{str(path)[:60]} can be no folder ({getattr(error, 'strerror', None) or error})"
+        return f"{str(path)[:60]} cannot be a folder ({getattr(error, 'strerror', None) or error})"
     if not os.path.isdir(there):
         return f"{there} is a file, not a folder"
     if written and not os.access(there, os.W_OK | os.X_OK):

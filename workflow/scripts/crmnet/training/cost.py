@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from crmnet import configuration
+from crmnet.configuration import CONFIG, checked
 from crmnet.models import registry
+from crmnet.plan import PRETRAINED, Plan
 from crmnet.training.benchmark import operations
 
-CONFIG = Path(__file__).parents[4] / "config"
 REFERENCE = "crmnet"
 
 
@@ -30,11 +29,12 @@ def trainings(config: dict, rows: dict[str, int]) -> pd.DataFrame:
         Columns training (model/seed/stage), epochs (at most), sequences (an epoch), work
         (operations of a sequence, in parts of those of the model `REFERENCE`).
     """
+    plan = Plan(config)
     built: dict[str, int] = {}
 
     def work(model):
         """Counted once for each architecture."""
-        architecture = configuration.architecture(config, model)
+        architecture = plan.architecture(model)
         key = repr(architecture)
         if key not in built:
             length = config["construct"]["length"]
@@ -43,12 +43,12 @@ def trainings(config: dict, rows: dict[str, int]) -> pd.DataFrame:
 
     kept = 1 - config["data"]["validation_fraction"]
     table = []
-    for model, seed, stage in configuration.trainings(config):
-        recipe = configuration.recipe(config, model, configuration.stage_kind(config, model, stage))
-        media = rows if stage == configuration.PRETRAINED else [stage]
+    for model, seed, stage in plan.trainings:
+        recipe = plan.recipe(model, plan.stage_kind(model, stage))
+        media = rows if stage == PRETRAINED else [stage]
         sequences = kept * sum(rows[medium] for medium in media)
         epochs = recipe["epochs"]
-        if budget := configuration.budget(config, model):
+        if budget := plan.budget(model):
             drawn = {"pretrain": kept * sum(rows.values()), "finetune": sequences}
             steps = sum(
                 of["epochs"] * drawn[name] / of["batch_size"] for name, of in budget.items()
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--devices", type=int, default=1, help="how many these are")
     options = parser.parse_args(arguments)
-    config = configuration.checked(yaml.safe_load((CONFIG / "config.yaml").read_text()))
+    config = checked(yaml.safe_load((CONFIG / "config.yaml").read_text()))
     paper = yaml.safe_load((CONFIG / "paper.yaml").read_text())
     table = trainings(config, {name: sizes["train"] for name, sizes in paper["data_sizes"].items()})
     rates = published(paper)
