@@ -11,8 +11,10 @@ PAPER = yaml.safe_load((CONFIG / "config.yaml").read_text())
 
 
 def config(**changes):
-    """The paper's config with changes laid over it."""
-    merged = copy.deepcopy(PAPER)
+    """The paper's config with changes laid over it. The keys of the changes come first: where order
+    counts, as for the first medium, it is theirs."""
+    merged = copy.deepcopy(changes)
+    update_config(merged, copy.deepcopy(PAPER))
     update_config(merged, copy.deepcopy(changes))
     return merged
 

@@ -81,10 +81,8 @@ def test_a_config_that_is_written_down_is_the_same_again(name):
     written = yaml.safe_dump(plain(overlay(done)), sort_keys=False)
     again = checked(config(**yaml.safe_load(written)))
     assert again == done
-    assert overlay(again) == overlay(done)
-    # The first medium and the first figure are not like the others.
-    for section in ("media", "models", "figures"):
-        assert list(again[section]) == list(done[section])
+    # Also in its order: the first medium and the first figure are not like the others.
+    assert yaml.safe_dump(plain(overlay(again)), sort_keys=False) == written
     # Nor need it be laid over anything.
     assert checked(yaml.safe_load(written)) == done
 
