@@ -292,6 +292,16 @@ def test_a_section_that_is_not_there_is_asked_for(key):
         checked(lacking)
 
 
+def test_many_keys_that_are_not_there_are_one_sentence():
+    lacking = config() | {"training": {}, "motifs": {"model": "crmnet"}}
+    with pytest.raises(ConfigError) as error:
+        checked(lacking)
+    said = str(error.value).splitlines()[1:]
+    assert len(said) == 2 and all(len(line) < 120 for line in said)
+    assert "motifs: lacks the key 'families', 'top'," in said[0] + said[1]
+    assert "and 8 more; add it" in said[0] + said[1]
+
+
 def test_a_long_value_is_shortened():
     said = message(training={"backend": PAPER["media"]}, seed="1" * 5000)
     assert "training.backend" in said and "seed" in said

@@ -57,7 +57,7 @@ def checked(config: dict) -> dict:
         ConfigError: names each key that is wrong, and what to change.
     """
     config = _without_nulls(config)
-    errors = [_sentence(error) for error in _Validator(_read(SCHEMA)).iter_errors(config)]
+    errors = list(map(_sentence, _Validator(_read(SCHEMA)).iter_errors(config)))
     errors = errors or list(_test_sets(config))
     if not errors:
         for key in ("outdir", "resources"):
@@ -66,7 +66,9 @@ def checked(config: dict) -> dict:
         _choose_data(config)
         errors = list(_contradictions(config))
     if errors:
-        raise ConfigError("the config cannot be run:\n" + "\n".join(f"  {e}" for e in errors))
+        raise ConfigError(
+            "the config cannot be run:\n" + "\n".join(f"  {e}" for e in dict.fromkeys(errors))
+        )
     return config
 
 
@@ -220,7 +222,9 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         return f"{key}: unknown key {', '.join(hints)}"
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
-        return f"{key}: lacks the key {', '.join(map(repr, missing))}; add it"
+        named = ", ".join(map(repr, missing[:5]))
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        return f"{key}: lacks the key {named}{more}; add it"
     whole = repr(error.instance)
     found = whole if len(whole) < 80 else f"{whole[:76]}..."
     if error.validator == "oneOf":
