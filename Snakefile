@@ -27,6 +27,8 @@ include: "rules/report.smk"  # -> where they come from, and one page of all
 include: "rules/score.smk"  # models -> predictions for sequences and variants of your own
 
 
+# Each job has the code of its script, and of all that this imports, as a parameter.
+snakemake_internals.give_code_to_jobs(workflow, fingerprint)
 stop_if_an_input_is_an_output()
 
 

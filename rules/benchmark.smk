@@ -6,22 +6,6 @@ rule training_speed:
     input:
         shards=lambda wildcards: expand(rules.shards.output.shards, medium=BENCHMARK["medium"]),
         manifests=lambda wildcards: expand(rules.shards.output.manifest, medium=BENCHMARK["medium"]),
-        lib=lib(
-            "logs",
-            "sequences",
-            "delimited",
-            "tables",
-            "families",
-            "splits",
-            "shards",
-            "devices",
-            "layers",
-            "model",
-            "baselines",
-            "evaluation",
-            "training",
-            "benchmark",
-        ),
     output:
         f"{OUT}/benchmark/{{batch_size}}_{{precision}}_{{devices}}.json",
     log:
@@ -41,6 +25,7 @@ rule training_speed:
         mem_mb=grows(config["training"]["mem_mb"]),
         runtime=grows(60),
     params:
+        architecture_code=lambda wildcards: architecture_code(BENCHMARK["model"]),
         backend=config["training"]["backend"],
         device=config["training"]["device"],
         threads=config["training"]["threads"],
@@ -60,7 +45,6 @@ rule table1:
     input:
         cells=benchmark_cells,
         paper=workflow.source_path("../config/paper.yaml"),
-        lib=lib("logs", "plotting"),
     output:
         tsv=reported("table1.tsv"),
         md=f"{OUT}/table1.md",

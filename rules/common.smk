@@ -1,4 +1,4 @@
-# What all rules share: the checked config, names, and how a rule says which modules it uses.
+# What all rules share: the checked config and names.
 import contextlib
 import functools
 import math
@@ -13,9 +13,11 @@ from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import DeploymentMethod
 
 PACKAGE = Path(workflow.basedir, "workflow", "scripts", "crmnet")
-sys.path.insert(0, str(PACKAGE.parent))
+sys.path[:0] = [str(PACKAGE.parent), str(Path(workflow.basedir, "rules"))]
 
+import snakemake_internals
 from crmnet import configuration, plan
+from crmnet.fingerprint import fingerprint
 from crmnet.report import provenance, summary
 
 if repeated := [
@@ -99,12 +101,6 @@ wildcard_constraints:
     predictor="|".join(PREDICTORS),
     seed=r"\d+",
     stage="|".join([PRETRAINED, *MEDIA]),
-
-
-def lib(*modules):
-    """The package's modules that a script imports, as inputs: Snakemake does not see an edited
-    import."""
-    return [str(PACKAGE / f"{module}.py") for module in modules]
 
 
 # What reports show, in the paper's order: section, name and content of a file. Snakemake's report
@@ -223,6 +219,13 @@ def model_path(predictor, medium):
 
 def model_file(wildcards):
     return model_path(wildcards.predictor, wildcards.medium)
+
+
+def architecture_code(predictor):
+    """The fingerprint of the architecture of a model or its ensemble. A script imports that by its
+    name, so that no module has all architectures in it."""
+    name = PLAN.architecture(plan.trained(predictor))["architecture"]
+    return fingerprint(PACKAGE / "models" / "architectures" / f"{name}.py")
 
 
 def history_files(model, medium):

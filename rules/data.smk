@@ -38,8 +38,6 @@ rule download:
 
 rule simulate:
     """Measurements of simulated promoters with planted motifs."""
-    input:
-        lib=lib("logs", "sequences", "simulate"),
     output:
         train=expand(f"{SIMULATED}/{{medium}}/train.tsv.gz", medium=MEDIA),
         native=expand(f"{SIMULATED}/{{medium}}/native.csv", medium=MEDIA),
@@ -70,7 +68,6 @@ rule split:
     input:
         train=[path for medium in BY_FAMILIES for path in paths(train_tables(medium))],
         test=paths(OWN_TESTS),
-        lib=lib("logs", "sequences", "delimited", "tables", "families", "splits"),
     output:
         f"{OUT}/data/split.npz",
     log:
@@ -99,7 +96,6 @@ rule hold_out:
     input:
         train=lambda wildcards: paths(train_tables(wildcards.medium)),
         split=split_file,
-        lib=lib("logs", "sequences", "delimited", "tables", "families", "splits"),
     output:
         f"{OUT}/{plan.HELD_OUT}",
     log:
@@ -125,7 +121,6 @@ rule families:
     """The family of each test sequence of a medium: what metrics resample."""
     input:
         test=lambda wildcards: paths(test_tables(wildcards.medium).values()),
-        lib=lib("logs", "sequences", "delimited", "tables", "families", "splits"),
     output:
         f"{OUT}/data/{{medium}}/families.tsv",
     log:
@@ -151,7 +146,6 @@ rule shards:
         train=lambda wildcards: paths(train_tables(wildcards.medium)),
         test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
         split=split_file,
-        lib=lib("logs", "sequences", "delimited", "tables", "families", "splits", "shards"),
     output:
         # Test sequences of other media lie apart, for models of this medium alone.
         manifest=f"{OUT}/data/{{medium}}/manifest.json",

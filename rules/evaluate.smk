@@ -6,20 +6,6 @@ rule predict:
     input:
         models=lambda wildcards: trained_models(wildcards.model, wildcards.medium).values(),
         test=lambda wildcards: paths(predicted_sets(wildcards).values()),
-        lib=lib(
-            "logs",
-            "tsv",
-            "sequences",
-            "delimited",
-            "tables",
-            "devices",
-            "layers",
-            "model",
-            "baselines",
-            "evaluation",
-            "training",
-            "predictions",
-        ),
     output:
         f"{OUT}/predictions/{{model}}/{{medium}}.tsv",
     log:
@@ -34,6 +20,7 @@ rule predict:
         mem_mb=grows(8000),
         runtime=grows(30),
     params:
+        architecture_code=lambda wildcards: architecture_code(wildcards.model),
         test=predicted_sets,
         names=lambda wildcards: list(trained_models(wildcards.model, wildcards.medium)),
         hardware=PLAN.hardware(),
@@ -46,7 +33,6 @@ rule ensemble:
     """The mean of the predictions of a model's trainings, a predictor of its own."""
     input:
         f"{OUT}/predictions/{{model}}/{{medium}}.tsv",
-        lib=lib("logs", "tsv", "predictions"),
     output:
         f"{OUT}/predictions/{plan.ENSEMBLE.format(model='{model}')}/{{medium}}.tsv",
     log:
@@ -68,7 +54,6 @@ rule published:
         tables=lambda wildcards: [
             path for pair in published_sets(wildcards).values() for path in paths(pair)
         ],
-        lib=lib("logs", "tsv", "sequences", "delimited", "tables", "published", "predictions"),
     output:
         f"{OUT}/predictions/{plan.PUBLISHED.format(model='{model}')}/{{medium}}.tsv",
     log:
@@ -93,7 +78,6 @@ rule evaluate:
         predictions=f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv",
         families=rules.families.output[0],
         histories=lambda wildcards: history_files(wildcards.predictor, wildcards.medium),
-        lib=lib("logs", "tsv", "evaluation", "predictions", "learning"),
     output:
         table=f"{OUT}/metrics/{{predictor}}/{{medium}}.tsv",
         seeds=f"{OUT}/metrics/{{predictor}}/{{medium}}.seeds.tsv",
@@ -123,7 +107,6 @@ rule compare:
             rules.families.output[0].format(medium=medium)
             for medium in config["figures"][wildcards.figure]["media"]
         ],
-        lib=lib("logs", "tsv", "evaluation", "predictions"),
     output:
         f"{OUT}/comparisons/{{figure}}.tsv",
     log:
@@ -153,7 +136,6 @@ rule metrics:
     input:
         tables=of_all(rules.evaluate.output.table),
         seeds=of_all(rules.evaluate.output.seeds),
-        lib=lib("logs", "tsv"),
     output:
         table=reported("metrics.tsv"),
         seeds=f"{OUT}/metrics_by_seed.tsv",

@@ -16,8 +16,6 @@ rule figures:
 
 rule figure1:
     """Figure 1: the architecture, drawn from the model object itself."""
-    input:
-        lib=lib("logs", "sequences", "devices", "layers", "model", "architecture", "plotting"),
     output:
         pdf=reported("figure1.pdf"),
         tsv=reported("figure1.tsv"),
@@ -43,7 +41,6 @@ rule figure2:
         predictions=lambda wildcards: scatter_input("predictions", "figure2"),
         metrics=lambda wildcards: scatter_input("metrics", "figure2"),
         seeds=lambda wildcards: scatter_input("metrics", "figure2", ".seeds.tsv"),
-        lib=lib("logs", "tsv", "plotting", "predictions"),
     output:
         pdf=reported("figure2.pdf"),
         tsv=reported("figure2.tsv"),
@@ -68,7 +65,6 @@ use rule figure2 as figureS1 with:
         predictions=lambda wildcards: scatter_input("predictions", "figureS1"),
         metrics=lambda wildcards: scatter_input("metrics", "figureS1"),
         seeds=lambda wildcards: scatter_input("metrics", "figureS1", ".seeds.tsv"),
-        lib=lib("logs", "tsv", "plotting", "predictions"),
     output:
         pdf=reported("figureS1.pdf"),
         tsv=reported("figureS1.tsv"),
@@ -86,7 +82,6 @@ rule figure3:
         metrics=lambda wildcards: of_figure(rules.evaluate.output.table, "figure3"),
         seeds=lambda wildcards: of_figure(rules.evaluate.output.seeds, "figure3"),
         comparisons=f"{OUT}/comparisons/figure3.tsv",
-        lib=lib("logs", "tsv", "evaluation", "plotting"),
     output:
         pdf=reported("figure3.pdf"),
         tsv=reported("figure3.tsv"),
@@ -116,7 +111,6 @@ use rule figure3 as figure4 with:
         metrics=lambda wildcards: of_figure(rules.evaluate.output.table, "figure4"),
         seeds=lambda wildcards: of_figure(rules.evaluate.output.seeds, "figure4"),
         comparisons=f"{OUT}/comparisons/figure4.tsv",
-        lib=lib("logs", "tsv", "evaluation", "plotting"),
     output:
         pdf=reported("figure4.pdf"),
         tsv=reported("figure4.tsv"),
@@ -138,7 +132,6 @@ rule figure5:
         jaspar=rules.jaspar.output[0],
         examples=lambda wildcards: of_motifs("examples.tsv"),
         effects=lambda wildcards: of_motifs("effects.tsv"),
-        lib=lib("logs", "tsv", "sequences", "motifs", "plotting", "logos"),
     output:
         pdf=reported("figure5.pdf"),
         tsv=reported("figure5.tsv"),
@@ -160,7 +153,6 @@ rule figureS2:
     input:
         jaspar=rules.jaspar.output[0],
         examples=lambda wildcards: of_motifs("examples.tsv"),
-        lib=lib("logs", "tsv", "sequences", "motifs", "plotting", "logos"),
     output:
         pdf=reported("figureS2.pdf"),
         tsv=reported("figureS2.tsv"),
@@ -181,7 +173,6 @@ rule figure_sanity:
     """Sanity checks: do the saliency maps depend on the weights?"""
     input:
         sanity=lambda wildcards: motif_model("sanity"),
-        lib=lib("logs", "tsv", "plotting"),
     output:
         pdf=reported("figure_sanity.pdf"),
         tsv=reported("figure_sanity.tsv"),
@@ -204,7 +195,6 @@ rule figure_truth:
         found=lambda wildcards: of_motifs("truth_motifs.tsv"),
         sites=lambda wildcards: of_motifs("truth_sites.tsv"),
         curve=lambda wildcards: of_motifs("truth_curve.tsv"),
-        lib=lib("logs", "tsv", "evaluation", "plotting", "effects", "truth"),
     output:
         pdf=reported("figure_truth.pdf"),
         tsv=reported("figure_truth.tsv"),
@@ -229,17 +219,6 @@ rule figure_modisco:
         motifs=lambda wildcards: of_motifs("modisco.meme"),
         table=lambda wildcards: of_motifs("modisco.tsv"),
         matches=lambda wildcards: of_motifs("modisco_matches.tsv"),
-        lib=lib(
-            "logs",
-            "tsv",
-            "sequences",
-            "motifs",
-            "scanning",
-            "matching",
-            "selection",
-            "plotting",
-            "logos",
-        ),
     output:
         pdf=reported("figure_modisco.pdf"),
         tsv=reported("figure_modisco.tsv"),
@@ -260,7 +239,6 @@ rule figure_insertion:
     """Not in the paper: what the selected motifs do in random inserts."""
     input:
         insertion=lambda wildcards: of_motifs("insertion.tsv"),
-        lib=lib("logs", "tsv", "sequences", "motifs", "insertion", "plotting"),
     output:
         pdf=reported("figure_insertion.pdf"),
         tsv=reported("figure_insertion.tsv"),
@@ -281,7 +259,6 @@ rule training_curves:
     """Loss and validation R2 of every training, epoch by epoch."""
     input:
         histories=[f"{OUT}/models/{training}.history.tsv" for training in TRAININGS],
-        lib=lib("logs", "tsv", "plotting"),
     output:
         pdf=reported("training_curves.pdf"),
         tsv=reported("training_curves.tsv"),
@@ -307,7 +284,6 @@ rule tableS1:
         manifests=expand(rules.shards.output.manifest, medium=MEDIA),
         test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
         paper=workflow.source_path("../config/paper.yaml"),
-        lib=lib("logs", "sequences", "delimited", "tables"),
     output:
         tsv=reported("tableS1.tsv"),
         md=reported("tableS1.md"),
@@ -338,7 +314,6 @@ rule claims:
         motifs=[of_motifs("motifs.tsv")] if MOTIFS else [],
         effects=[of_motifs("effects.tsv")] if MOTIFS else [],
         table1=[f"{OUT}/table1.tsv"] if config["benchmark"] else [],
-        lib=lib("logs", "tsv", "sequences", "motifs", "evaluation", "claims"),
     output:
         tsv=reported("claims.tsv"),
         md=reported("claims.md"),
@@ -352,6 +327,6 @@ rule claims:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
-        **run_conditions(),
+        run=run_conditions(),
     script:
         "../workflow/scripts/claims.py"

@@ -6,18 +6,6 @@ rule saliency:
     input:
         model=model_file,
         test=lambda wildcards: test_table(wildcards)["path"],
-        lib=lib(
-            "logs",
-            "sequences",
-            "delimited",
-            "tables",
-            "devices",
-            "layers",
-            "model",
-            "baselines",
-            "maps",
-            "saliency",
-        ),
     output:
         f"{OUT}/saliency/{{predictor}}/{{medium}}/{{test_set}}.npz",
     log:
@@ -32,6 +20,7 @@ rule saliency:
         mem_mb=grows(8000),
         runtime=grows(60),
     params:
+        architecture_code=lambda wildcards: architecture_code(wildcards.predictor),
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=PLAN.hardware(),
         length=config["construct"]["length"],
@@ -46,18 +35,6 @@ rule sanity:
         model=model_file,
         test=lambda wildcards: test_table(wildcards)["path"],
         saliency=rules.saliency.output[0],
-        lib=lib(
-            "logs",
-            "sequences",
-            "delimited",
-            "tables",
-            "devices",
-            "layers",
-            "model",
-            "baselines",
-            "maps",
-            "saliency",
-        ),
     output:
         f"{OUT}/saliency/{{predictor}}/{{medium}}/{{test_set}}.sanity.tsv",
     log:
@@ -72,6 +49,7 @@ rule sanity:
         mem_mb=grows(8000),
         runtime=grows(30),
     params:
+        architecture_code=lambda wildcards: architecture_code(wildcards.predictor),
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=PLAN.hardware(),
         length=config["construct"]["length"],
@@ -87,19 +65,6 @@ rule insertion:
         model=lambda wildcards: motif_model("model"),
         motifs=f"{OUT}/motifs/jaspar.meme",
         selected=f"{OUT}/motifs/{{families}}/motifs.tsv",
-        lib=lib(
-            "logs",
-            "tsv",
-            "sequences",
-            "motifs",
-            "devices",
-            "layers",
-            "model",
-            "baselines",
-            "evaluation",
-            "training",
-            "insertion",
-        ),
     output:
         f"{OUT}/motifs/{{families}}/insertion.tsv",
     log:
@@ -114,6 +79,7 @@ rule insertion:
         mem_mb=grows(8000),
         runtime=grows(60),
     params:
+        architecture_code=lambda wildcards: architecture_code(MOTIFS["model"]),
         hardware=PLAN.hardware(),
         construct=config["construct"],
         inserts=lambda wildcards: MOTIFS["insertion"]["inserts"],

@@ -7,7 +7,6 @@ rule rank:
     input:
         test=lambda wildcards: motif_set()["path"],
         families=lambda wildcards: rules.families.output[0].format(medium=MOTIFS["medium"]),
-        lib=lib("logs", "sequences", "delimited", "tables", "tsv", "families"),
     output:
         fasta=f"{OUT}/motifs/{{families}}/ranked.fa",
         tsv=f"{OUT}/motifs/{{families}}/ranked.tsv",
@@ -35,7 +34,6 @@ rule discover:
     input:
         sequences=rules.rank.output.fasta,
         table=rules.rank.output.tsv,
-        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "ranked", "enrichment"),
     output:
         motifs=f"{OUT}/motifs/{{families}}/meme.meme",
         table=f"{OUT}/motifs/{{families}}/meme.tsv",
@@ -62,7 +60,6 @@ rule drimust:
     """Motifs of the top of the ranked list, as DRIMust finds them."""
     input:
         sequences=rules.rank.output.fasta,
-        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "ranked"),
     output:
         motifs=f"{OUT}/motifs/{{families}}/drimust.meme",
         table=f"{OUT}/motifs/{{families}}/drimust.tsv",
@@ -86,8 +83,6 @@ rule gadem:
     """Motifs of the most highly expressed by rGADEM, or its stand-in."""
     input:
         sequences=rules.rank.output.fasta,
-        program=workflow.source_path("../workflow/scripts/gadem.R"),
-        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "gadem"),
     output:
         motifs=f"{OUT}/motifs/{{families}}/gadem.meme",
         table=f"{OUT}/motifs/{{families}}/gadem.tsv",
@@ -114,7 +109,6 @@ rule modisco:
     input:
         saliency=lambda wildcards: motif_model("saliency"),
         table=rules.rank.output.tsv,
-        lib=lib("logs", "tsv", "sequences", "motifs", "maps"),
     output:
         motifs=f"{OUT}/motifs/{{families}}/modisco.meme",
         table=f"{OUT}/motifs/{{families}}/modisco.tsv",
@@ -137,8 +131,6 @@ rule modisco:
 
 rule jaspar:
     """The known motifs."""
-    input:
-        lib=lib("logs", "sequences", "motifs"),
     output:
         f"{OUT}/motifs/jaspar.meme",
     log:
@@ -161,7 +153,6 @@ rule scan:
     input:
         motifs=rules.jaspar.output[0],
         sequences=f"{OUT}/motifs/all/ranked.fa",
-        lib=lib("logs", "tsv", "sequences", "motifs", "scanning"),
     output:
         f"{OUT}/motifs/hits.tsv.gz",
     log:
@@ -189,7 +180,6 @@ rule match:
             rules.gadem.output.motifs,
         ],
         tables=[rules.discover.output.table, rules.drimust.output.table, rules.gadem.output.table],
-        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "matching"),
     output:
         f"{OUT}/motifs/{{families}}/matches.tsv",
     log:
@@ -213,7 +203,6 @@ use rule match as match_modisco with:
     input:
         motifs=[rules.modisco.output.motifs],
         tables=[rules.modisco.output.table],
-        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "matching"),
     output:
         f"{OUT}/motifs/{{families}}/modisco_matches.tsv",
     log:
@@ -228,7 +217,6 @@ rule motif_table:
         motifs=rules.match.input.motifs,
         tables=rules.match.input.tables,
         matches=rules.match.output[0],
-        lib=lib("logs", "tsv", "sequences", "motifs", "scanning", "matching", "selection"),
     output:
         reported("motifs/{families}/motifs.tsv"),
     log:
@@ -255,7 +243,6 @@ rule effects:
         ranked=f"{OUT}/motifs/all/ranked.tsv",
         saliency=lambda wildcards: motif_model("saliency"),
         jaspar=rules.jaspar.output[0],
-        lib=lib("logs", "tsv", "sequences", "motifs", "evaluation", "maps", "effects"),
     output:
         effects=f"{OUT}/motifs/{{families}}/effects.tsv",
         examples=f"{OUT}/motifs/{{families}}/examples.tsv",
@@ -286,19 +273,6 @@ rule truth:
         saliency=lambda wildcards: motif_model("saliency"),
         sites=f"{PLAN.simulated()}/sites.tsv",
         factors=f"{PLAN.simulated()}/factors.tsv",
-        lib=lib(
-            "logs",
-            "tsv",
-            "sequences",
-            "motifs",
-            "scanning",
-            "matching",
-            "selection",
-            "evaluation",
-            "maps",
-            "effects",
-            "truth",
-        ),
     output:
         found=f"{OUT}/motifs/{{families}}/truth_motifs.tsv",
         sites=f"{OUT}/motifs/{{families}}/truth_sites.tsv",

@@ -22,7 +22,6 @@ rule provenance:
             path for path in dict.fromkeys(PLAN.files) if path in lineage(MADE)[0]
         ],
         engines=list(ENGINES.values()),
-        lib=lib("logs", "delimited", "provenance"),
     output:
         json=reported("provenance.json"),
         # A run that is started from this file reads it until then.
@@ -68,7 +67,6 @@ rule index:
         paper=workflow.source_path("../config/paper.yaml"),
         template=workflow.source_path("../workflow/report/index.html.j2"),
         captions=[workflow.source_path(f"../workflow/report/{name}.rst") for name in PAGE],
-        lib=lib("logs", "tsv", "sequences", "motifs", "evaluation", "claims", "summary", "pages"),
     output:
         # Not in Snakemake's report, in which browsers show no page above 2 MB.
         f"{OUT}/index.html",

@@ -11,7 +11,6 @@ rule score_input:
     """The sequences in the construct, and the variants; an error where they cannot be scored."""
     input:
         tables=[table["file"] for table in SCORE_TABLES],
-        lib=lib("logs", "sequences", "delimited", "variants"),
     output:
         **CHECKED,
     log:
@@ -36,19 +35,6 @@ rule score_predictions:
     input:
         **CHECKED,
         models=lambda wildcards: [score_model(medium) for medium in score_media()],
-        lib=lib(
-            "logs",
-            "tsv",
-            "sequences",
-            "devices",
-            "layers",
-            "model",
-            "baselines",
-            "evaluation",
-            "training",
-            "maps",
-            "saliency",
-        ),
     output:
         **SCORED,
     log:
@@ -63,6 +49,7 @@ rule score_predictions:
         mem_mb=grows(8000),
         runtime=grows(240),
     params:
+        architecture_code=lambda wildcards: architecture_code(SCORE["model"]),
         media=lambda wildcards: score_media(),
         hardware=PLAN.hardware(),
         construct=config["construct"],
@@ -74,7 +61,6 @@ rule figure_score:
     """Saliency maps of the first sequences, with their variants; predictions and effects of all."""
     input:
         **{name: path for name, path in SCORED.items() if name != "maps"},
-        lib=lib("logs", "tsv", "sequences", "motifs", "plotting", "logos"),
     output:
         pdf=f"{OUT}/score/figure_score.pdf",
         tsv=f"{OUT}/score/figure_score.tsv",

@@ -13,22 +13,6 @@ rule train:
         pretraining=lambda wildcards: (
             expand(rules.shards.output.shards, medium=MEDIA) if budget(wildcards) else []
         ),
-        lib=lib(
-            "logs",
-            "sequences",
-            "delimited",
-            "tables",
-            "families",
-            "splits",
-            "shards",
-            "devices",
-            "hosts",
-            "layers",
-            "model",
-            "baselines",
-            "evaluation",
-            "training",
-        ),
     output:
         model=f"{OUT}/models/{{model}}/{{seed}}/{{stage}}.keras",
         history=f"{OUT}/models/{{model}}/{{seed}}/{{stage}}.history.tsv",
@@ -45,6 +29,7 @@ rule train:
         mem_mb=grows(config["training"]["mem_mb"]),
         runtime=grows(24 * 60, most=48 * 60),
     params:
+        architecture_code=lambda wildcards: architecture_code(wildcards.model),
         architecture=lambda wildcards: PLAN.architecture(wildcards.model),
         training=lambda wildcards: PLAN.recipe(wildcards.model, stage_kind(wildcards)),
         length=config["construct"]["length"],
@@ -60,7 +45,6 @@ rule ensemble_model:
     """The mean of a model's trainings from several seeds, as one model."""
     input:
         models=lambda wildcards: trained_models(wildcards.model, wildcards.medium).values(),
-        lib=lib("logs", "sequences", "devices", "layers", "model", "baselines"),
     output:
         f"{OUT}/models/{plan.ENSEMBLE.format(model='{model}')}/{{medium}}.keras",
     log:
@@ -73,6 +57,7 @@ rule ensemble_model:
         mem_mb=grows(4000, per_mb=10),
         runtime=grows(15),
     params:
+        architecture_code=lambda wildcards: architecture_code(wildcards.model),
         backend=config["training"]["backend"],
     script:
         "../workflow/scripts/ensemble_model.py"
@@ -82,7 +67,6 @@ rule released:
     """The authors' weights in our model (`weights: released`)."""
     input:
         archive=lambda wildcards: PLAN.path(config["released"][wildcards.medium]),
-        lib=lib("logs", "sequences", "devices", "layers", "model", "released"),
     output:
         model=f"{OUT}/models/released/{{medium}}.keras",
     log:

@@ -12,9 +12,9 @@ from waiting import HANGS
 ROOT = Path(__file__).parents[2]
 
 
-def start_snakemake(folder, *arguments, **options):
+def start_snakemake(folder, *arguments, snakefile=ROOT / "Snakefile", **options):
     """Starts Snakemake in `folder`, on this Snakefile."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
     return subprocess.Popen(
         [*command, "--directory", str(folder), *map(str, arguments)],
         cwd=ROOT,
@@ -25,9 +25,9 @@ def start_snakemake(folder, *arguments, **options):
     )
 
 
-def run_snakemake(folder, *arguments):
+def run_snakemake(folder, *arguments, **options):
     """Runs it to its end; the finished process, with its text."""
-    with start_snakemake(folder, *arguments, stdout=subprocess.PIPE) as process:
+    with start_snakemake(folder, *arguments, stdout=subprocess.PIPE, **options) as process:
         said, _ = process.communicate(timeout=HANGS)
     return subprocess.CompletedProcess(process.args, process.returncode, said)
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT, run_snakemake
-from test_plan import PACKAGE, WITH_SCRIPT, all_imports, last, parsed
+from test_plan import WITH_SCRIPT, last, parsed
+
+from crmnet.fingerprint import reached
 
 ENVS = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "envs").glob("*.yaml")}
 TRAINING = {name for name in ENVS if name.startswith("train-")}
@@ -96,12 +98,12 @@ def needs(env):
         if env not in envs_of(rule):
             continue
         script = script_of(rule)
-        for path in [script, *(PACKAGE / f"{module}.py" for module in all_imports(script))]:
+        for path in reached(script.resolve()):
             at_once, in_functions, programs = uses(path)
             unreached = {name for name, envs in UNREACHED.items() if env in envs}
             found |= at_once | programs | (in_functions - unreached)
-        for program in re.findall(r'"(\.\./\S+\.R)"', WITH_SCRIPT[rule]):
-            found |= set(re.findall(r"library\((\w+)\)", (ROOT / "rules" / program).read_text()))
+        if (program := script.with_suffix(".R")).exists():
+            found |= set(re.findall(r"library\((\w+)\)", program.read_text()))
     return found
 
 

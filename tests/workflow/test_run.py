@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -228,11 +229,70 @@ def test_nothing_is_made_twice(tiny_run):
     assert "Nothing to be done" in again(tiny_run, "-n").stdout
 
 
-def test_restyling_a_figure_retrains_nothing(tiny_run):
-    plotting = ROOT / "workflow" / "scripts" / "crmnet" / "plotting.py"
-    done = again(tiny_run, "-n", "--forcerun", "figure2")
-    assert plotting.exists() and "rule figure2" in done.stdout
-    assert "rule train" not in done.stdout and "rule predict" not in done.stdout
+@pytest.fixture
+def edited(tiny_run, tmp_path):
+    """Plans the tiny run again after an edit of a file of the workflow: rule -> jobs."""
+    for folder in ("config", "envs", "rules", "workflow"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__py*"))
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+
+    def plan(name, edit):
+        (path,) = (tmp_path / "workflow" / "scripts").rglob(name)
+        before = path.read_text()
+        after = edit(before)
+        assert after != before
+        path.write_text(after)
+        # As the profiles have it, but that some files of the workflow lie elsewhere here.
+        triggers = ("--rerun-triggers", "params")
+        config = ("--configfile", tiny_run[0] / "tiny.yaml")
+        done = run_snakemake(
+            tiny_run[0], "-n", "--cores", 2, *config, *triggers, snakefile=tmp_path / "Snakefile"
+        )
+        assert done.returncode == 0, done.stdout
+        return {} if "Nothing to be done" in done.stdout else jobs_of(done.stdout)
+
+    plan.root = tmp_path
+    return plan
+
+
+def test_a_reworded_docstring_comment_or_message_runs_nothing_again(edited):
+    def reword(text):
+        text, messages = re.subn(r'\b(say\(\s*f?)"', r'\1"so: ', text)
+        assert messages
+        return text.replace('"""', '"""In other words: ', 1).replace("\n# ", "\n# That is, ")
+
+    assert edited("loop.py", reword) == {}
+    assert edited("train.py", lambda text: text.replace('"""Trains', '"""Fits') + "# End.\n") == {}
+    assert edited("logs.py", lambda text: text + "\nUNUSED = 1\n") == {}
+
+
+def test_another_loss_trains_again_but_keeps_the_data(edited):
+    jobs = edited("loop.py", lambda text: text.replace("losses.Huber()", "losses.Huber(2.0)"))
+    assert {"train", "predict", "metrics", "figure2", "training_speed"} <= set(jobs)
+    assert not {"simulate", "split", "shards", "families", "rank", "drimust"} & set(jobs)
+
+
+def test_another_style_draws_again_and_trains_nothing(edited):
+    jobs = edited("plotting.py", lambda text: text + "\nUNUSED = 1\n")
+    assert {"figure2", "figure3"} <= set(jobs)
+    assert not {"train", "predict", "metrics", "saliency", "match"} & set(jobs)
+
+
+def test_a_new_architecture_trains_nothing_and_an_edited_one_its_own_models(edited):
+    def new(text):
+        Path(edited.root, "workflow/scripts/crmnet/models/architectures/mlp.py").write_text(text)
+        return text + "# mlp is new.\n"
+
+    assert edited("cnn.py", new) == {}
+    jobs = edited("cnn.py", lambda text: text + "\nUNUSED = 1\n")
+    # In both media, from one seed.
+    assert jobs["train"] == jobs["predict"] == 2
+    assert "saliency" not in jobs and "shards" not in jobs
+
+
+def test_another_program_runs_its_job_again(edited):
+    jobs = edited("gadem.R", lambda text: text + "invisible(0)\n")
+    assert "gadem" in jobs and not {"train", "discover", "drimust"} & set(jobs)
 
 
 def test_another_learning_rate_trains_again_but_keeps_the_data(tiny_run, tmp_path):

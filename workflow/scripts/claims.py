@@ -13,9 +13,9 @@ job = snakemake
 
 log_to(job.log[0])
 paper = yaml.safe_load(Path(job.input.paper).read_text())
-run = dict(job.params.items())
-# Of the inputs, all but these are tables, or the parts of one.
-parts = {name: paths for name, paths in job.input.items() if name not in ("paper", "lib") and paths}
+run = dict(job.params.run)
+# Of the inputs, all but this are tables, or the parts of one.
+parts = {name: paths for name, paths in job.input.items() if name != "paper" and paths}
 tables = {
     name: pd.concat(map(claims.read, [paths] if isinstance(paths, str) else paths))
     for name, paths in parts.items()

@@ -3,6 +3,7 @@
 Neither sees expression, but in which sequences come first, and so which it is given."""
 
 import sys
+from pathlib import Path
 
 from crmnet.logs import log_to
 from crmnet.motifs import gadem
@@ -19,7 +20,8 @@ print(f"engine: {engine}; {len(names)} sequences, best first", file=sys.stderr)
 if program:
     found = gadem.rgadem(
         program,
-        job.input.program,
+        # Beside this script.
+        Path(__file__).with_suffix(".R"),
         tokens,
         seed=job.params.seed,
         motifs=job.params.motifs,

@@ -17,7 +17,10 @@ facts = pages.facts(
     provenance=job.input.provenance,
     paper=yaml.safe_load(Path(job.input.paper).read_text()),
     config=job.config,
-    **dict(job.params.items()),
+    shown=job.params.shown,
+    left_out=job.params.left_out,
+    run=job.params.run,
+    label=job.params.label,
 )
 text = pages.page(job.input.template, **facts)
 Path(job.output[0]).write_text(text)

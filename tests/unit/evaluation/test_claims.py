@@ -1120,13 +1120,13 @@ def test_a_run_that_made_nothing_says_so():
 
 def run_script(tmp_path, tables, run):
     """Runs the script as Snakemake would, on tables of these names."""
-    inputs = {"paper": str(ROOT / "config" / "paper.yaml"), "lib": ["a.py", "b.py"]}
+    inputs = {"paper": str(ROOT / "config" / "paper.yaml")}
     for name, content in tables.items():
         inputs[name] = str(tmp_path / f"{name}.tsv")
         content.to_csv(inputs[name], sep="\t", index=False)
     # As Snakemake's own: names as attributes, and as items.
     job = {"input": inputs, "output": {e: str(tmp_path / f"claims.{e}") for e in ("tsv", "md")}}
-    job |= {"params": run}
+    job |= {"params": {"run": run}}
     job = {
         key: type("Named", (SimpleNamespace,), {"items": lambda self: vars(self).items()})(**values)
         for key, values in job.items()

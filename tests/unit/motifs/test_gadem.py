@@ -485,7 +485,7 @@ def run_script(files, engine, **changed):
         motifs=out / "gadem.meme", table=out / "gadem.tsv", sites=out / "gadem_sites.tsv.gz"
     )
     job = SimpleNamespace(
-        input=SimpleNamespace(sequences=files / "ranked.fa", program=PROGRAM),
+        input=SimpleNamespace(sequences=files / "ranked.fa"),
         output=output,
         params=SimpleNamespace(engine=engine, **params),
         log=[files / "log"],

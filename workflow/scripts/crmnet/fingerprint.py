@@ -1,0 +1,159 @@
+"""Which files of the package a script reaches, and a fingerprint of their code.
+
+Snakemake sees that a job's parameters have changed, but not that a module which its script imports
+has. So every job has this fingerprint as a parameter. What changes no result is left out of it:
+comments, docstrings, type hints of functions, messages, and the module that messages go through.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+# What is imported from here speaks to a person, as `warnings` does.
+LOGS = "crmnet.logs"
+# The text of an exception, or what is given to a function that speaks, is set to this.
+MUTED = "..."
+
+
+def reached(file: Path, package: Path = PACKAGE) -> set[Path]:
+    """A script or module, and all files of the package that it imports, directly or not.
+
+    Args:
+        file: a Python file.
+        package: the package's folder; its name is the package's name.
+
+    Raises:
+        ImportError: an import names a module that the package does not have.
+    """
+    todo, found = [Path(file)], set()
+    while todo:
+        path = todo.pop()
+        if path not in found:
+            found.add(path)
+            todo += _imported(path, package)
+    return found
+
+
+def fingerprint(file: Path, package: Path = PACKAGE) -> str:
+    """A hash of the code of a script or module and of all that it imports of the package.
+
+    A file that has the same name but for its ending, such as `gadem.R` beside `gadem.py`, is a
+    part of it too: of that, lines that begin with `#` are left out.
+
+    Raises:
+        ImportError: an import names a module that the package does not have.
+        SyntaxError: a file is not Python; the error has its name and line.
+    """
+    # By names that are the same wherever the project lies.
+    lines = sorted(
+        f"{path.relative_to(package) if path.is_relative_to(package) else path.name} {_hash(path)}"
+        for path in reached(file, package)
+    )
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes(), str(path))
+
+
+@functools.cache
+def _hash(path: Path) -> str:
+    tree = _tree(path)
+    digest = hashlib.sha256(repr(_code(tree.body, _speakers(tree))).encode())
+    for beside in sorted(path.parent.glob(f"{path.stem}.*")):
+        if beside.suffix != ".py":
+            lines = beside.read_bytes().splitlines()
+            digest.update(b"\n".join(line for line in lines if not line.lstrip().startswith(b"#")))
+    return digest.hexdigest()
+
+
+@functools.cache
+def _imported(path: Path, package: Path) -> list[Path]:
+    """The package's files that a file imports itself, wherever in it."""
+    files = []
+    for node in ast.walk(_tree(path)):
+        for name, attributes in _modules(node):
+            parts = name.split(".")
+            if parts[0] != package.name or name == LOGS:
+                continue
+            folder = package.joinpath(*parts[1:])
+            module = folder.with_suffix(".py") if len(parts) > 1 else folder
+            if not (folder.is_dir() or module.is_file()):
+                raise ImportError(f"{path}, line {node.lineno}: there is no module {name}")
+            # Python runs the __init__.py of every folder on the way.
+            files += [package.joinpath(*parts[1:n], "__init__.py") for n in range(1, len(parts))]
+            files += [folder / "__init__.py", module]
+            for attribute in attributes:
+                if f"{name}.{attribute}" != LOGS:
+                    files += [folder / f"{attribute}.py", folder / attribute / "__init__.py"]
+    return [file for file in dict.fromkeys(files) if file.is_file()]
+
+
+def _modules(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
+    """Names of the modules that a statement imports, and what it takes from each."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, []) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        yield node.module, [alias.name for alias in node.names]
+
+
+def _speakers(tree: ast.Module) -> set[str]:
+    """Names in a file that stand for what speaks to a person."""
+    names = {"warnings"}
+    package, module = LOGS.split(".")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == LOGS:
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == package:
+            names |= {alias.asname or module for alias in node.names if alias.name == module}
+    return names
+
+
+def _speaks(node: ast.AST, speakers: set[str]) -> bool:
+    """Whether a node is a call whose texts only a person reads."""
+    if not isinstance(node, ast.Call):
+        return False
+    function = node.func.value if isinstance(node.func, ast.Attribute) else node.func
+    if not isinstance(function, ast.Name):
+        return False
+    to = [ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg == "file"]
+    return function.id in speakers or (function.id == "print" and to == ["sys.stderr"])
+
+
+def _silent(node: ast.AST, speakers: set[str]) -> bool:
+    """Whether a statement does nothing for a result: a docstring or another text that stands by
+    itself, a message, or an import of what speaks."""
+    if isinstance(node, ast.Expr):
+        text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return text or _speaks(node.value, speakers)
+    return isinstance(node, ast.ImportFrom) and node.module == LOGS
+
+
+def _code(node: object, speakers: set[str], muted: bool = False) -> object:
+    """A syntax tree as nested tuples, the same in all versions of Python, without what changes no
+    result."""
+    if isinstance(node, list):
+        return [_code(each, speakers, muted) for each in node if not _silent(each, speakers)]
+    if not isinstance(node, ast.AST):
+        return node
+    text = isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str)
+    if muted and text:
+        return MUTED
+    muted = muted or isinstance(node, ast.Raise) or _speaks(node, speakers)
+    # What is empty differs between versions of Python, as do fields that a version adds.
+    fields = [
+        (name, _code(value, speakers, muted))
+        for name, value in ast.iter_fields(node)
+        if value is not None
+        and value != []
+        and name not in ("ctx", "returns")
+        and not (name == "annotation" and isinstance(node, ast.arg))
+    ]
+    return (type(node).__name__, *fields)
