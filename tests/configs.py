@@ -8,6 +8,8 @@ from snakemake.utils import update_config
 
 CONFIG = Path(__file__).parents[1] / "config"
 PAPER = yaml.safe_load((CONFIG / "config.yaml").read_text())
+# The arguments of the paper's model, as its builder takes them.
+MODEL = {"length": PAPER["construct"]["length"], **PAPER["model"]}
 
 
 def config(**changes):

@@ -46,7 +46,7 @@ def package(tmp_path):
     write("crmnet/logs.py", "def say(text):\n    print(text)\n\n\nProgress = say\n")
     write("crmnet/training/__init__.py", "")
     write("crmnet/training/loss.py", LOSS)
-    write("crmnet/training/loop.py", "from crmnet.training.loss import loss\n")
+    write("crmnet/training/loop.py", "from crmnet.training.loop.loss import loss\n")
     write("crmnet/data/shards.py", "def read():\n    from crmnet.data import tables\n")
     write("crmnet/data/tables.py", "import crmnet.data.text as text\n")
     write("crmnet/data/text.py", "SEPARATOR = 1\n")
@@ -163,8 +163,8 @@ def test_it_is_the_same_wherever_the_project_lies(package, tmp_path_factory):
 
 def test_an_import_of_what_is_not_there_names_the_line(package):
     folder, write, _ = package
-    write("train.py", "import sys\n\nfrom crmnet.training.lop import loss\n")
-    message = "train.py, line 3: there is no module crmnet.training.lop"
+    write("train.py", "import sys\n\nfrom crmnet.training.loop.lop import loss\n")
+    message = "train.py, line 3: there is no module crmnet.training.loop.lop"
     with pytest.raises(ImportError, match=re.escape(message)):
         reached(folder / "train.py", folder / "crmnet")
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from configs import MODEL
 from keras import layers
 
 from crmnet import logs
@@ -40,7 +41,7 @@ from crmnet.models.means import both_strands
 from crmnet.training import devices
 
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
-SMALL = {"length": 16, "width": 8, "kernel_size": 3, "transformer_blocks": 1, "heads": 2}
+SMALL = MODEL | {"length": 16, "width": 8, "kernel_size": 3, "transformer_blocks": 1, "heads": 2}
 LENGTH = 24
 CONSTRUCT = Construct(left_flank="TGCA", right_flank="GGTT", insert_length=12, length=LENGTH)
 
@@ -125,11 +126,11 @@ def test_over_both_strands_it_is_the_total_derivative():
 
 def test_finite_differences_agree(eagerly):
     eagerly(True)
-    model = crmnet(**SMALL, flavour="released")
+    model = crmnet(**SMALL | {"flavour": "released"})
     random = np.random.default_rng(1)
     model.set_weights([abs(random.normal(0.1, 0.2, w.shape)) for w in model.get_weights()])
     with precision("float64"):
-        exact = crmnet(**SMALL, flavour="released")
+        exact = crmnet(**SMALL | {"flavour": "released"})
     exact.set_weights(model.get_weights())
     tokens = random_tokens(1, 1, 16)
     order = ["ACGTN".index(letter) for letter in model.get_layer("one_hot").order]

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from configs import PAPER
 
 from crmnet.data.sequences import encode, letters, reverse_complement, tokenise
 from crmnet.interpretation.saliency import Gradients
@@ -16,7 +17,7 @@ from crmnet.models.means import both_strands
 from crmnet.training import devices
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "score_predictions.py"
-SMALL = {"width": 8, "kernel_size": 3, "transformer_blocks": 1, "heads": 2}
+SMALL = PAPER["model"] | {"width": 8, "kernel_size": 3, "transformer_blocks": 1, "heads": 2}
 LENGTH = 24
 CONSTRUCT = {"left_flank": "", "right_flank": "", "insert_length": LENGTH, "length": LENGTH}
 

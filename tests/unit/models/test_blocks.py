@@ -4,6 +4,7 @@ import itertools
 
 import pandas as pd
 import pytest
+from configs import MODEL
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 pytest.importorskip("keras")
@@ -25,7 +26,7 @@ VARIANTS = {
 
 @pytest.fixture(scope="module")
 def models():
-    return {name: crmnet(**{"length": 112, **arguments}) for name, arguments in VARIANTS.items()}
+    return {name: crmnet(**MODEL | arguments) for name, arguments in VARIANTS.items()}
 
 
 @pytest.fixture(scope="module")

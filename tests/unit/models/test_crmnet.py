@@ -9,18 +9,19 @@ from importlib.util import find_spec
 import keras
 import numpy as np
 import pytest
+from configs import MODEL
 
 from crmnet.data.sequences import reverse_complement
 from crmnet.models.architectures.crmnet import crmnet
 from crmnet.models.layers import BINS
 from crmnet.models.means import both_strands, ensemble
 
-SMALL = {"length": 16, "width": 8, "kernel_size": 3, "transformer_blocks": 3, "heads": 2}
+SMALL = MODEL | {"length": 16, "width": 8, "kernel_size": 3, "transformer_blocks": 3, "heads": 2}
 
 
 @pytest.fixture(scope="module")
 def full():
-    return crmnet()
+    return crmnet(**MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_the_model_has_the_published_parameters(full):
 
 @pytest.mark.parametrize("flavour", ["paper", "released"])
 def test_attention_of_both_flavours_is_drawn_as_tensorflow_2_8_drew_it(flavour):
-    attention = crmnet(**SMALL, flavour=flavour).get_layer("transformer_1_attention")
+    attention = crmnet(**SMALL | {"flavour": flavour}).get_layer("transformer_1_attention")
     # Kernels (16, 2, 16) have the fans 2 * 16 and 16 * 16, not 16 and 2 * 16 as matrices.
     limit = (6 / (2 * 16 + 16 * 16)) ** 0.5
     for projection in (attention.query, attention.key, attention.value):
@@ -111,13 +112,13 @@ def test_attention_of_both_flavours_is_drawn_as_tensorflow_2_8_drew_it(flavour):
 )
 def test_flavours_and_ablations_have_their_parameters(arguments, expected):
     with keras.StatelessScope():  # shapes alone: no weights are drawn
-        assert crmnet(**arguments).count_params() == expected
+        assert crmnet(**MODEL | arguments).count_params() == expected
 
 
 def test_ablations_leave_out_their_layers_and_nothing_else(full):
     def kinds(**arguments):
         with keras.StatelessScope():
-            model = crmnet(**SMALL, **arguments)
+            model = crmnet(**SMALL | arguments)
         return [type(layer).__name__ for layer in model.layers]
 
     transformer = {"PositionEncoding", "SelfAttention", "LayerNormalization"}
@@ -203,7 +204,7 @@ def test_dropout_and_normalisation_are_those_of_the_paper(full):
 
 def test_flavours_differ_in_channels_squeeze_and_position(full):
     with keras.StatelessScope():
-        released = crmnet(flavour="released")
+        released = crmnet(**MODEL | {"flavour": "released"})
 
     def points(model):
         position = model.get_layer("position")
@@ -219,7 +220,7 @@ def test_flavours_differ_in_channels_squeeze_and_position(full):
 
 
 def test_flavours_predict_differently_from_the_same_weights(small, tokens):
-    released = crmnet(**SMALL, flavour="released")
+    released = crmnet(**SMALL | {"flavour": "released"})
     released.set_weights(small.get_weights())
     assert (abs(predicted(released, tokens) - predicted(small, tokens)) > 1e-3).all()
 
@@ -269,8 +270,8 @@ def test_both_strands_predict_their_mean_from_the_same_weights(small, tokens, tm
 
 def test_an_ensemble_predicts_the_mean_of_its_models(tokens, tmp_path):
     sizes = {"width": 8, "transformer_blocks": 1, "heads": 1, "dropout": 0.0}
-    length = tokens.shape[1]
-    models = [crmnet(length, **sizes), both_strands(crmnet(length, **sizes))]
+    arguments = MODEL | sizes | {"length": tokens.shape[1]}
+    models = [crmnet(**arguments), both_strands(crmnet(**arguments))]
     mean = (predicted(models[0], tokens) + predicted(models[1], tokens)) / 2
     averaged = ensemble(models)
     averaged.save(tmp_path / "ensemble.keras")
@@ -326,4 +327,4 @@ def test_gradients_reach_every_trainable_variable(tokens):
 )
 def test_sizes_that_do_not_divide_are_refused(arguments, reason):
     with pytest.raises(ValueError, match=reason):
-        crmnet(**arguments)
+        crmnet(**MODEL | arguments)

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from configs import MODEL
 
 from crmnet.models import released
 from crmnet.models.architectures import crmnet as architecture
@@ -26,7 +27,8 @@ import tensorflow as tf  # noqa: E402
 
 legacy_layers = tf_keras.layers
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "released.py"
-SMALL = {"flavour": "released", "width": 16, "heads": 2}
+WHOLE = MODEL | {"flavour": "released"}
+SMALL = WHOLE | {"width": 16, "heads": 2}
 SAVED_MODEL = {
     "saved_model.pb": b"graph",
     "variables/variables.index": b"index",
@@ -181,12 +183,12 @@ def test_predictions_are_those_of_keras_2(loaded, trained, tokens):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_the_full_size_is_the_default(tokens, tmp_path):
+def test_the_full_size_is_the_papers(tokens, tmp_path):
     theirs = legacy(width=128, heads=12)
     trained_like(theirs, one_hot(tokens))
     (tmp_path / "variables").mkdir()
     theirs.save_weights(tmp_path / "variables" / "variables", save_format="tf")
-    ours = crmnet(flavour="released")
+    ours = crmnet(**WHOLE)
     released.load(ours, tmp_path)
     found, expected = predictions(ours, tokens), legacy_predictions(theirs, tokens)
     assert expected.std() > 1

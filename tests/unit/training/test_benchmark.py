@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from configs import MODEL
 
 from crmnet import configuration
 from crmnet.training import benchmark
@@ -178,6 +179,11 @@ def test_the_step_alone_is_the_step_of_fit_on_several_devices(backend):
     assert found["gap"] < 1e-5
 
 
+def test_the_model_that_is_measured_where_none_is_named_is_the_papers():
+    assert benchmark.papers_model() == {"architecture": "crmnet", **PAPER["model"]}
+    assert benchmark._parser().parse_args([]).model is None
+
+
 def test_operations_of_the_papers_model_by_hand():
     pytest.importorskip("keras")
     from crmnet.models.architectures.crmnet import crmnet
@@ -207,7 +213,7 @@ def test_operations_of_the_papers_model_by_hand():
     dense = 112 * 32 * 256 + 256 * 128 + 128 * 64 + 64 * 32 + 32
     forward = encoder + transformer + decoder + last + dense
     assert 0.55e9 < forward < 0.7e9
-    assert benchmark.operations(crmnet()) == 3 * 2 * forward
+    assert benchmark.operations(crmnet(**MODEL)) == 3 * 2 * forward
 
 
 def test_operations_of_other_architectures_by_hand():

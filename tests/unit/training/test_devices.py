@@ -187,7 +187,9 @@ from crmnet.training.loop import Recipe, compile_model, train
 n = hardware.count
 recipe = Recipe(2, 16 // n, 1, 1e-3 / n, 1e-2 / n, 1e-3 / n, 5, 2, 1, synchronized=True)
 with hardware.scope():
-    model = crmnet(8, width=8, kernel_size=3, heads=2, transformer_blocks=1, dropout=0.0)
+    sizes = {"width": 8, "kernel_size": 3, "heads": 2, "transformer_blocks": 1, "dropout": 0.0}
+    parts = {"flavour": "paper", "transformer": True, "squeeze_excitation": True}
+    model = crmnet(8, **sizes, **parts)
     fitted = compile_model(model, recipe, hardware.kind)
 random = numpy.random.default_rng(1)
 tokens = random.integers(0, 5, (40, 8)).astype("uint8")

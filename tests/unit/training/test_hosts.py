@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from configs import PAPER
 from snakemake.iocontainers import Namedlist
 
 from crmnet.data.sequences import Construct, letters
@@ -136,7 +137,8 @@ def test_two_hosts_train_the_model_that_two_devices_of_one_train(tmp_path):
             },
             "params": {
                 "training": training | {"hosts": hosts},
-                "architecture": {"architecture": "crmnet", "width": 8, "heads": 2}
+                "architecture": PAPER["model"]
+                | {"architecture": "crmnet", "width": 8, "heads": 2}
                 | {"kernel_size": 3, "transformer": False},
                 "length": 16,
                 "seed": 4,

@@ -127,8 +127,8 @@ def table(paper: dict, run: dict, tables: dict[str, pd.DataFrame]) -> pd.DataFra
     Args:
         paper: of config/paper.yaml.
         run: what was run: `simulated` (whether the data are), `main_model` (the one that stands for
-            CRMnet), its `model` (as of `configuration.architecture`), `pretrain`, `recipe` (a
-            name) and `training` (stage -> as of `configuration.recipe`), `precision` (model -> in
+            CRMnet), its `model` (as of `plan.Plan.architecture`), `pretrain`, `recipe` (a
+            name) and `training` (stage -> as of `plan.Plan.recipe`), `precision` (model -> in
             which it is trained), `weights` (medium -> "trained" or "released", of the main model),
             `backend`, `motifs` (`model`, `medium`, `test_set` and `families` of the motif jobs;
             None where there are none).

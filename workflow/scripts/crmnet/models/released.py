@@ -286,7 +286,8 @@ def load(model: keras.Model, saved_model: Path) -> None:
     if misfits:
         raise ValueError(
             f"{saved_model}: {len(misfits)} variables do not fit the model; the released one has "
-            "length 112 and the paper's sizes, which are the defaults\n" + "\n".join(misfits)
+            "length 112 and the paper's sizes, as config/config.yaml has them\n"
+            + "\n".join(misfits)
         )
     for our, their in pairs:
         our.value.assign(their.value.reshape(our.value.shape))

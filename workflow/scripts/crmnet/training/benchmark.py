@@ -32,16 +32,12 @@ if TYPE_CHECKING:
 
 # Training sequences of complex medium, which the paper's estimates are for.
 SEQUENCES = 30_722_376
-# The recipe where nothing else is said: the paper's, for 20 epochs.
-RECIPE = {
-    "epochs": 20,
-    "warmup_epochs": 10,
-    "start_rate": 1e-4,
-    "peak_rate": 1e-3,
-    "final_rate": 1e-4,
-    "patience": 10,
-    "steps_per_execution": 50,
+# What a recipe must have and the time of a step does not depend on.
+UNTIMED = {
+    **{"epochs": 1, "warmup_epochs": 0, "patience": 1},
+    **{"start_rate": 1e-3, "peak_rate": 1e-3, "final_rate": 1e-3},
 }
+CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
 # Of the options, those that stand in the result.
 ASKED = (
     *("backend", "precision", "batch_size", "devices", "threads", "length", "steps", "epochs"),
@@ -95,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         RuntimeError, ValueError: as `devices.setup` and `shards.batches`.
     """
     options = _parser().parse_args(arguments)
+    options.model = options.model or papers_model()
     cell = {key: getattr(options, key) for key in ASKED}
     cell |= {"kind": None, "device": None, "versions": None, "not_measured": UNFINISHED}
 
@@ -164,8 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--model",
         type=json.loads,
-        default={"architecture": "crmnet"},
-        help="JSON: the architecture, and arguments of its builder",
+        help="JSON: the architecture, and arguments of its builder; without it, the paper's",
     )
     add("--recipe", type=json.loads, default={}, help="JSON: settings of the training")
     add("--sequences", type=_at_least(1), default=SEQUENCES, help="the estimate is for so many")
@@ -180,6 +176,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--out", type=Path, help="the file; standard output without one")
     return parser
+
+
+def papers_model() -> dict:
+    """The paper's architecture, as `measure` takes it."""
+    import yaml
+
+    return {"architecture": "crmnet", **yaml.safe_load(CONFIG.read_text())["model"]}
 
 
 def _at_least(least: int) -> Callable[[str], int]:
@@ -237,8 +240,9 @@ def measure(
     """Trains a new model, and times it: the step alone and, with folders of shards, all of it.
 
     Args:
-        architecture: as of `configuration.architecture`.
-        recipe: changes of `RECIPE`, fields of `training.Recipe`.
+        architecture: as of `plan.Plan.architecture`.
+        recipe: fields of `training.Recipe`. Without `steps_per_execution` the device makes all
+            steps of an epoch before it answers.
         batch_size: of one device.
         length: tokens of a sequence.
         steps, epochs: steps of each epoch, and epochs, of which the first does not count.
@@ -255,7 +259,8 @@ def measure(
     from crmnet.models import registry
     from crmnet.training.loop import Recipe, compile_model
 
-    settings = RECIPE | recipe | {"batch_size": batch_size, "seed": seed}
+    settings = {**UNTIMED, "steps_per_execution": steps, **recipe}
+    settings |= {"batch_size": batch_size, "seed": seed}
     if unknown := sorted(set(settings) - set(Recipe.__dataclass_fields__)):
         raise ValueError(
             f"the recipe has no {', '.join(unknown)}; it can have "

@@ -22,34 +22,35 @@ FLAVOURS = {
 
 
 def crmnet(
-    length: int = 112,
+    length: int,
     *,
-    flavour: str = "paper",
-    width: int = 128,
-    kernel_size: int = 11,
-    transformer_blocks: int = 8,
-    heads: int = 12,
-    dropout: float = 0.1,
-    transformer: bool = True,
-    squeeze_excitation: bool = True,
+    flavour: str,
+    width: int,
+    kernel_size: int,
+    transformer_blocks: int,
+    heads: int,
+    dropout: float,
+    transformer: bool,
+    squeeze_excitation: bool,
     bins: int = 0,
 ) -> keras.Model:
     """CRMnet, from tokens (batch, length) of uint8 to expression (batch, 1) of float32.
+
+    The paper's arguments are `model` in `config/config.yaml`.
 
     Args:
         length: tokens of a sequence; the three down-samplings need a multiple of 8.
         flavour: "paper" follows the paper's text, "released" its code, where the two disagree.
         width: filters of the first block; every other size is a multiple or a fraction of it
             (encoder 1 1 2 2, transformer 2, decoder 1, SE block 1 1/2 1/4, dense 2 1 1/2 1/4).
-            The paper's is 128.
         kernel_size: of every convolution.
-        transformer_blocks: how many; the paper's is 8.
-        heads: attention heads of each, each as wide as a token; the paper's is 12.
+        transformer_blocks: how many.
+        heads: attention heads of each, each as wide as a token.
         dropout: share that is dropped in encoder and transformer blocks and in the last two dense
-            layers; twice as much in the first two. The paper's is 0.1.
+            layers; twice as much in the first two.
         transformer: False leaves the transformer out (ablation of Figure 4).
         squeeze_excitation: False leaves every squeeze-and-excitation out (ablation of Figure 4).
-        bins: of the head (`expression_head`); the paper's is 0.
+        bins: of the head (`expression_head`).
 
     Raises:
         ValueError: a size that does not divide.
