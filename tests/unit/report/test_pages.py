@@ -273,7 +273,7 @@ def test_captions_say_what_data_and_model_they_are_of():
     assert "Simulated data" in by_config[0] and "width 16" in by_config[0]
     assert "Measured data" in by_config[1] and "width 32" in by_config[1]
     motifs = pages.caption(REPORT / "figure5.rst", checked("demo"))
-    assert re.search(r"Engine: <span[^>]*>builtin</span>", motifs)
+    assert re.search(r"Engine:\s<span[^>]*>builtin</span>", motifs)
 
 
 @pytest.mark.parametrize("text", ["{{ snakemake.config.nothing }}", "{{ x", "An *open end.", "x_"])
@@ -355,7 +355,7 @@ def test_trainings_that_have_not_learned_are_named_once(results):
     path.write_text(tsv(BY_SEED, *rows, ("x-published", "complex", "a", "published", "r2", 0, "P")))
     assert pages.facts(**results)["cautions"] == ["x-published, complex medium, published: P"]
     path.write_text(tsv(BY_SEED, *rows))
-    assert "wary" not in made(results)[1].text
+    assert "Trainings to check" not in made(results)[1].text
 
 
 def test_relatives_of_test_sequences_are_counted(results):
@@ -378,9 +378,9 @@ def test_on_other_data_than_the_papers_a_sentence_stands_for_the_claims(results)
     assert "in this run" in made(results)[1].text
     results["run"] |= {"simulated": False}
     _, page = made(results)
-    assert "it is no test of the paper’s 3 claims, which claims.md lists" in page.text
+    assert "it is no test of the paper’s 3 claims. They are listed in claims.md" in page.text
     assert "in this run" not in page.text and "not compared," not in page.text
-    assert "of other data than the paper’s: its numbers" in page.text
+    assert "not the paper’s data. The numbers" in page.text
     assert {"href": "claims.md"} in page.of("a")
 
 
