@@ -10,7 +10,8 @@ from crmnet.data.sequences import letters
 from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
 from crmnet.motifs import discover
-from crmnet.motifs.motif import BUILTIN, MotifError, background, tool, version, write_meme
+from crmnet.motifs.motif import MotifError, background, write_meme
+from crmnet.motifs.programs import BUILTIN, tool, version
 from crmnet.motifs.scanning import read_fasta
 
 job = snakemake

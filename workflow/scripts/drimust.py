@@ -4,7 +4,8 @@ import sys
 
 from crmnet.logs import log_to
 from crmnet.motifs import drimust
-from crmnet.motifs.motif import BUILTIN, background, write_meme
+from crmnet.motifs.motif import background, write_meme
+from crmnet.motifs.programs import BUILTIN
 from crmnet.motifs.scanning import read_fasta
 
 job = snakemake

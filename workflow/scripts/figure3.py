@@ -5,7 +5,8 @@ import sys
 import pandas as pd
 
 from crmnet.data.tsv import read_table
-from crmnet.evaluation.metrics import holm, undecided
+from crmnet.evaluation.metrics import undecided
+from crmnet.evaluation.statistics import holm
 from crmnet.logs import log_to
 from crmnet.report import plotting
 

@@ -5,11 +5,12 @@ import sys
 import numpy as np
 
 from crmnet.logs import log_to
-from crmnet.motifs.motif import jaspar, write_meme
+from crmnet.motifs.jaspar import known_motifs
+from crmnet.motifs.motif import write_meme
 
 job = snakemake
 
 log_to(job.log[0])
-motifs = jaspar(**job.params.jaspar)
+motifs = known_motifs(**job.params.jaspar)
 print(f"{len(motifs)} motifs", file=sys.stderr)
 write_meme(job.output[0], motifs, np.full(4, 0.25))

@@ -7,13 +7,14 @@ import pandas as pd
 
 from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
+from crmnet.motifs.jaspar import known_motifs
 from crmnet.motifs.matching import match
-from crmnet.motifs.motif import BUILTIN, jaspar, tool, version
+from crmnet.motifs.programs import BUILTIN, tool, version
 
 job = snakemake
 
 log_to(job.log[0])
-targets = jaspar(**job.params.jaspar)
+targets = known_motifs(**job.params.jaspar)
 program = tool("tomtom", job.params.engine)
 engine = version(program) if program else BUILTIN
 print(f"engine: {engine}", file=sys.stderr)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.motifs.motif import jaspar, read_background, read_meme
+from crmnet.motifs.jaspar import known_motifs
+from crmnet.motifs.motif import read_background, read_meme
 from crmnet.motifs.selection import motif_table
 
 job = snakemake
@@ -16,7 +17,7 @@ table = motif_table(
     tables,
     [motif for path in job.input.motifs for motif in read_meme(path)],
     read_table(job.input.matches),
-    jaspar(**job.params.jaspar),
+    known_motifs(**job.params.jaspar),
     read_background(job.input.motifs[0]),
     **job.params.select,
 )

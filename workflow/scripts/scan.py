@@ -4,7 +4,8 @@ import sys
 
 from crmnet.logs import log_to
 from crmnet.motifs import scanning
-from crmnet.motifs.motif import BUILTIN, background, read_meme, tool, version
+from crmnet.motifs.motif import background, read_meme
+from crmnet.motifs.programs import BUILTIN, tool, version
 
 job = snakemake
 

@@ -13,7 +13,6 @@ import scipy.stats
 from crmnet.evaluation import metrics as module
 from crmnet.evaluation.metrics import (
     METRICS,
-    holm,
     metrics,
     p_value,
     paired_difference,
@@ -22,6 +21,7 @@ from crmnet.evaluation.metrics import (
     rmse,
     undecided,
 )
+from crmnet.evaluation.statistics import interval
 
 COMPARE = Path(__file__).parents[3] / "workflow" / "scripts" / "compare.py"
 
@@ -319,21 +319,6 @@ def test_predictions_that_do_not_pair_have_no_difference():
 
 
 @pytest.mark.parametrize(
-    ("given", "adjusted"),
-    [
-        # 4 x 0.005; 3 x 0.01; 2 x 0.03; 1 x 0.04, but no less than the one before.
-        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
-        ([0.01, np.nan, 0.04], [0.02, np.nan, 0.04]),
-        ([0.9, 0.8], [1, 1]),
-        ([0.02, 0.02], [0.04, 0.04]),
-        ([], []),
-    ],
-)
-def test_holm_by_hand(given, adjusted):
-    np.testing.assert_allclose(holm(np.array(given)), adjusted, rtol=1e-12)
-
-
-@pytest.mark.parametrize(
     ("seeds", "against", "published", "said"),
     [
         (1, 1, (False, False), "each was trained once"),
@@ -435,11 +420,11 @@ def test_what_trainings_and_families_do_together_counts_once():
     value, spread = module._spread(model, effective=1e6)
     assert value == 5
     # Counted twice, the half-width would be that of a standard deviation of sqrt(1 + 4 / 3).
-    np.testing.assert_allclose(module.interval(spread), (5 - 1.96, 5 + 1.96), atol=0.15)
+    np.testing.assert_allclose(interval(spread), (5 - 1.96, 5 + 1.96), atol=0.15)
     # A single training has nothing to tell its own from the shared.
     _, spread = module._spread(model[:1], effective=1e6)
     half = 1.96 * math.sqrt(5)
-    np.testing.assert_allclose(module.interval(spread), (5 - half, 5 + half), atol=0.3)
+    np.testing.assert_allclose(interval(spread), (5 - half, 5 + half), atol=0.3)
 
 
 def test_few_families_make_students_interval():
@@ -448,7 +433,7 @@ def test_few_families_make_students_interval():
     model = np.append(0, normal * math.sqrt((k - 1) / k))[None]
     _, spread = module._spread(model, effective=k)
     half = scipy.stats.t.ppf(0.975, k - 1)
-    np.testing.assert_allclose(module.interval(spread), (-half, half), rtol=0.01)
+    np.testing.assert_allclose(interval(spread), (-half, half), rtol=0.01)
 
 
 def test_families_of_one_size_are_so_many_and_others_fewer():

@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 
 from crmnet.data.sequences import N, lengths, tokenise
-from crmnet.evaluation.metrics import holm
+from crmnet.evaluation.statistics import holm
 from crmnet.interpretation import effects, maps
 from crmnet.interpretation.effects import (
     COLUMNS,

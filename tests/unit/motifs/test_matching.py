@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from crmnet.motifs.jaspar import known_motifs
 from crmnet.motifs.matching import (
     COLUMNS,
     match,
@@ -23,7 +24,7 @@ from crmnet.motifs.matching import (
     tfbstools_similarity,
     tomtom,
 )
-from crmnet.motifs.motif import Motif, MotifError, jaspar, read_background, read_meme, write_meme
+from crmnet.motifs.motif import Motif, MotifError, read_background, read_meme, write_meme
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "match.py"
 EVEN = np.full(4, 0.25)
@@ -60,7 +61,7 @@ def random_motif(seed, width, name=None, sites=50):
 
 @pytest.fixture(scope="module")
 def known():
-    return {motif.name: motif for motif in jaspar()}
+    return {motif.name: motif for motif in known_motifs()}
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,17 @@
-"""Motifs: what they say of themselves, MEME's text format there and back, JASPAR, engines."""
+"""Motifs: what they say of themselves, MEME's text format there and back."""
 
 import math
-import sys
 from decimal import Decimal
 
 import numpy as np
 import pytest
-from Bio import BiopythonWarning
 from Bio.motifs import minimal
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crmnet.data.sequences import tokenise
 from crmnet.motifs import motif as module
-from crmnet.motifs.motif import Motif, MotifError, jaspar, read_background, read_meme, write_meme
+from crmnet.motifs.motif import Motif, MotifError, read_background, read_meme, write_meme
 
 EVEN = np.full(4, 0.25)
 COUNTS = [[7, 1, 1, 1], [0, 10, 0, 0], [5, 0, 5, 0]]
@@ -38,14 +36,6 @@ letter-probability matrix: alength= 4 w= 2 nsites= 12 E= 1.1e-400
  1.000000  0.000000  0.000000  0.000000
 --------------------------------------------------------------------------------
 """
-
-
-def program(folder, name, body):
-    """A program that is a few lines of Python."""
-    path = folder / name
-    path.write_text(f"#!{sys.executable}\n{body}\n")
-    path.chmod(0o755)
-    return str(path)
 
 
 def random_motif(seed, width=7, sites=100, **fields):
@@ -237,39 +227,3 @@ def test_background_by_hand():
     assert 6 * module.background(tokens) == pytest.approx([2, 1, 1, 2])
     with pytest.raises(MotifError, match="C does not occur"):
         module.background(tokenise("AATNN"))
-
-
-def test_jaspar():
-    known = {motif.name: motif for motif in jaspar()}
-    assert len(known) == 170
-    reb1 = known["MA0363.2"]
-    assert (reb1.alt, reb1.width) == ("REB1", 15)
-    assert "TTACCCGG" in reb1.consensus()
-    # Counts are as in the database: whole, and positions may have different totals.
-    abf2 = known["MA0266.1"]
-    assert abf2.counts[0].tolist() == [18, 39, 25, 18]
-    assert abf2.counts.sum(axis=1).tolist() == [100, 100, 100, 100, 100, 100, 101]
-    with (
-        pytest.warns(BiopythonWarning),
-        pytest.raises(MotifError, match="no matrix of species 1 in CORE"),
-    ):
-        jaspar(species=1)
-
-
-def test_engines(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert module.tool("fimo", "auto") is None
-    with pytest.raises(MotifError, match="there is no program fimo on the PATH"):
-        module.tool("fimo", "tool")
-    path = program(tmp_path, "fimo", "print('5.5.9')")
-    assert module.tool("fimo", "auto") == module.tool("fimo", "tool") == path
-    assert module.tool("fimo", "builtin") is None
-    assert module.version(path) == "fimo 5.5.9"
-    with pytest.raises(MotifError, match="engine 'fast' is none of auto, tool, builtin"):
-        module.tool("fimo", "fast")
-
-
-def test_a_program_that_fails_is_quoted(tmp_path):
-    path = program(tmp_path, "fimo", "raise SystemExit('No motifs could be read.')")
-    with pytest.raises(MotifError, match=r"fimo --x: failed \(1\):\nNo motifs could be read"):
-        module.run_tool([path, "--x"])

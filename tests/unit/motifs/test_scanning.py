@@ -12,15 +12,14 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.stats
 
 from crmnet.data.sequences import COMPLEMENT, N, reverse_complement, tokenise
 from crmnet.motifs import scanning
-from crmnet.motifs.motif import Motif, MotifError, jaspar, write_meme
+from crmnet.motifs.jaspar import known_motifs
+from crmnet.motifs.motif import Motif, MotifError, write_meme
 from crmnet.motifs.scanning import (
     COLUMNS,
     fimo,
-    q_values,
     read_fasta,
     read_fimo,
     scan,
@@ -193,23 +192,9 @@ def test_as_many_sites_as_the_p_values_say():
         assert (hits["strand"] == strand).sum() == pytest.approx(expected, rel=0.15)
 
 
-def test_q_values_are_those_of_benjamini_and_hochberg():
-    p_values = np.random.default_rng(1).random(200) ** 3
-    p_values[50:60] = p_values[40:50]
-    expected = scipy.stats.false_discovery_control(p_values)
-    assert q_values(p_values, 200) == pytest.approx(expected)
-    few = p_values < 0.05
-    # The others can only lower them.
-    assert (q_values(p_values[few], 200) >= expected[few] - 1e-12).all()
-    # By hand: 100 x 0.001, 100 x 0.004 / 3 for the next two, as the third is as small.
-    values = q_values(np.array([0.004, 0.001, 0.0039]), 100)
-    assert values == pytest.approx([0.4 / 3, 0.1, 0.4 / 3])
-    assert q_values(np.array([0.5]), 100).tolist() == [1]
-
-
 @pytest.fixture(scope="module")
 def known():
-    return {motif.name: motif for motif in jaspar()}
+    return {motif.name: motif for motif in known_motifs()}
 
 
 @pytest.mark.parametrize(

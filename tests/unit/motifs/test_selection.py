@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crmnet.motifs import motif as module
+from crmnet.motifs import jaspar
 from crmnet.motifs.matching import COLUMNS as MATCH_COLUMNS
 from crmnet.motifs.matching import match, tomtom
 from crmnet.motifs.motif import Motif, MotifError, write_meme
@@ -219,7 +219,7 @@ def write(found, folder):
 
 
 def run_script(folder, monkeypatch):
-    monkeypatch.setattr(module, "jaspar", lambda collection, species: KNOWN)
+    monkeypatch.setattr(jaspar, "known_motifs", lambda collection, species: KNOWN)
     job = SimpleNamespace(
         input=SimpleNamespace(
             motifs=[str(folder / f"{method}.meme") for method in ("meme", "drimust", "gadem")],

@@ -1,5 +1,5 @@
-"""What was planted against what is found: precision and recall against plain loops and by hand,
-planted factors among motifs, planted sites among matches and under saliency."""
+"""What was planted against what is found: planted factors among motifs, planted sites among matches
+and under saliency."""
 
 import runpy
 from pathlib import Path
@@ -10,16 +10,15 @@ import pandas as pd
 import pytest
 
 from crmnet.data.sequences import N
+from crmnet.evaluation.statistics import average_precision
 from crmnet.interpretation import maps
 from crmnet.motifs.truth import (
     ALL,
     CURVE_POINTS,
     MOTIF_COLUMNS,
     SITE_COLUMNS,
-    average_precision,
     curve,
     found_motifs,
-    precision_recall,
     site_table,
 )
 
@@ -32,70 +31,6 @@ class Files(SimpleNamespace):
 
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "truth.py"
-
-
-def naive_average_precision(score, label, weight):
-    """By each threshold in turn: the recall that it adds, times the precision there."""
-    area, before = 0.0, 0.0
-    for threshold in sorted(set(score), reverse=True):
-        taken = score >= threshold
-        true = weight[taken & label].sum()
-        recall = true / weight[label].sum()
-        if weight[taken].sum():
-            area += (recall - before) * true / weight[taken].sum()
-        before = recall
-    return area
-
-
-@pytest.mark.parametrize(
-    ("score", "label", "expected"),
-    [
-        ([4, 3, 2, 1], [1, 1, 0, 0], 1),
-        ([4, 3, 2, 1], [0, 0, 1, 1], (1 / 3 + 2 / 4) / 2),
-        ([4, 3, 2, 1], [1, 0, 1, 0], (1 + 2 / 3) / 2),
-        # Of equal scores, any order gives the same.
-        ([1, 1, 1, 1], [1, 0, 0, 0], 1 / 4),
-        ([2, 1, 1, 1], [1, 0, 0, 1], (1 + 2 / 4) / 2),
-        ([5], [1], 1),
-    ],
-)
-def test_average_precision_by_hand(score, label, expected):
-    score, label = np.array(score, float), np.array(label, bool)
-    assert average_precision(score, label) == pytest.approx(expected)
-    assert average_precision(score[::-1], label[::-1]) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("levels", [3, 20, 10**6])
-def test_average_precision_is_that_of_a_loop(levels):
-    rng = np.random.default_rng(levels)
-    for number in (2, 7, 60):
-        score = rng.integers(levels, size=number).astype(float)
-        label = rng.random(number) < 0.4
-        label[0] = True
-        weight = rng.integers(0, 4, number)
-        weight[0] = 1
-        once = naive_average_precision(score, label, np.ones(number))
-        assert average_precision(score, label) == pytest.approx(once)
-        weighted = average_precision(score, label, weight)
-        assert weighted == pytest.approx(naive_average_precision(score, label, weight))
-        # A weight says how often a row is there.
-        repeated = average_precision(score.repeat(weight), label.repeat(weight))
-        assert weighted == pytest.approx(repeated)
-
-
-def test_a_random_score_has_the_precision_of_chance():
-    rng = np.random.default_rng(1)
-    label = rng.random(20_000) < 0.1
-    assert average_precision(rng.random(20_000), label) == pytest.approx(label.mean(), abs=0.01)
-    constant = average_precision(np.zeros(20_000), label)
-    assert constant == pytest.approx(label.mean())
-
-
-def test_precision_and_recall_by_hand():
-    score, label = np.array([1.0, 3, 2, 3, 0]), np.array([1, 1, 0, 0, 1], bool)
-    precision, recall = precision_recall(score, label)
-    assert precision.tolist() == pytest.approx([1 / 2, 1 / 3, 2 / 4, 3 / 5])
-    assert recall.tolist() == pytest.approx([1 / 3, 1 / 3, 2 / 3, 1])
 
 
 def test_the_curve_is_sampled_at_even_recalls():
@@ -253,7 +188,7 @@ def test_saliency_on_sites(case):
         assert row["elsewhere"] == pytest.approx(np.mean(free))
         score = np.array([*values, *free], float)
         label = np.arange(len(score)) < len(values)
-        expected = naive_average_precision(score, label, np.ones(len(score)))
+        expected = average_precision(score, label)
         assert row["average_precision"] == pytest.approx(expected)
         assert row["base_rate"] == pytest.approx(label.mean())
         assert row["average_precision_low"] <= expected + 1e-9
@@ -274,7 +209,7 @@ def test_intervals_draw_families(case):
             [x for f in families for x in on[f]] + [x for f in families for x in off[f]]
         )
         label = np.arange(len(score)) < sum(len(on[f]) for f in families)
-        areas.append(naive_average_precision(score.astype(float), label, np.ones(len(score))))
+        areas.append(average_precision(score.astype(float), label))
     ends = table.loc["REB1", ["average_precision_low", "average_precision_high"]].tolist()
     assert ends == pytest.approx(np.percentile(areas, [2.5, 97.5]).tolist())
     assert ends[0] < ends[1]

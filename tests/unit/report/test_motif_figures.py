@@ -314,7 +314,7 @@ def test_the_script_of_the_known_motifs(tmp_path, monkeypatch):
         asked.update(options)
         return known()
 
-    monkeypatch.setattr("crmnet.motifs.motif.jaspar", jaspar)
+    monkeypatch.setattr("crmnet.motifs.jaspar.known_motifs", jaspar)
     options = {"collection": "CORE", "species": 4932}
     job = SimpleNamespace(
         output=[tmp_path / "jaspar.meme"], params=SimpleNamespace(jaspar=options), log=["log"]

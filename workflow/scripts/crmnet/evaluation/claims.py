@@ -6,17 +6,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import permutations
 from math import hypot, isfinite
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from crmnet.data.tsv import read_table
 from crmnet.evaluation.metrics import undecided
-from crmnet.motifs.motif import BUILTIN
+from crmnet.evaluation.statistics import rank_correlation
+from crmnet.motifs.programs import BUILTIN
 
 NOT_COMPARED = "not compared"
 VERDICTS = ("reproduced", "higher", "lower", "undecided", NOT_COMPARED)
@@ -31,11 +30,8 @@ SIGNIFICANT = 0.05
 # A time that differs by no more is the same: so do machines of one make.
 NEAR_TIME = 0.1
 NO_MEMORY = "out of memory"
-# A rank correlation is of so many motifs or more; of so many or fewer, all orders are looked at, of
-# more, so many random ones.
+# A rank correlation needs so many motifs or more.
 FEWEST_RANKED = 3
-MOST_RANKED = 8
-RANDOM_ORDERS = 10_000
 
 
 class _Evidence(NamedTuple):
@@ -319,24 +315,6 @@ def _motif_order(claim: dict, evidence: _Evidence) -> _Finding:
         finding.why += ", which do not differ"
     unmet, notes = _motif_jobs(claim, evidence)
     return _judged(claim, finding, unmet + _motif_model(evidence), notes)
-
-
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """Spearman's rho of values (n,) that differ, and its P, two-sided: the share of the orders of
-    one of them whose rho is as far from 0. Of more than `MOST_RANKED`, `RANDOM_ORDERS` stand for
-    all, and the observed one is among them (Phipson and Smyth 2010)."""
-    ranks = [pd.Series(values).rank().to_numpy() for values in (first, second)]
-    one, other = (rank - rank.mean() for rank in ranks)
-    n = len(one)
-    if n <= MOST_RANKED:
-        orders = np.array(list(permutations(range(n))))
-    else:
-        orders = np.tile(np.arange(n), (RANDOM_ORDERS, 1))
-        orders[1:] = np.random.default_rng(1).permuted(orders[1:], axis=1)
-    rho = one[orders] @ other / np.sqrt((one @ one) * (other @ other))
-    # The first order is the observed one; rounded, for equal ones need not be equal as sums.
-    rho = rho.round(9)
-    return float(rho[0]), float(np.mean(np.abs(rho) >= abs(rho[0])))
 
 
 def _motif_logo(claim: dict, evidence: _Evidence) -> _Finding:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import chain
 
 import numpy as np
 import pandas as pd
 import scipy.special
+
+from crmnet.evaluation.statistics import interval, resamples
 
 # Each with its range. `squared_r` is what the published "R2" of this assay is; `r2` is the
 # coefficient of determination.
@@ -19,7 +21,6 @@ METRICS = {
     "spearman_rho": (-1, 1),
     "rmse": (0, None),
 }
-NUMBERS_AT_ONCE = 1 << 16
 # One of them is the 2.5 % quantile itself.
 SEED_QUANTILES = 220
 SMALLEST_P = "< 5e-324"
@@ -180,34 +181,6 @@ def undecided(
     if not any(once):
         return ""
     return "each was trained once" if all(once) else "one of them was trained once"
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """P-values (n,) adjusted for their number, step down (Holm 1979); NaN, not counted, stays."""
-    p_values = np.asarray(p_values, float)
-    order = np.argsort(p_values)  # NaN last
-    left = np.isfinite(p_values).sum() - np.arange(len(p_values))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(left * p_values[order]))
-    return adjusted
-
-
-def resamples(number: int, replicates: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:
-    """Bootstrap replicates of independent units, such as families (Efron 1979; of clusters, Davison
-    and Hinkley 1997, section 3.8): counts (b, number), how often each unit is in each of some
-    replicates. So many at a time that an array of b times `width` numbers stays in the cache."""
-    random = np.random.default_rng(seed)
-    at_once = max(1, NUMBERS_AT_ONCE // max(number, width))
-    for start in range(0, replicates, at_once):
-        size = min(at_once, replicates - start)
-        picked = random.integers(0, number, (size, number)) + number * np.arange(size)[:, None]
-        counts = np.bincount(picked.ravel(), minlength=size * number).reshape(size, number)
-        yield counts.astype(float)
-
-
-def interval(spread: Sequence[float]) -> tuple[float, float]:
-    """95 % percentile interval of bootstrap replicates (b,); NaN where there is none."""
-    return tuple(np.percentile(spread, [2.5, 97.5])) if len(spread) else (np.nan, np.nan)
 
 
 def _checked(

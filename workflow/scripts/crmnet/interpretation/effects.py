@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from crmnet.evaluation.metrics import holm, interval, resamples
+from crmnet.evaluation.statistics import holm, interval, resamples
 
 COLUMNS = [
     *("target", "target_name", "measure", "value", "low", "high"),

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
@@ -18,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from crmnet.data.sequences import COMPLEMENT, N, reverse_words, words
+from crmnet.evaluation.hypergeometric import ln_fisher
 from crmnet.logs import Progress
-from crmnet.motifs.drimust import ln_tail
 from crmnet.motifs.motif import COLUMNS as MOTIF_COLUMNS
 from crmnet.motifs.motif import (
     Motif,
@@ -28,8 +27,8 @@ from crmnet.motifs.motif import (
     described,
     read_meme,
     scientific,
-    version,
 )
+from crmnet.motifs.programs import run_tool, version
 from crmnet.motifs.scanning import WORD, ScoreMatrix, score_matrix
 
 HELD = ("positives", "negatives", "held_top", "held_bottom")
@@ -76,20 +75,6 @@ class Enriched:
     negatives: int | None = None
     held_top: int | None = None
     held_bottom: int | None = None
-
-
-def ln_fisher(positives: np.ndarray, negatives: np.ndarray, top: int, bottom: int) -> np.ndarray:
-    """Natural logarithms of Fisher's exact test, one-sided: how likely at least so many of the
-    sequences with a site are in the top.
-
-    Args:
-        positives, negatives: sequences with a site, of `top` and of `bottom` ones; any shape.
-    """
-    positives, total = np.broadcast_arrays(positives, np.add(positives, negatives))
-    ln = np.zeros(positives.shape)
-    some = positives > 0
-    ln[some] = ln_tail(top + bottom, total[some], np.full(some.sum(), top), positives[some])
-    return ln
 
 
 def hold_out(families: np.ndarray, top: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -440,7 +425,7 @@ def meme(
     options += ["-searchsize", "0", "-seed", str(seed)]
     with TemporaryDirectory() as folder:
         report = Path(folder, "meme.txt")
-        report.write_text(_said([program, top, *options]))
+        report.write_text(run_tool([program, top, *options], errors=None))
         reported = read_meme(report)
         p_values = MEME_P_VALUE.findall(report.read_text())
     try:
@@ -450,18 +435,6 @@ def meme(
     if len(logarithms) != len(reported) or any(m.ln_e_value is None for m in reported):
         raise MotifError(f"{release}: its report states other p-values than motifs; use MEME 5.5")
     return _ranked(Enriched(*pair) for pair in zip(reported, logarithms, strict=True))
-
-
-def _said(command: Sequence[str | Path]) -> str:
-    """What a program prints, and its errors into ours.
-
-    Raises:
-        MotifError: it fails.
-    """
-    done = subprocess.run([str(part) for part in command], stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        raise MotifError(f"{' '.join(map(str, command))}: failed ({done.returncode}); see the log")
-    return done.stdout
 
 
 def table(found: Sequence[Enriched], engine: str, **constant: object) -> pd.DataFrame:

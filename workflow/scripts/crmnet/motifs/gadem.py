@@ -23,18 +23,16 @@ from crmnet.data.sequences import ALPHABET, COMPLEMENT, N, tokenise, words
 from crmnet.data.tsv import read_table
 from crmnet.logs import Progress
 from crmnet.motifs.motif import (
-    BUILTIN,
+    COLUMNS as MOTIF_COLUMNS,
+)
+from crmnet.motifs.motif import (
     LETTERS,
     Motif,
     MotifError,
     background,
     described,
-    run_tool,
-    tool,
 )
-from crmnet.motifs.motif import (
-    COLUMNS as MOTIF_COLUMNS,
-)
+from crmnet.motifs.programs import BUILTIN, run_tool, tool
 from crmnet.motifs.scanning import scan
 
 STAND_IN = f"{BUILTIN} stand-in"
@@ -189,10 +187,10 @@ def installed(engine: str) -> tuple[str | None, str]:
     """Rscript's path, or None where the stand-in does its job; and the name of what does it.
 
     Args:
-        engine: see `motifs.tool`.
+        engine: see `programs.tool`.
 
     Raises:
-        MotifError: see `motifs.tool`; or `tool` finds no such package.
+        MotifError: see `programs.tool`; or `tool` finds no such package.
     """
     program = tool("Rscript", engine)
     if program is None:

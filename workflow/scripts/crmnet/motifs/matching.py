@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 
 from crmnet.data.tsv import read_table
+from crmnet.evaluation.statistics import q_values
 from crmnet.motifs.motif import (
     Motif,
     MotifError,
     read_background,
     read_meme,
-    run_tool,
     write_meme,
 )
-from crmnet.motifs.scanning import q_values
+from crmnet.motifs.programs import run_tool
 
 
 class Similarity(NamedTuple):

@@ -1,10 +1,8 @@
-"""Sequence motifs: counts of letters, MEME's text format, JASPAR, background. No framework."""
+"""One motif: its counts of letters, MEME's text format, the background. No framework."""
 
 from __future__ import annotations
 
 import math
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +14,10 @@ import numpy as np
 from crmnet.data.sequences import COMPLEMENT
 
 LETTERS = "ACGT"
-ENGINES = ("auto", "tool", "builtin")
 # First columns of every table of motifs.
 COLUMNS = [
     *("motif", "method", "engine", "width", "sites", "ln_e_value", "e_value", "consensus"),
 ]
-BUILTIN = "built in"
 # Where a motif's line states no number of sites (MEME's format says so).
 DEFAULT_SITES = 20.0
 # By how much the probabilities of a position may miss 1: they are printed rounded.
@@ -173,28 +169,6 @@ def background(tokens: np.ndarray, *, both_strands: bool = True) -> np.ndarray:
     return counts / counts.sum()
 
 
-def jaspar(collection: str = "CORE", species: int = 4932) -> list[Motif]:
-    """The newest version of every matrix of a species in JASPAR 2022 (Castro-Mondragon et al. 2022,
-    Nucleic Acids Res. 50:D165), from the database that the package `pyjaspar` carries.
-
-    `name` is the matrix id, `alt` the factor.
-
-    Raises:
-        MotifError: there is none.
-    """
-    from pyjaspar import jaspardb  # slow to import
-
-    found = jaspardb(release="JASPAR2022").fetch_motifs(
-        collection=collection, species=[str(species)]
-    )
-    if not found:
-        raise MotifError(f"JASPAR 2022 has no matrix of species {species} in {collection}")
-    return [
-        Motif(m.matrix_id, np.array([m.counts[letter] for letter in LETTERS]).T, alt=m.name)
-        for m in found
-    ]
-
-
 def write_meme(path: str | Path, motifs: Iterable[Motif], background: np.ndarray) -> None:
     """Writes motifs in MEME's text format, version 4, with the background's frequencies (4,).
 
@@ -344,43 +318,3 @@ def _row(path: Path, number: int, line: str) -> list[float]:
             f"{path}: line {number + 1}: is not four probabilities that sum to 1: {line!r}"
         )
     return row
-
-
-def tool(program: str, engine: str) -> str | None:
-    """The path of a real program to use, or None where the built-in engine does its job.
-
-    Args:
-        engine: `tool` insists on the program, `builtin` on ours, `auto` takes the program where it
-            is on the PATH.
-
-    Raises:
-        MotifError: the engine is none of these, or `tool` finds no program.
-    """
-    if engine not in ENGINES:
-        raise MotifError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
-    path = None if engine == "builtin" else shutil.which(program)
-    if engine == "tool" and not path:
-        raise MotifError(
-            f"engine `tool`: there is no program {program} on the PATH; install it, or set "
-            "`engine: auto` or `builtin`"
-        )
-    return path
-
-
-def run_tool(command: Sequence[str | Path]) -> str:
-    """What a program prints.
-
-    Raises:
-        MotifError: it fails; with the last of what it said.
-    """
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if done.returncode:
-        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
-        raise MotifError(f"{' '.join(map(str, command))}: failed ({done.returncode}):\n{said}")
-    return done.stdout
-
-
-def version(program: str) -> str:
-    """Name and version of a program of the MEME Suite."""
-    # MEME itself knows no `--version`, the others both.
-    return f"{Path(program).name} {run_tool([program, '-version']).strip()}"

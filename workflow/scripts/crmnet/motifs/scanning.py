@@ -16,7 +16,9 @@ import pyfaidx
 
 from crmnet.data.sequences import COMPLEMENT, N, letters, pad, tokenise
 from crmnet.data.tsv import read_table
-from crmnet.motifs.motif import LETTERS, Motif, MotifError, run_tool
+from crmnet.evaluation.statistics import q_values
+from crmnet.motifs.motif import LETTERS, Motif, MotifError
+from crmnet.motifs.programs import run_tool
 
 # Columns of FIMO's table -> of ours.
 FIMO_COLUMNS = {
@@ -213,18 +215,6 @@ def _table(
 def _ordered(hits: pd.DataFrame) -> pd.DataFrame:
     keys = ["motif", "p_value", "sequence", "start", "strand"]
     return hits.sort_values(keys, kind="stable", ignore_index=True)
-
-
-def q_values(p_values: np.ndarray, tests: int) -> np.ndarray:
-    """q-values of the smallest of `tests` p-values (Benjamini and Hochberg 1995).
-
-    FIMO's are these times its estimate of the share of sites that are background.
-    """
-    order = np.argsort(p_values, kind="stable")
-    ranked = p_values[order] * tests / np.arange(1, len(order) + 1)
-    q = np.empty(len(order))
-    q[order] = np.minimum.accumulate(ranked[::-1])[::-1]
-    return np.minimum(q, 1)
 
 
 def _buffer(tokens: np.ndarray, reach: int) -> np.ndarray:

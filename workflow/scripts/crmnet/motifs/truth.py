@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from crmnet.evaluation.metrics import interval
+from crmnet.evaluation.statistics import average_precision, interval, precision_recall
 from crmnet.interpretation.effects import covered
 
 ALL = "all"
@@ -61,33 +61,6 @@ def found_motifs(
             "tied": rows["tie"].to_numpy(),
         }
     )
-
-
-def precision_recall(
-    score: np.ndarray, label: np.ndarray, weight: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall (k,) where all of the k highest different scores and above are taken.
-
-    Args:
-        score, label: (n,); label bool.
-        weight: (n,) how often each counts; once by default.
-    """
-    order = np.argsort(-score, kind="stable")
-    score, label = score[order], label[order]
-    weight = np.ones(len(score)) if weight is None else weight[order]
-    last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
-    true, taken = np.cumsum(weight * label)[last], np.cumsum(weight)[last]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(taken > 0, true / taken, 1.0), true / true[-1]
-
-
-def average_precision(
-    score: np.ndarray, label: np.ndarray, weight: np.ndarray | None = None
-) -> float:
-    """Area under the precision-recall curve, as a sum of steps: what no straight line between
-    thresholds makes too large (Davis and Goadrich 2006)."""
-    precision, recall = precision_recall(score, label, weight)
-    return float(np.sum(np.diff(recall, prepend=0) * precision))
 
 
 def site_table(
