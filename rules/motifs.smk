@@ -211,7 +211,7 @@ use rule match as match_modisco with:
         f"{BENCHMARKS}/match_modisco/{{families}}.tsv"
 
 
-rule motif_table:
+rule selection:
     """All motifs of all methods, with their matches, and which of them Figure 5 shows."""
     input:
         motifs=rules.match.input.motifs,
@@ -220,9 +220,9 @@ rule motif_table:
     output:
         reported("motifs/{families}/motifs.tsv"),
     log:
-        f"{LOGS}/motif_table/{{families}}.log",
+        f"{LOGS}/selection/{{families}}.log",
     benchmark:
-        f"{BENCHMARKS}/motif_table/{{families}}.tsv"
+        f"{BENCHMARKS}/selection/{{families}}.tsv"
     conda:
         "../envs/meme.yaml"
     resources:
@@ -232,13 +232,13 @@ rule motif_table:
         jaspar=lambda wildcards: MOTIFS["jaspar"],
         select=lambda wildcards: MOTIFS["select"],
     script:
-        "../workflow/scripts/motif_table.py"
+        "../workflow/scripts/selection.py"
 
 
 rule effects:
     """Saliency on the matches of the selected motifs, expression with them; and examples."""
     input:
-        motifs=rules.motif_table.output[0],
+        motifs=rules.selection.output[0],
         hits=rules.scan.output[0],
         ranked=f"{OUT}/motifs/all/ranked.tsv",
         saliency=lambda wildcards: motif_model("saliency"),
@@ -266,7 +266,7 @@ rule effects:
 rule truth:
     """Simulated data: what was planted against what was found."""
     input:
-        motifs=rules.motif_table.output[0],
+        motifs=rules.selection.output[0],
         matches=rules.match.output[0],
         hits=rules.scan.output[0],
         ranked=f"{OUT}/motifs/all/ranked.tsv",

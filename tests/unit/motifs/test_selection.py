@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crmnet.motifs import jaspar
+from crmnet.motifs import jaspar, selection
 from crmnet.motifs.matching import COLUMNS as MATCH_COLUMNS
 from crmnet.motifs.matching import match, tomtom
 from crmnet.motifs.motif import Motif, MotifError, write_meme
-from crmnet.motifs.selection import COLUMNS, best_matches, motif_table, reproductions, select
+from crmnet.motifs.selection import COLUMNS, best_matches, reproductions, select
 
-SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "motif_table.py"
+SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "selection.py"
 EVEN = np.full(4, 0.25)
 RULE = {"motifs": 5, "e_value": 0.05, "match_e_value": 0.1}
 
@@ -263,9 +263,9 @@ def test_methods_that_find_nothing(found, tmp_path, monkeypatch, empty):
 def test_all_methods_find_nothing_without_a_match_table(found):
     tables = [table[:0] for table in found.tables.values()]
     matches = pd.DataFrame(columns=[*MATCH_COLUMNS, "engine"])
-    table = motif_table(tables, [], matches, KNOWN, EVEN, **RULE)
-    assert list(table.columns) == COLUMNS
-    assert table.empty
+    everything = selection.table(tables, [], matches, KNOWN, EVEN, **RULE)
+    assert list(everything.columns) == COLUMNS
+    assert everything.empty
 
 
 def test_tables_and_motifs_that_differ_are_refused(found, tmp_path):
@@ -278,6 +278,6 @@ def test_tables_and_motifs_that_differ_are_refused(found, tmp_path):
         ([*every, every[0]], "meme_1"),
     ):
         with pytest.raises(MotifError, match=f"differ in {said}; make both anew"):
-            motif_table(tables, given, matches, KNOWN, EVEN, **RULE)
+            selection.table(tables, given, matches, KNOWN, EVEN, **RULE)
     with pytest.raises(MotifError, match="differ in gadem_1; make both anew"):
-        motif_table([*tables, tables[-1]], every, matches, KNOWN, EVEN, **RULE)
+        selection.table([*tables, tables[-1]], every, matches, KNOWN, EVEN, **RULE)

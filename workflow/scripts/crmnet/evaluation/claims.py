@@ -129,7 +129,7 @@ def table(paper: dict, run: dict, tables: dict[str, pd.DataFrame]) -> pd.DataFra
             `backend`, `motifs` (`model`, `medium`, `test_set` and `families` of the motif jobs;
             None where there are none).
         tables: which the run made of `metrics`, `comparisons`, `tableS1`, `figure1`, `table1`,
-            `motifs` (as of `selection.motif_table`) and `effects` (as of `effects.motif_effects`).
+            `motifs` (as of `selection.table`) and `effects` (as of `effects.motif_effects`).
 
     Returns:
         `COLUMNS`, a row a claim, as objects: `paper` as printed; `ours` a float, an int where it

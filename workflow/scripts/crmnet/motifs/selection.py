@@ -60,16 +60,16 @@ def reproductions(
     Returns:
         Name of the motif -> methods.
     """
-    everyone = [motif for found in others.values() for motif in found]
-    same = {}
+    all_others = [other for theirs in others.values() for other in theirs]
+    reproduced_by = {}
     for motif in motifs:
-        compared = tomtom(motif, [*everyone, *known], background).set_index("target")["p_value"]
-        same[motif.name] = [
+        p_values = tomtom(motif, [*all_others, *known], background).set_index("target")["p_value"]
+        reproduced_by[motif.name] = [
             method
-            for method, found in others.items()
-            if found and compared[[m.name for m in found]].min() * len(found) <= e_value
+            for method, theirs in others.items()
+            if theirs and p_values[[m.name for m in theirs]].min() * len(theirs) <= e_value
         ]
-    return same
+    return reproduced_by
 
 
 def select(
@@ -117,9 +117,9 @@ def select(
     return table.assign(selected=pd.array(selected, "Int64"), why=why)
 
 
-def motif_table(
+def table(
     tables: Sequence[pd.DataFrame],
-    found: Sequence[Motif],
+    candidates: Sequence[Motif],
     matches: pd.DataFrame,
     known: Sequence[Motif],
     background: np.ndarray,
@@ -132,7 +132,7 @@ def motif_table(
 
     Args:
         tables: of each method: motif, method, engine, width, sites, ln_e_value, e_value, consensus.
-        found: all that the tables name.
+        candidates: all motifs that the tables name.
         matches: as of `matching.match`, of all motifs with those in `known`.
         motifs, e_value, match_e_value: see `select`.
 
@@ -142,23 +142,24 @@ def motif_table(
     Raises:
         MotifError: tables and motifs do not have the same names, each once.
     """
-    table = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
-    named = {motif.name: motif for motif in found}
-    ours, theirs = Counter(motif.name for motif in found), Counter(table["motif"])
-    if ours != theirs:
-        odd = sorted((ours - theirs) + (theirs - ours))
+    rows = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
+    by_name = {motif.name: motif for motif in candidates}
+    in_files, in_tables = Counter(motif.name for motif in candidates), Counter(rows["motif"])
+    if in_files != in_tables:
+        odd = sorted((in_files - in_tables) + (in_tables - in_files))
         raise MotifError(f"motifs and tables differ in {', '.join(odd)}; make both anew")
-    of = {
-        method: [named[name] for name in rows["motif"]] for method, rows in table.groupby("method")
+    by_method = {
+        method: [by_name[name] for name in names]
+        for method, names in rows.groupby("method")["motif"]
     }
-    same = reproductions(
-        of.get(RANKED_BY, []),
-        {method: of.get(method, []) for method in REPRODUCED_BY},
+    reproduced_by = reproductions(
+        by_method.get(RANKED_BY, []),
+        {method: by_method.get(method, []) for method in REPRODUCED_BY},
         known,
         background,
         match_e_value,
     )
-    table = table.join(best_matches(matches), on="motif")
-    table["reproduced_by"] = [", ".join(same.get(name, [])) for name in table["motif"]]
-    table = select(table, motifs=motifs, e_value=e_value, match_e_value=match_e_value)
-    return table[COLUMNS]
+    rows = rows.join(best_matches(matches), on="motif")
+    rows["reproduced_by"] = [", ".join(reproduced_by.get(name, [])) for name in rows["motif"]]
+    rows = select(rows, motifs=motifs, e_value=e_value, match_e_value=match_e_value)
+    return rows[COLUMNS]

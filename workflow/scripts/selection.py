@@ -5,15 +5,15 @@ from pathlib import Path
 
 from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
+from crmnet.motifs import selection
 from crmnet.motifs.jaspar import known_motifs
 from crmnet.motifs.motif import read_background, read_meme
-from crmnet.motifs.selection import motif_table
 
 job = snakemake
 
 log_to(job.log[0])
 tables = [read_table(Path(path).with_suffix(".tsv"), ["e_value"]) for path in job.input.motifs]
-table = motif_table(
+table = selection.table(
     tables,
     [motif for path in job.input.motifs for motif in read_meme(path)],
     read_table(job.input.matches),
