@@ -112,7 +112,7 @@ def test_a_plan_needs_no_framework():
         "from crmnet import configuration\n"
         "from crmnet.data import delimited, downloads, sequences\n"
         "from crmnet.evaluation import metrics\n"
-        "from crmnet.report import plotting\n"
+        "from crmnet.report import motif_figures\n"
         "from crmnet.data import simulation, tables\n"
         "assert not {'tensorflow', 'keras', 'jax'} & set(sys.modules)\n"
     )

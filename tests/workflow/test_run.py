@@ -273,7 +273,7 @@ def test_another_loss_trains_again_but_keeps_the_data(edited):
 
 
 def test_another_style_draws_again_and_trains_nothing(edited):
-    jobs = edited("plotting.py", lambda text: text + "\nUNUSED = 1\n")
+    jobs = edited("style.py", lambda text: text + "\nUNUSED = 1\n")
     assert {"figure2", "figure3"} <= set(jobs)
     assert not {"train", "predict", "metrics", "saliency", "match"} & set(jobs)
 

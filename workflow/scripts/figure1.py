@@ -4,7 +4,8 @@ import sys
 
 from crmnet.logs import log_to
 from crmnet.models.blocks import blocks
-from crmnet.report import plotting
+from crmnet.report import model_diagram
+from crmnet.report.style import save
 from crmnet.training import devices
 
 job = snakemake
@@ -18,7 +19,4 @@ from crmnet.models.architectures.crmnet import crmnet
 table = blocks(crmnet(job.params.length, **job.params.model))
 table.to_csv(job.output.tsv, sep="\t", index=False)
 print(f"{len(table)} blocks, {table['parameters'].sum():,} parameters", file=sys.stderr)
-
-figure = plotting.figure(*plotting.ARCHITECTURE)
-plotting.draw_architecture(figure.subplots(), table)
-plotting.save(figure, job.output.pdf)
+save(model_diagram.draw(table), job.output.pdf)

@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 
-from crmnet.data.predictions import write
+from crmnet.data.predictions import PUBLISHED, write
 from crmnet.data.published import join
 from crmnet.data.sequences import letters
 from crmnet.data.tables import read, table_of
@@ -25,7 +25,7 @@ for name, (test, published) in job.params.test.items():
                 "test_set": name,
                 "sequence": sequences,
                 "measured": values["expression"],
-                "published": predicted,
+                PUBLISHED: predicted,
             }
         )
     )

@@ -2,211 +2,21 @@
 times beside ours."""
 
 import json
-import math
-import re
-import textwrap
 from pathlib import Path
 
-import pandas as pd
 import yaml
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
 
 from crmnet.logs import log_to
-from crmnet.report import plotting
-
-OURS, PAPER = "this run", "paper"
-NO_MEMORY = "out of memory"
-TIMES = ("step_seconds", "epoch_minutes", "total_hours")
-COLUMNS = (
-    *("source", "device", "kind", "devices", "backend", "precision", "batch_size", *TIMES),
-    *("sequences_per_second", "step_alone_seconds", "step_alone_sequences_per_second"),
-    *("input_bound", "peak_memory_gb", "flops_share", "peak_source", "not_measured"),
-)
-# Of the table that is read; from the sixth on numbers, of which the paper has the first four.
-HEADS = {
-    "batch_size": "local\nbatch",
-    "source": "source",
-    "device": "hardware",
-    "devices": "n",
-    "precision": "precision",
-    "step_seconds": "step,\ns",
-    "epoch_minutes": "epoch,\nmin",
-    "total_hours": "total,\nh",
-    "sequences_per_second": "sequences/s",
-    "step_alone_seconds": "step\nalone, s",
-    "input_bound": "input\nadds, %",
-    "peak_memory_gb": "memory,\nGB",
-    "flops_share": "of peak,\n%",
-}
-NUMBERS, PRINTED = tuple(HEADS)[5:], tuple(HEADS)[5:9]
-SHARES = ("input_bound", "flops_share")
-TEXT = ("source", "device", "precision")
-# Of the PDF, mm: height of a line, of the head, margin; characters of a line of the note.
-LINE, HEAD, MARGIN, NOTE = 4.2, 8.4, 3.0, 165
-# Between the table's edge and its text, and at least between columns, mm.
-INSET, GAP = 1.0, 2.0
-TINT = "#DDEBF5"
-
-
-def rounded(number):
-    return float(f"{number:.6g}")
-
-
-def our_row(cell):
-    """A row of `COLUMNS` from a cell's JSON."""
-    row = {key: cell[key] for key in ("device", "kind", "devices", "backend", "precision")}
-    row |= {"source": OURS, "batch_size": cell["batch_size"], "not_measured": cell["not_measured"]}
-    if cell["not_measured"]:
-        return row
-    alone, whole = cell["step_alone"], cell["with_input"]
-    numbers = {key: whole[key] for key in (*TIMES, "sequences_per_second")}
-    numbers |= {
-        "step_alone_seconds": alone["step_seconds"],
-        "step_alone_sequences_per_second": alone["sequences_per_second"],
-        "input_bound": max(0.0, 1 - alone["step_seconds"] / whole["step_seconds"]),
-        "peak_memory_gb": cell["peak_memory"]["bytes"] / 1e9,
-        "flops_share": cell["flops_share"],
-    }
-    rates = {key: rounded(number) for key, number in numbers.items()}
-    return row | rates | {"peak_source": cell["peak_source"]}
-
-
-def paper_row(batch, device, count, precision, *times):
-    """The same from a row of the paper's, its numbers as printed."""
-    row = {"source": PAPER, "device": device, "devices": count, "backend": "tensorflow"}
-    row |= {"precision": precision, "batch_size": batch}
-    if not times:
-        return row | {"not_measured": NO_MEMORY}
-    rate = rounded(count * batch / float(times[0]))
-    return row | dict(zip(TIMES, times, strict=True)) | {"sequences_per_second": rate}
-
-
-def digits(number):
-    """Three significant digits, and thousands apart."""
-    places = 2 - math.floor(math.log10(abs(number))) if number else 0
-    return f"{round(number, places):,.{max(0, places)}f}"
-
-
-def cell_text(row, key):
-    value = row.get(key)
-    if row.get("not_measured") and key in (NUMBERS if row["source"] == OURS else PRINTED):
-        return "-" if row["not_measured"] == NO_MEMORY else "n/a"
-    if value is None:
-        return ""
-    if key in SHARES:
-        return f"{100 * value:.0f}"
-    if key in NUMBERS and not isinstance(value, str):
-        return digits(value)
-    return re.sub(r"\((R|TM)\)|( CPU)? @.*", "", str(value)) if key == "device" else str(value)
-
-
-def note(cells, paper):
-    """What is measured, and for what the estimates are."""
-    first = cells[0]
-    measured = [cell for cell in cells if not cell["not_measured"]]
-    of = f"{first['model']['architecture']}, {first['backend']}"
-    if measured:
-        of += f", {measured[0]['parameters']:,} parameters"
-        peak = ", ".join(dict.fromkeys(cell["peak_source"] for cell in measured))
-    text = (
-        f"This run ({of}): step is the largest mean time of a step in one of {first['epochs'] - 1} "
-        f"epochs of {first['steps']} steps, input from shards included, a first epoch left out; "
-        f"epoch and total are estimates for {first['estimate_epochs']} epochs of "
-        f"{first['sequences']:,} sequences. "
-        "Step alone: its data on the device already. Input adds: its share of the step's time. "
-    )
-    if measured:
-        text += (
-            f"Memory: peak of the {measured[0]['peak_memory']['of']}. Of peak: operations a second "
-            f"of the step alone, as a share of what the hardware can do ({peak}). "
-        )
-    whole = next(claim["value"] for claim in paper["claims"] if claim["kind"] == "parameters")
-    text += (
-        f"Paper: Ding et al. 2023, Table 1; {whole} parameters, 30,722,376 sequences. "
-        "-: out of memory."
-    )
-    others = {cell["not_measured"] for cell in cells} - {None, NO_MEMORY}
-    return text + "".join(f" n/a: {reason}." for reason in sorted(others))
-
-
-def width(text, weight="normal"):
-    """Width of a text of the table, mm."""
-    font = FontProperties(family=plotting.STYLE["font.family"], weight=weight)
-    paths = [TextPath((0, 0), line, plotting.SMALL, prop=font) for line in text.split("\n") if line]
-    return max((path.get_extents().width for path in paths), default=0) / 72 * plotting.INCH
-
-
-def draw(lines, below):
-    """The table as a figure: our rows tinted, a rule between batch sizes, the note below."""
-    keys, heads = list(HEADS), list(HEADS.values())
-    widths = [
-        max(width(head, "bold"), *map(width, column))
-        for head, *column in zip(heads, *lines, strict=True)
-    ]
-    edges, gaps = 2 * (MARGIN + INSET), len(widths) - 1
-    page = max(plotting.DOUBLE, sum(widths) + edges + GAP * gaps)
-    gap = (page - edges - sum(widths)) / gaps
-    notes = textwrap.wrap(below, round(NOTE * page / plotting.DOUBLE))
-    height = HEAD + LINE * len(lines) + 0.75 * LINE * len(notes) + 3 * MARGIN
-    figure = plotting.figure(page, height)
-    figure.set_layout_engine("none")
-    axis = figure.add_axes((0, 0, 1, 1))
-    axis.set(xlim=(0, page), ylim=(height, 0))
-    axis.set_axis_off()
-
-    def rule(y, thickness):
-        axis.plot([MARGIN, page - MARGIN], [y, y], color=plotting.BLACK, linewidth=thickness)
-
-    def row(bottom, cells, **style):
-        left = MARGIN + INSET
-        for key, text, room in zip(keys, cells, widths, strict=True):
-            at, side = (left, "left") if key in TEXT else (left + room, "right")
-            for number, part in enumerate(reversed(text.split("\n"))):
-                y = bottom - 0.3 * LINE - 0.8 * LINE * number
-                axis.text(at, y, part, fontsize=plotting.SMALL, ha=side, **style)
-            left += room + gap
-
-    top = MARGIN + HEAD
-    rule(MARGIN, 0.8)
-    row(top, heads, fontweight="bold")
-    rule(top, 0.6)
-    for number, cells in enumerate(lines):
-        y = top + LINE * number
-        if cells[1] == OURS:
-            axis.axhspan(
-                y, y + LINE, MARGIN / page, 1 - MARGIN / page, color=TINT, linewidth=0, zorder=0
-            )
-        if number and cells[0] != lines[number - 1][0]:
-            rule(y, 0.3)
-        row(y + LINE, cells)
-    bottom = top + LINE * len(lines)
-    rule(bottom, 0.8)
-    axis.text(
-        MARGIN,
-        bottom + 0.5 * MARGIN,
-        "\n".join(notes),
-        fontsize=plotting.SMALL - 0.5,
-        va="top",
-        linespacing=1.3,
-    )
-    return figure
-
+from crmnet.report import training_times
+from crmnet.report.style import save
 
 job = snakemake
 
 log_to(job.log[0])
 cells = [json.loads(Path(path).read_text()) for path in job.input.cells]
 paper = yaml.safe_load(Path(job.input.paper).read_text())
-rows = [*(paper_row(*entry) for entry in paper["training_times"]), *map(our_row, cells)]
-rows.sort(key=lambda row: (row["batch_size"], row["source"]))
-table = pd.DataFrame(rows, columns=list(COLUMNS), dtype=object)
+table = training_times.table(cells, paper)
 table.to_csv(job.output.tsv, sep="\t", index=False)
-
-lines = [[cell_text(row, key) for key in HEADS] for row in rows]
-heads = [head.replace("\n", " ").strip() for head in HEADS.values()]
-sides = [":---" if key in TEXT else "---:" for key in HEADS]
-text = "".join(f"| {' | '.join(line)} |\n" for line in (heads, sides, *lines))
-below = note(cells, paper)
-Path(job.output.md).write_text(f"{text}\n{below}\n")
-plotting.save(draw(lines, below), job.output.pdf)
+lines, below = training_times.texts(table), training_times.note(cells, paper)
+Path(job.output.md).write_text(training_times.markdown(lines, below))
+save(training_times.draw(lines, below), job.output.pdf)

@@ -6,7 +6,8 @@ import pandas as pd
 
 from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
-from crmnet.report import plotting
+from crmnet.report import training_curves
+from crmnet.report.style import save
 
 job = snakemake
 
@@ -18,7 +19,7 @@ models = {}
 for name, history in histories.items():
     model, _, stage = name.split("/")
     models.setdefault(job.params.labels[model], {}).setdefault(stage, []).append(history)
-plotting.save(plotting.training_curves(models), job.output.pdf)
+save(training_curves.draw(models), job.output.pdf)
 
 table = pd.concat(histories, names=["training"]).reset_index("training")
 table.to_csv(job.output.tsv, sep="\t", index=False)

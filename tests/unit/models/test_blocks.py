@@ -11,7 +11,7 @@ pytest.importorskip("keras")
 
 from crmnet.models.architectures.crmnet import crmnet
 from crmnet.models.blocks import COLUMNS, blocks
-from crmnet.report import plotting
+from crmnet.report import model_diagram
 
 SMALL = {"width": 16, "heads": 2}
 VARIANTS = {
@@ -135,9 +135,8 @@ def test_another_model_is_refused():
 def test_figure_1_has_no_text_over_text_or_over_the_edge(tables, variant, tmp_path):
     tsv = tmp_path / "figure1.tsv"
     tables[variant].to_csv(tsv, sep="\t", index=False)
-    figure = plotting.figure(*plotting.ARCHITECTURE)
-    axis = figure.subplots()
-    plotting.draw_architecture(axis, pd.read_csv(tsv, sep="\t"))
+    figure = model_diagram.draw(pd.read_csv(tsv, sep="\t"))
+    (axis,) = figure.axes
     renderer = FigureCanvasAgg(figure).get_renderer()
     texts = [text for text in axis.texts if text.get_text()]
     boxes = [text.get_window_extent(renderer) for text in texts]

@@ -11,10 +11,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from crmnet.interpretation.effects import COLUMNS, EXAMPLE_COLUMNS, examples, motif_effects
-from crmnet.motifs.motif import Motif, read_meme, write_meme
+from crmnet.motifs.motif import Motif, write_meme
 from crmnet.motifs.selection import COLUMNS as MOTIF_COLUMNS
 from crmnet.motifs.truth import ALL, CURVE_POINTS
-from crmnet.report import logos, plotting
+from crmnet.report import logos, style
+from crmnet.report.drawings import letters as panel_letters
 
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 EVEN = np.full(4, 0.25)
@@ -108,7 +109,7 @@ def figure_s2(folder):
 
 @pytest.fixture(autouse=True)
 def fonts_that_are_fast_to_embed(monkeypatch):
-    monkeypatch.setitem(matplotlib.rcParams, "pdf.fonttype", 3)
+    monkeypatch.setitem(style.STYLE, "pdf.fonttype", 3)
     # They have no sign of that number.
     monkeypatch.setitem(matplotlib.rcParams, "axes.unicode_minus", False)
 
@@ -117,13 +118,13 @@ def fonts_that_are_fast_to_embed(monkeypatch):
 def texts(monkeypatch):
     """All texts on the pages that are saved."""
     seen = []
-    save = plotting.save
+    save = style.save
 
     def saved(figure, path):
         save(figure, path)
         seen.extend(text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text")))
 
-    monkeypatch.setattr(plotting, "save", saved)
+    monkeypatch.setattr(style, "save", saved)
     return seen
 
 
@@ -131,7 +132,7 @@ def texts(monkeypatch):
 def test_figure_5(tmp_path, texts, count):
     effects, rows = write_tables(tmp_path, count)
     table = figure5(tmp_path)
-    letters = plotting.letters(count + 2)
+    letters = panel_letters(count + 2)
     order = effects["target"].unique()
     maps = table[table["panel"].isin(letters[:count])]
     for letter, target in zip(letters, order, strict=False):
@@ -167,7 +168,7 @@ def test_figure_5_with_motifs_that_match_nowhere(tmp_path, texts, matched):
     table = figure5(tmp_path)
     assert table["panel"].nunique() == matched + 2
     assert texts.count("not tested") >= 5 - matched
-    saliency = table[table["panel"] == plotting.letters(matched + 1)[-1]]
+    saliency = table[table["panel"] == panel_letters(matched + 1)[-1]]
     assert saliency["value"].notna().sum() == matched
 
 
@@ -185,7 +186,7 @@ def test_figure_s2(tmp_path, texts, count, each):
     assert list(table.columns) == ["panel", *EXAMPLE_COLUMNS]
     assert len(table) == len(rows)
     panels = table.drop_duplicates(["target", "example"])["panel"].tolist()
-    assert panels == plotting.letters(each * count)
+    assert panels == panel_letters(each * count)
     assert set(panels) <= set(texts)
     assert any("no example" in text for text in texts) == (count == 0)
     if count:
@@ -259,13 +260,6 @@ def test_figure_of_the_sanity_check(tmp_path):
     pd.testing.assert_frame_equal(table, given)
 
 
-def test_letters_go_on_behind_z():
-    assert plotting.letters(0) == []
-    assert plotting.letters(3) == ["A", "B", "C"]
-    assert plotting.letters(54)[25:] == ["Z", *(f"{chr(65 + i)}2" for i in range(26)), "A3", "B3"]
-    assert len(set(plotting.letters(100))) == 100
-
-
 def test_a_motif_in_bits():
     bits = logos.information(Motif("m", np.array([[4, 0, 0, 0], [1, 1, 1, 1], [2, 2, 0, 0]])))
     assert bits.tolist() == [[2, 0, 0, 0], [0, 0, 0, 0], [0.5, 0.5, 0, 0]]
@@ -307,20 +301,18 @@ def test_numbers_are_short(number, said):
     assert logos.short(number) == said
 
 
-def test_the_script_of_the_known_motifs(tmp_path, monkeypatch):
-    asked = {}
+def test_figures_are_the_same_whatever_matplotlib_is_set_to(tmp_path, monkeypatch):
+    write_tables(tmp_path, 1)
+    tables = {name: f"{name}.tsv" for name in truth_tables(tmp_path)}
 
-    def jaspar(**options):
-        asked.update(options)
-        return known()
+    def pages():
+        figure5(tmp_path)
+        figure_s2(tmp_path)
+        draw("figure_truth", tmp_path, tables, threshold=1e-4)
+        names = ("figure5", "figureS2", "figure_truth")
+        return [(tmp_path / f"{name}.pdf").read_bytes() for name in names]
 
-    monkeypatch.setattr("crmnet.motifs.jaspar.known_motifs", jaspar)
-    options = {"collection": "CORE", "species": 4932}
-    job = SimpleNamespace(
-        output=[tmp_path / "jaspar.meme"], params=SimpleNamespace(jaspar=options), log=["log"]
-    )
-    runpy.run_path(str(SCRIPTS / "jaspar.py"), init_globals={"snakemake": job})
-    written = read_meme(tmp_path / "jaspar.meme")
-    assert asked == options
-    assert [motif.alt for motif in written] == NAMES
-    assert written[2].consensus() == SITES[2]
+    before = pages()
+    for key, value in {"font.size": 20, "lines.linewidth": 5, "axes.spines.top": True}.items():
+        monkeypatch.setitem(matplotlib.rcParams, key, value)
+    assert pages() == before

@@ -303,3 +303,8 @@ def is_url(file: str) -> bool:
 def trained(predictor: str) -> str:
     """The model whose trainings a predictor is, or averages."""
     return predictor.removesuffix(ENSEMBLE.format(model=""))
+
+
+def is_published(predictor: str) -> bool:
+    """Whether a predictor is the published predictions of a model."""
+    return predictor.endswith(PUBLISHED.format(model=""))

@@ -12,6 +12,8 @@ from crmnet.data.tsv import read_table
 
 # What the table has before the predictions.
 KEY = ["test_set", "sequence", "measured"]
+# Names of predictions that are of no training here: what others published, or by their weights.
+GIVEN = PUBLISHED, RELEASED = "published", "released"
 
 
 def write(path: str | Path, parts: Sequence[pd.DataFrame]) -> None:

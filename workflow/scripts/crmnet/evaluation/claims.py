@@ -16,6 +16,8 @@ from crmnet.data.tsv import read_table
 from crmnet.evaluation.metrics import undecided
 from crmnet.evaluation.statistics import rank_correlation
 from crmnet.motifs.programs import BUILTIN
+from crmnet.plan import is_published
+from crmnet.training.learning import NO_MEMORY
 
 NOT_COMPARED = "not compared"
 VERDICTS = ("reproduced", "higher", "lower", "undecided", NOT_COMPARED)
@@ -24,12 +26,12 @@ COLUMNS = ("id", "claim", "where", "paper", "ours", "low", "high", "n", "here", 
 HERE = {"reproduced": "yes", "higher": "no", "lower": "no", "undecided": "undecided"}
 # A set whose size is so near to the paper's is the paper's: the public files differ by a few rows.
 TOLERANCE = 0.01
-PUBLISHED = "-published"
 # An adjusted P below it is significant.
 SIGNIFICANT = 0.05
 # A time that differs by no more is the same: so do machines of one make.
 NEAR_TIME = 0.1
-NO_MEMORY = "out of memory"
+# The source of our rows in Table 1.
+OURS = "this run"
 # A rank correlation needs so many motifs or more.
 FEWEST_RANKED = 3
 
@@ -81,7 +83,7 @@ def claims_of(paper: dict) -> list[dict]:
                 claims.append(entry | one)
     for number, (batch, device, count, precision, *times) in enumerate(paper["training_times"], 1):
         setting = f"{count} x {device}, {batch:,} sequences on each, {precision}"
-        value = "{} s a step, {} min an epoch, {} h".format(*times) if times else "out of memory"
+        value = "{} s a step, {} min an epoch, {} h".format(*times) if times else NO_MEMORY
         claims.append(
             {
                 "id": f"table1-{number}",
@@ -462,7 +464,7 @@ def _need_trainings(finding: _Finding, claim: dict, row: pd.Series, evidence: _E
     is compared with: what another seed would give is then unknown. Published predictions and
     released weights are no draw of ours."""
     alone = "against" not in claim
-    published = alone or claim["against"].endswith(PUBLISHED)
+    published = alone or is_published(claim["against"])
     why = undecided(
         row["seeds"],
         1 if alone else row["against_seeds"],
@@ -482,7 +484,7 @@ def _measured(measure: str, evidence: _Evidence) -> pd.DataFrame:
 def _cells(evidence: _Evidence, **values: object) -> pd.DataFrame:
     """Our rows of Table 1 with these values."""
     rows = evidence.tables["table1"]
-    rows = rows[rows["source"] == "this run"]
+    rows = rows[rows["source"] == OURS]
     for key, value in values.items():
         rows = rows[rows[key] == value]
     return rows
@@ -595,7 +597,7 @@ def _pair(claim: dict, evidence: _Evidence) -> list[str]:
     """Of the main model and the one that it is compared with."""
     medium, against = claim["medium"], claim["against"]
     unmet = _model(medium, evidence)
-    if evidence.run["weights"][medium] == "released" and not against.endswith(PUBLISHED):
+    if evidence.run["weights"][medium] == "released" and not is_published(against):
         unmet.append(f"released weights against {against} trained here")
     return unmet
 

@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from crmnet.motifs.motif import LETTERS, Motif
-from crmnet.report.plotting import (
+from crmnet.report.drawings import panel
+from crmnet.report.style import (
     BLUE,
     DOUBLE,
     GREEN,
@@ -20,7 +21,7 @@ from crmnet.report.plotting import (
     VERMILLION,
     YELLOW,
     figure,
-    panel,
+    styled,
 )
 
 # Heights of a map, of the logo below it, and of what is written around a panel, mm.
@@ -53,6 +54,7 @@ def information(motif: Motif) -> np.ndarray:
     return motif.probabilities() * motif.information()[:, None]
 
 
+@styled()
 def example_page(
     count: int, bottom: float = 0, panels: int = 0
 ) -> tuple[Figure, list[tuple[Axes, Axes]], list[Axes]]:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmnet.training import devices
+from crmnet.training.learning import NO_MEMORY
 
 if TYPE_CHECKING:
     import keras
@@ -587,7 +588,7 @@ def measure_apart(arguments: Sequence[str], out: Path) -> dict:
 
 
 def why_not_measured(status: int, said: str) -> str | None:
-    """Why a cell's process ended without measures: "out of memory", or the devices that are not
+    """Why a cell's process ended without measures: `NO_MEMORY`, or the devices that are not
     there; None for any other reason.
 
     Args:
@@ -598,10 +599,10 @@ def why_not_measured(status: int, said: str) -> str | None:
         return f"{found[1]} devices asked for, {found[2]} seen"
     # The kernel's way to end a process for which there is no memory.
     if status in (-9, 137):
-        return "out of memory"
+        return NO_MEMORY
     # TensorFlow also tells of allocations without which it goes on.
     serious = [line for line in said.splitlines() if "this is not a failure" not in line]
-    return "out of memory" if _OUT_OF_MEMORY.search("\n".join(serious)) else None
+    return NO_MEMORY if _OUT_OF_MEMORY.search("\n".join(serious)) else None
 
 
 if __name__ == "__main__":

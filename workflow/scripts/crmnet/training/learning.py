@@ -9,6 +9,9 @@ import pandas as pd
 LOWEST_R2 = 0.1
 # R2 that rises by more over the last tenth of the epochs has not come to its end.
 STILL_RISING = 0.01
+# How a problem is said, and what is said of a model for which the device has no memory.
+NOT_LEARNED, NOT_FINISHED = "not learned", "not finished"
+NO_MEMORY = "out of memory"
 
 
 def problem(history: pd.DataFrame | None, predicted: np.ndarray) -> str:
@@ -19,16 +22,18 @@ def problem(history: pd.DataFrame | None, predicted: np.ndarray) -> str:
             have (`epochs`); None of a model that was not trained here.
         predicted: (n,) of test sequences.
     """
-    found = []
+    problems = []
     if history is not None:
         scores = history["validation_r2"].fillna(-np.inf).to_numpy()
         best = scores.max()
         if best < LOWEST_R2:
-            found.append(f"not learned: its validation R² is {best:.2f} at best, under {LOWEST_R2}")
+            problems.append(
+                f"{NOT_LEARNED}: its validation R² is {best:.2f} at best, under {LOWEST_R2}"
+            )
         last = max(1, len(scores) // 10)
         before = scores[:-last].max(initial=-np.inf)
         if len(scores) >= history["epochs"].iloc[-1] and best - before > STILL_RISING:
-            found.append("not finished: its validation R² still rose when its epochs ended")
+            problems.append(f"{NOT_FINISHED}: its validation R² still rose when its epochs ended")
     if np.ptp(predicted) <= 1e-6 * max(1.0, np.abs(predicted).max()):
-        found.append("not learned: it predicts the same for every sequence")
-    return "; ".join(found)
+        problems.append(f"{NOT_LEARNED}: it predicts the same for every sequence")
+    return "; ".join(problems)

@@ -1,0 +1,303 @@
+"""Figures 3 and 4: models side by side on several test sets, each tested against the first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from crmnet.data.predictions import GIVEN
+from crmnet.evaluation.metrics import undecided
+from crmnet.evaluation.statistics import holm
+from crmnet.plan import is_published
+from crmnet.report.drawings import letters, panel
+from crmnet.report.style import (
+    BETTER,
+    BLUE,
+    DOUBLE,
+    GREY,
+    LEGEND,
+    LIGHT_GREY,
+    LOWEST,
+    SIGNIFICANT,
+    SMALL,
+    UNLEARNED,
+    VERMILLION,
+    WORSE,
+    figure,
+    styled,
+)
+
+# The metrics that are drawn. What the paper prints as "R2" is in the table alone.
+DRAWN = {"pearson_r": "Pearson's r", "r2": "R²"}
+METRICS = [*DRAWN, "squared_r"]
+KEY = ["medium", "test_set", "model", "metric"]
+COLUMNS = [
+    *("panel", *KEY, "seed", "value", "low", "high", "n", "families", "seeds", "comparison"),
+    *("difference", "difference_low", "difference_high", "p_value", "p_holm", "undecided"),
+    "problem",
+]
+# Mm: the line of a model; what is above and below a panel.
+_LINE, _AROUND = 4.0, 17.0
+
+
+def panel_rows(
+    first: str,
+    models: Sequence[str],
+    panels: Sequence[tuple[str, str, str]],
+    metrics: pd.DataFrame,
+    by_seed: pd.DataFrame,
+    comparisons: pd.DataFrame,
+) -> pd.DataFrame:
+    """The numbers of each model in each panel, and its comparison with the first model.
+
+    Args:
+        first: the model that the others are compared with.
+        models: all, in their order, the first included.
+        panels: medium, test set and title of each.
+        metrics: of the models, as `metrics.metrics` gives them.
+        by_seed: metrics of each training, `METRICS` alone: `KEY`, seed, value, problem.
+        comparisons: of the first model, as `metrics.paired_difference` gives them.
+
+    Returns:
+        A row a panel, model and metric: panel (its letter), `KEY`, what `metrics` has, values and
+        problem (see `compare`), difference with its interval, p_value, p_holm (adjusted over the
+        models of a panel), undecided.
+
+    Raises:
+        ValueError: a panel has no metrics of the first model, or models of other sequences than
+            were compared.
+    """
+    rows = metrics[metrics["model"].isin(models) & metrics["metric"].isin(METRICS)]
+    rows = rows.drop(columns="p_value")
+    rows = rows.sort_values("model", key=lambda names: names.map(models.index), kind="stable")
+    rows = rows.merge(_trainings(by_seed), on=KEY, how="left", validate="one_to_one")
+    tested = _tested(first, by_seed, comparisons)
+    rows = rows.merge(tested, on=KEY, how="left", validate="one_to_one")
+    rows = rows.fillna({"undecided": ""})
+    parts = []
+    for letter, (medium, test_set, _) in zip(letters(len(panels)), panels, strict=True):
+        part = rows[(rows["medium"] == medium) & (rows["test_set"] == test_set)]
+        if first not in set(part["model"]):
+            raise ValueError(f"test set {test_set} of {medium}: there are no metrics of {first}")
+        # Each of the same sequences, and compared on these.
+        others = part["model"] != first
+        if part["n"].nunique() > 1 or (part["tested"] != part["n"])[others].any():
+            raise ValueError(
+                f"test set {test_set} of {medium}: the models' metrics are of n = "
+                f"{sorted(part['n'].unique())}, but those compared of n = "
+                f"{sorted(part.loc[others, 'tested'].unique())}; make all anew"
+            )
+        adjusted = part.groupby("metric")["p_value"].transform(holm)
+        parts.append(part.assign(panel=letter, p_holm=adjusted))
+    return pd.concat(parts)
+
+
+def _trainings(by_seed: pd.DataFrame) -> pd.DataFrame:
+    """Of several trainings of a model their values, and the problems of any: `KEY`, values,
+    problem."""
+    rows = []
+    for key, trainings in by_seed.groupby(KEY):
+        values = list(trainings["value"]) if len(trainings) > 1 else []
+        problems = zip(trainings["seed"], trainings["problem"], strict=True)
+        rows.append(
+            (*key, values, "; ".join(f"seed {seed}: {why}" for seed, why in problems if why))
+        )
+    return pd.DataFrame(rows, columns=[*KEY, "values", "problem"])
+
+
+def _tested(first: str, by_seed: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons of the first model, each by the other model, and why it decides nothing."""
+    rows = comparisons[comparisons["model"] == first].drop(columns="model")
+    names = {"against": "model", "low": "difference_low", "high": "difference_high", "n": "tested"}
+    rows = rows.rename(columns=names)
+    # What others published, or released, is the one predictor that it is.
+    given = by_seed[by_seed["seed"].isin(GIVEN)]
+    given = set(zip(given["model"], given["medium"], strict=True))
+    rows["undecided"] = [
+        undecided(
+            row.seeds,
+            row.against_seeds,
+            published=(first, row.medium) in given,
+            against_published=(row.model, row.medium) in given,
+        )
+        for row in rows.itertuples()
+    ]
+    return rows.drop(columns=["seeds", "against_seeds", "families"])
+
+
+@styled()
+def draw(
+    rows: pd.DataFrame,
+    models: Sequence[str],
+    panels: Sequence[tuple[str, str, str]],
+    labels: Mapping[str, str],
+) -> Figure:
+    """A pair of panels each test set: Pearson's r and R squared of all models.
+
+    Args:
+        rows: of `panel_rows`.
+        models, panels: see there.
+        labels: model -> what is written of it, where that is not its name.
+    """
+    shown = pd.DataFrame(
+        {
+            "label": [labels.get(model, model) for model in models],
+            "published": list(map(is_published, models)),
+        },
+        index=pd.Index(models, name="model"),
+    )
+    parts = [part for _, part in rows.groupby("panel", sort=False)]
+    page, axes = pairs(len(parts), len(models))
+    for column, (metric, name) in enumerate(DRAWN.items()):
+        limits = comparison_limits(rows[rows["metric"] == metric])
+        for part, pair in zip(parts, axes, strict=True):
+            numbers = part[part["metric"] == metric].set_index("model")
+            compare(pair[column], shown.join(numbers), limits)
+            pair[column].set_xlabel(name)
+    for part, (left, _), (_, _, title) in zip(parts, axes, panels, strict=True):
+        panel(left, part["panel"].iloc[0], f"{title} (N = {part['n'].iloc[0]:,})")
+    # Of those that have predictions.
+    predicted = rows.drop_duplicates("model").set_index("model")
+    comparison_legend(page, shown.join(predicted, how="inner"))
+    return page
+
+
+def table(first: str, rows: pd.DataFrame, by_seed: pd.DataFrame) -> pd.DataFrame:
+    """The numbers in the figure, with `COLUMNS`: of each model, and of its single trainings.
+
+    Args:
+        first, by_seed: see `panel_rows`.
+        rows: of `panel_rows`.
+    """
+    comparison = (first + " - " + rows["model"]).where(rows["model"] != first)
+    several = by_seed.merge(rows.loc[rows["seeds"] > 1, ["panel", *KEY]], on=KEY)
+    every = pd.concat([rows.assign(comparison=comparison, seed="all"), several])
+    every = every.sort_values("panel", kind="stable")
+    counts = ["n", "families", "seeds"]
+    every[counts] = every[counts].astype("Int64")
+    return every[COLUMNS]
+
+
+@styled()
+def pairs(count: int, lines: int) -> tuple[Figure, list[list[Axes]]]:
+    """A figure of so many pairs of panels, two pairs side by side, each of so many lines of text.
+
+    All share their y axis, with its labels at the left of the page.
+    """
+    rows, columns = -(-count // 2), min(count, 2)
+    width = DOUBLE if columns == 2 else 0.6 * DOUBLE
+    page = figure(width, rows * (lines * _LINE + _AROUND) + LEGEND)
+    axes = page.subplots(rows, 2 * columns, sharey=True, squeeze=False).reshape(-1, 2)
+    for axis in axes[count:].ravel():
+        axis.remove()
+    return page, axes[:count].tolist()
+
+
+def compare(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> None:
+    """A coefficient of several models, one below the other: dots with their intervals, and numbers.
+
+    The others are compared with the first: behind the number of each that is significantly worse
+    or better stands a mark. A dot below the limits is an arrow at the edge.
+
+    Args:
+        table: a row a model, from the top: label, published (whether its predictions are; then the
+            dot is open), value, low, high, n (NaN: no predictions), values (of its trainings, where
+            it has several; each a small dot), problem (empty, or why its numbers say little),
+            difference (of the first model minus this one), p_holm (of the difference, adjusted),
+            undecided (empty, or why no test decides).
+        limits: of the x axis.
+    """
+    axis.set(xlim=limits, ylim=(len(table) - 0.5, -0.5))
+    axis.set_yticks(range(len(table)), table["label"])
+    for label in axis.get_yticklabels()[:1]:
+        label.set_fontweight("bold")
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    axis.grid(axis="y", color=LIGHT_GREY, linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axis.axvline(table["value"].iloc[0], color=GREY, linewidth=0.6, dashes=(4, 3), zorder=1)
+    text = {
+        "transform": axis.get_yaxis_transform(),
+        "verticalalignment": "center",
+        "fontsize": SMALL,
+    }
+    for y, row in enumerate(table.itertuples()):
+        if pd.isna(row.value):
+            axis.text(
+                0.5,
+                y,
+                "no predictions" if pd.isna(row.n) else "not defined",
+                **text,
+                color=GREY,
+                horizontalalignment="center",
+                bbox={"facecolor": "white", "linewidth": 0, "pad": 1},
+            )
+            continue
+        colour, weight = (BLUE, "normal") if y else (VERMILLION, "bold")
+        axis.plot([row.low, row.high], [y, y], color=colour)
+        for value in row.values:
+            axis.plot(value, y + 0.28, ".", color=colour, markersize=2.5)
+        axis.plot(
+            max(row.value, limits[0]),
+            y,
+            "<" if row.value < limits[0] else "o",
+            color=colour,
+            markerfacecolor="white" if row.published else colour,
+            clip_on=False,
+        )
+        number = f"{row.value:.3f}".replace("-", "−")
+        if not row.undecided and row.p_holm < SIGNIFICANT:
+            number += f" {WORSE if row.difference > 0 else BETTER}"
+        if row.problem:
+            number += f" {UNLEARNED}"
+        axis.text(1.03, y, number, **text, fontweight=weight)
+
+
+def comparison_limits(table: pd.DataFrame) -> tuple[float, float]:
+    """Limits of an x axis for all values of a table with their intervals, from `LOWEST` on."""
+    ends = table[["value", "low", "high"]]
+    low, high = max(ends.min(axis=None), LOWEST), max(ends.max(axis=None), 0)
+    margin = 0.06 * (high - low) or 0.05
+    return low - margin, high + margin
+
+
+def comparison_legend(figure: Figure, table: pd.DataFrame) -> None:
+    """What the dots and marks of `compare` say, below its panels.
+
+    Args:
+        table: as of `compare`.
+    """
+    faces = {"trained here": BLUE}
+    if table["published"].any():
+        faces["published predictions"] = "white"
+    several = table["values"].map(len).gt(1).any()
+    title = "dots with 95 % intervals over families of sequences"
+    title += " and trainings;\nsmall dots: single trainings" if several else ""
+    reasons = table["undecided"].iloc[1:]
+    if reasons.eq("").any():
+        title += (
+            f"\n{WORSE} worse, {BETTER} better than {table['label'].iloc[0]} (P < {SIGNIFICANT}, "
+            "paired, Holm)"
+        )
+    for reason in reasons[reasons != ""].unique():
+        title += (
+            f"\nundecided, no {WORSE}{BETTER}: {reason}, and another seed could reverse the order"
+        )
+    if table["problem"].ne("").any():
+        title += f"\n{UNLEARNED} a training has not learned or not ended (the table says which)"
+    figure.legend(
+        handles=[
+            Line2D([], [], marker="o", color=BLUE, markerfacecolor=face, label=label)
+            for label, face in faces.items()
+        ],
+        title=title,
+        loc="outside lower left",
+        alignment="left",
+        ncols=2,
+    )

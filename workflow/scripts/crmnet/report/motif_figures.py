@@ -1,0 +1,393 @@
+"""The figures of motifs: Figure 5 and S2, the motifs of saliency maps, sites in random inserts, the
+truth of simulated data, the sanity check of the maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from crmnet.interpretation.insertion import BOTH
+from crmnet.motifs.motif import Motif
+from crmnet.motifs.truth import ALL
+from crmnet.report.drawings import intervals, letters, note_page, panel
+from crmnet.report.logos import example, example_page, information, logo, short
+from crmnet.report.style import (
+    BETTER,
+    BLACK,
+    BLUE,
+    COLOURS,
+    DOUBLE,
+    GREY,
+    ORANGE,
+    SINGLE,
+    SMALL,
+    WORSE,
+    figure,
+    styled,
+)
+
+# Figure 5: height of the panels of effects, mm; the measures in them, and their axes.
+EFFECTS = 40.0
+MEASURES = {"saliency": "mean saliency", "expression": "mean expression"}
+FIGURE_5_COLUMNS = [
+    *("panel", "target", "target_name", "measure", "value", "low", "high"),
+    *("control", "control_low", "control_high", "difference", "p_value", "p_holm"),
+    *("matches", "sequences", "families", "tested_families"),
+    *("sequence", "row", "expression", "predicted", "position", "letter"),
+    *("match_start", "match_end", "match_strand", "match_p_value"),
+]
+# Motifs of saliency maps: how many are drawn, at most; how many targets that match one as well are
+# named; mm: the line of one, and what is above and below them.
+PATTERNS, TIES, PATTERN, AROUND_PATTERNS = 8, 3, 13.0, 10.0
+SIGNS = {"positive": f"{BETTER} raises", "negative": f"{WORSE} lowers"}
+# Sites in random inserts, mm: the line of a motif; what is above and below; the least of a panel.
+SITE, AROUND_SITES, LEAST = 8.0, 24.0, 42.0
+STRANDS = {"+": "-", "-": (0, (3, 1.5))}
+# The sanity check: the measure of agreement, and its colour.
+AGREEMENT = {"absolute": BLUE, "signed": ORANGE}
+# The truth: -log10 E-values that are drawn in the same colour as it.
+STRONGEST = 30
+
+
+@styled()
+def figure_5(
+    motifs: pd.DataFrame,
+    known: Mapping[str, Motif],
+    examples: pd.DataFrame,
+    effects: pd.DataFrame,
+) -> tuple[Figure, pd.DataFrame]:
+    """A saliency map beside the logo of each selected motif, and below these what the motifs do.
+
+    Args:
+        motifs: the selected rows, in their order, of the table of `selection.table`.
+        known: target -> its motif.
+        examples: one for each target that has a match, as of `effects.examples`.
+        effects: as of `effects.motif_effects`.
+
+    Returns:
+        The figure, and the numbers in it, with `FIGURE_5_COLUMNS`.
+    """
+    motifs = motifs.set_index("target")
+    shown = [target for target in motifs.index if target in set(examples["target"])]
+    panels = letters(len(shown) + len(MEASURES))
+    if len(motifs):
+        page, places, axes = example_page(len(shown), EFFECTS, len(MEASURES))
+        for place, target, letter in zip(places, shown, panels, strict=False):
+            rows = examples[examples["target"] == target]
+            example(place, rows, known[target], letter, _origin(motifs.loc[target]))
+        below = panels[len(shown) :]
+        for axis, letter, (measure, name) in zip(axes, below, MEASURES.items(), strict=True):
+            _effects(axis, effects[effects["measure"] == measure], name)
+            panel(axis, letter)
+    else:
+        page = note_page(
+            "No motif passes the rule of selection:\nthe table of all motifs says why."
+        )
+    panel_of = dict(zip(shown, panels, strict=False))
+    panel_of_measure = dict(zip(MEASURES, panels[len(shown) :], strict=True))
+    maps = examples.assign(panel=examples["target"].map(panel_of), measure="saliency")
+    numbers = effects[effects["measure"].isin(MEASURES)]
+    numbers = numbers.assign(panel=numbers["measure"].map(panel_of_measure))
+    table = pd.concat([maps.rename(columns={"saliency": "value"}), numbers])
+    return page, table.reindex(columns=FIGURE_5_COLUMNS)
+
+
+def _origin(motif: pd.Series) -> str:
+    """E-value and engine of a motif, the methods that reproduce it, and the targets that match it
+    as well as its own."""
+    engine = motif["engine"].replace("meme", "MEME")
+    note = f"E = {short(motif['e_value'])} ({engine}); also by {motif['reproduced_by']}"
+    if ties := sorted(set(motif["ties"].split(", ")) - {"", motif["target_name"]}):
+        note += f"; matched as well by {', '.join(ties[:2])}" + ", ..." * (len(ties) > 2)
+    return note
+
+
+def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
+    """What motifs do: a dot with its interval each, the control as a line with its band, and the
+    P of each above.
+
+    Args:
+        table: a row a motif: target_name, value, low, high, control, control_low, control_high,
+            p_holm; all of the same control.
+        name: of the value.
+    """
+    control = table.iloc[0]
+    axis.axhspan(control["control_low"], control["control_high"], color=GREY, alpha=0.3, lw=0)
+    axis.axhline(control["control"], color=GREY, linestyle="--", label="all")
+    x = np.arange(len(table))
+    intervals(axis, table["value"], table["low"], table["high"])
+    axis.set(xticks=x, xticklabels=table["target_name"], xlim=(-0.6, len(x) - 0.4), ylabel=name)
+    axis.margins(y=0.25)
+    for place, p in zip(x, table["p_holm"], strict=True):
+        axis.annotate(
+            "not tested" if np.isnan(p) else f"P = {p:.2g}",
+            (place, 0.99),
+            xycoords=("data", "axes fraction"),
+            fontsize=SMALL - 0.5,
+            horizontalalignment="center",
+            verticalalignment="top",
+        )
+    axis.annotate(
+        "all",
+        (1, control["control"]),
+        (-2, 2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        fontsize=SMALL,
+        horizontalalignment="right",
+    )
+
+
+@styled()
+def figure_s2(known: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+    """More saliency maps beside the logos of selected motifs.
+
+    Args:
+        known: target -> its motif.
+        examples: as of `effects.examples`.
+
+    Returns:
+        The figure, and the examples with the letter of their panel.
+    """
+    groups = list(examples.groupby(["target", "example"], sort=False))
+    panels = letters(len(groups))
+    if groups:
+        page, places, _ = example_page(len(groups))
+        for place, letter, ((target, _), rows) in zip(places, panels, groups, strict=True):
+            first = rows.iloc[0]
+            note = f"{first['share_above']:.0%} of families have more saliency on their match; "
+            note += f"measured {first['expression']:.1f}, predicted {first['predicted']:.1f}"
+            example(place, rows, known[target], letter, note)
+    else:
+        page = note_page("No motif was selected, so that there is no example.")
+    panel_of = {key: letter for letter, (key, _) in zip(panels, groups, strict=True)}
+    keys = zip(examples["target"], examples["example"], strict=True)
+    table = examples.copy()
+    table.insert(0, "panel", [panel_of[key] for key in keys])
+    return page, table
+
+
+@styled()
+def patterns(motifs: Sequence[Motif], table: pd.DataFrame) -> Figure:
+    """Motifs of saliency maps: what each does to expression, its logo, and the known motif that it
+    matches best.
+
+    Args:
+        motifs: those of `table`, in its order.
+        table: as of `modisco.table`, with the columns of `selection.best_matches`.
+    """
+    shown = list(zip(motifs, table.itertuples(), strict=True))[:PATTERNS]
+    if not shown:
+        return note_page("TF-MoDISco finds no motif in the saliency maps.")
+    page = figure(1.3 * SINGLE, len(shown) * PATTERN + AROUND_PATTERNS)
+    axes = page.subplots(len(shown), 3, width_ratios=[1, 2.2, 1.6], squeeze=False)
+    widest = max(motif.width for motif, _ in shown)
+    for (left, middle, right), (motif, row) in zip(axes, shown, strict=True):
+        logo(middle, information(motif))
+        middle.set(xlim=(-0.5, widest - 0.5), ylim=(0, 2), yticks=[0, 1, 2], xticks=[])
+        middle.spines["bottom"].set_visible(False)
+        effect = f"{row.sites:,} seqlets\n{SIGNS[row.sign]}"
+        for axis, text in ((left, effect), (right, _best_match(row))):
+            axis.axis("off")
+            axis.text(0, 0.5, text, verticalalignment="center", transform=axis.transAxes)
+    axes[0, 0].set_title("expression", loc="left")
+    axes[0, 1].set_title("sites (bits)", loc="left")
+    axes[0, 2].set_title("best known motif", loc="left")
+    return page
+
+
+def _best_match(row) -> str:
+    """The best match of a motif in a few lines."""
+    if pd.isna(row.target):
+        return "no match"
+    text = f"{row.target_name}\nE = {row.match_e_value:.2g}"
+    names = [name for name in row.ties.split(", ") if name not in ("", row.target_name)]
+    if names:
+        more = len(names) - TIES
+        text += f"\nas good: {', '.join(names[:TIES])}" + (f" (+{more})" if more > 0 else "")
+    return text
+
+
+@styled()
+def insertion(table: pd.DataFrame) -> Figure:
+    """What motifs' sites do in random inserts: over all positions, and by position and strand.
+
+    Args:
+        table: as of `insertion.insertion_effects`.
+    """
+    overall = table[table["strand"] == BOTH].reset_index(drop=True)
+    count = len(overall)
+    if not count:
+        return note_page("No motif was selected, so that no site was inserted.")
+    page = figure(DOUBLE, max(count * SITE, LEAST) + AROUND_SITES)
+    left, right = page.subplots(1, 2, width_ratios=[1, 1.3])
+    colours = dict(zip(overall["motif"], COLOURS * count, strict=False))
+    for line in (left.axvline, right.axhline):
+        line(0, color=GREY, linewidth=0.6, dashes=(4, 3), zorder=1)
+    for y, row in enumerate(overall.itertuples()):
+        colour = colours[row.motif]
+        left.plot([row.low, row.high], [y - 0.13] * 2, color=colour)
+        left.plot(row.effect, y - 0.13, "o", color=colour)
+        left.plot([row.control_low, row.control_high], [y + 0.17] * 2, color=GREY)
+        left.plot(row.control, y + 0.17, "o", color=GREY, markerfacecolor="white")
+        by_strand = table[(table["motif"] == row.motif) & table["strand"].isin(STRANDS)]
+        for strand, part in by_strand.groupby("strand"):
+            right.plot(part["position"], part["effect"], color=colour, linestyle=STRANDS[strand])
+            right.fill_between(
+                part["position"], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0
+            )
+    left.set(ylim=(count - 0.5, -0.5), xlabel="effect on predicted expression", xmargin=0.08)
+    left.xaxis.set_major_locator(MaxNLocator(5))
+    left.set_yticks(range(count), overall["name"])
+    left.tick_params(axis="y", length=0)
+    for label, colour in zip(left.get_yticklabels(), colours.values(), strict=True):
+        label.set(color=colour, fontweight="bold")
+    left.spines["left"].set_visible(False)
+    right.set(xlabel="start of the site in the insert", ylabel="effect on predicted expression")
+    inserts = overall["inserts"].iloc[0]
+    panel(left, "A", f"A site in {inserts:,} random inserts, at all positions")
+    panel(right, "B", "By position and strand, motifs coloured as in A")
+    page.legend(
+        handles=[
+            Line2D([], [], color=BLACK, marker="o", label="site"),
+            Line2D([], [], color=GREY, marker="o", markerfacecolor="white", label="shuffled site"),
+            *(
+                Line2D([], [], color=BLACK, linestyle=style, label=f"{strand} strand")
+                for strand, style in zip(("forward", "reverse"), STRANDS.values(), strict=True)
+            ),
+        ],
+        title="with 95 % bootstrap intervals over the inserts",
+        loc="outside lower left",
+        alignment="left",
+        ncols=4,
+    )
+    return page
+
+
+@styled()
+def truth(
+    motifs: pd.DataFrame, sites: pd.DataFrame, curve: pd.DataFrame, threshold: float
+) -> Figure:
+    """What was planted in simulated promoters, and what is found of it.
+
+    Args:
+        motifs: planted factors among the motifs of each method, as of `truth.found_motifs`.
+        sites: planted sites, as of `truth.site_table`.
+        curve: precision and recall of the saliency of all positions, as of `truth.curve`.
+        threshold: the largest P of a match in scanning.
+    """
+    whole, factors = sites[sites["factor"] == ALL].iloc[0], sites[sites["factor"] != ALL]
+    page = figure(DOUBLE, 130.0)
+    by_method, scanning, overall, by_factor = page.subplots(2, 2).ravel()
+    _factors_of_methods(by_method, motifs, list(factors["factor"]))
+    panel(by_method, "A", "planted factors among the motifs of each method")
+
+    share = [factors[f"share{end}"] for end in ("", "_low", "_high")]
+    intervals(scanning, *share, label="planted sites that scanning finds")
+    planted = factors["matches_planted"] / factors["matches"]
+    _diamonds(scanning, planted, "matches that were planted")
+    _at_factors(scanning, factors, ylim=(-0.03, 1.03), ylabel="share")
+    panel(scanning, "B", f"scanning, P up to {threshold:g}")
+
+    overall.plot(curve["recall"], curve["precision"], color=BLUE)
+    overall.axhline(whole["base_rate"], color=GREY, linestyle="--")
+    overall.annotate(
+        f"by chance {whole['base_rate']:.3f}",
+        # The curve starts above it, and ends on it.
+        (0, whole["base_rate"]),
+        (3, 2),
+        textcoords="offset points",
+        color=GREY,
+    )
+    area = "{average_precision:.3f} ({average_precision_low:.3f} to {average_precision_high:.3f})"
+    overall.set(xlabel="recall of planted positions", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
+    panel(overall, "C", f"|saliency|: area {area.format(**whole)}")
+
+    gain = [
+        factors[f"average_precision{end}"] / factors["base_rate"] for end in ("", "_low", "_high")
+    ]
+    intervals(by_factor, *gain, label="average precision over chance")
+    more = factors["saliency"] / factors["elsewhere"]
+    _diamonds(by_factor, more, "mean |saliency| on sites over elsewhere")
+    by_factor.axhline(1, color=GREY, linestyle="--")
+    _at_factors(by_factor, factors, ylim=(0, None), ylabel="ratio")
+    panel(by_factor, "D", "saliency on planted sites, by factor")
+    return page
+
+
+def _factors_of_methods(axis: Axes, motifs: pd.DataFrame, factors: list[str]) -> None:
+    """-log10 E-values of each method's motifs of the planted factors, as a coloured table."""
+    methods = list(motifs["method"].unique())
+    strength = -motifs.pivot(index="method", columns="factor", values="ln_e_value") / np.log(10)
+    strength = strength.loc[methods, factors]
+    image = axis.imshow(
+        strength.clip(0, STRONGEST), cmap="viridis", vmin=0, vmax=STRONGEST, aspect="auto"
+    )
+    axis.set(xticks=range(len(factors)), xticklabels=factors, yticks=range(len(methods)))
+    axis.set_yticklabels(methods)
+    axis.tick_params(length=0)
+    for row, method in enumerate(methods):
+        for column, factor in enumerate(factors):
+            value = strength.loc[method, factor]
+            axis.text(
+                column,
+                row,
+                "not\nfound" if np.isnan(value) else f"{value:.1f}",
+                ha="center",
+                va="center",
+                fontsize=SMALL,
+                color="black" if np.isnan(value) or value > STRONGEST / 2 else "white",
+            )
+    bar = axis.figure.colorbar(image, ax=axis, shrink=0.8)
+    bar.set_label(f"-log10 E-value ({STRONGEST} and more alike)", fontsize=SMALL)
+
+
+def _diamonds(axis: Axes, values: pd.Series, label: str) -> None:
+    axis.plot(np.arange(len(values)), values, "D", color=ORANGE, label=label)
+
+
+def _at_factors(axis: Axes, factors: pd.DataFrame, **limits: object) -> None:
+    """Names the factors along a panel, with a legend below."""
+    number = len(factors)
+    axis.set(xticks=np.arange(number), xticklabels=list(factors["factor"]), **limits)
+    axis.set_xlim(-0.5, number - 0.5)
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1))
+
+
+@styled()
+def sanity(table: pd.DataFrame) -> Figure:
+    """Saliency maps of the trained model against those of randomised weights.
+
+    Args:
+        table: as of `saliency.cascade`.
+    """
+    stages = list(table["stage"].unique())
+    page = figure(SINGLE, 60.0)
+    axis = page.subplots()
+    # Draws of the weights side by side.
+    draw = 0.05 * (table["draw"] - table.groupby("stage")["draw"].transform("mean"))
+    for offset, (measure, colour) in zip((-0.18, 0.18), AGREEMENT.items(), strict=True):
+        rows = table.assign(x=table["stage"].map(stages.index) + offset + draw)
+        gaps = [rows[measure] - rows[f"{measure}_low"], rows[f"{measure}_high"] - rows[measure]]
+        axis.errorbar(
+            rows["x"],
+            rows[measure],
+            gaps,
+            fmt="o",
+            color=colour,
+            markersize=2,
+            linewidth=0.8,
+            label=f"{measure} values",
+        )
+    axis.axhline(0, color=GREY, linestyle="--")
+    ylabel = "rank correlation with the real maps"
+    axis.set(xticks=range(len(stages)), ylim=(None, 1.02), ylabel=ylabel)
+    axis.set_xticklabels(stages, rotation=30, ha="right")
+    axis.legend()
+    return page
