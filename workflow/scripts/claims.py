@@ -21,7 +21,7 @@ tables = {
     for name, paths in parts.items()
 }
 
-found = claims.table(paper, run, tables)
-found.to_csv(job.output.tsv, sep="\t", index=False)
-Path(job.output.md).write_text(claims.markdown(found, run, tables))
-print(found["verdict"].value_counts().to_string(), file=sys.stderr)
+table = claims.table(paper, run, tables)
+table.to_csv(job.output.tsv, sep="\t", index=False)
+Path(job.output.md).write_text(claims.markdown(table, run, tables))
+print(table["verdict"].value_counts().to_string(), file=sys.stderr)

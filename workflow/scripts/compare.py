@@ -18,7 +18,7 @@ log_to(job.log[0])
 model = job.params.model
 families = dict(zip(job.params.media, job.input.families, strict=True))
 paths = dict(zip(map(tuple, job.params.tables), job.input.predictions, strict=True))
-media = [medium for of, medium in paths if of == model]
+media = [medium for predictor, medium in paths if predictor == model]
 parts = []
 for medium, against in product(media, job.params.against):
     if (against, medium) not in paths:
@@ -34,7 +34,7 @@ for medium, against in product(media, job.params.against):
         first, second = mine[name].drop(columns=KEY), other.drop(columns=KEY)
         if paired := set(first) == set(second):
             second = second[list(first)]
-        found = paired_difference(
+        differences = paired_difference(
             other["measured"].to_numpy(),
             first.to_numpy(),
             second.to_numpy(),
@@ -43,8 +43,8 @@ for medium, against in product(media, job.params.against):
             replicates=job.params.replicates,
             seed=job.params.seed,
         )
-        print(f"{medium}, {name}: {model} - {against}\n{found}", file=sys.stderr)
-        parts.append(found.assign(medium=medium, test_set=name, model=model, against=against))
+        print(f"{medium}, {name}: {model} - {against}\n{differences}", file=sys.stderr)
+        parts.append(differences.assign(medium=medium, test_set=name, model=model, against=against))
 if not parts:
     raise ValueError(f"no predictions of {', '.join(job.params.against)} to test {model} against")
 columns = ["medium", "test_set", "model", "against", "metric", "difference", "low", "high", "n"]

@@ -49,15 +49,15 @@ if program:
         for path, end in zip(files, (top, ~top), strict=True):
             records = zip(np.array(names)[chosen][end], map(letters, tokens[end]), strict=True)
             path.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in records))
-        found = discover.meme(program, *files, *sought)
+        motifs = discover.meme(program, *files, *sought)
 else:
-    found = discover.discover(tokens, top, families, *sought)
-if found and found[0].held_top and min(found[0].held_top, found[0].held_bottom) < discover.FEW:
+    motifs = discover.discover(tokens, top, families, *sought)
+if motifs and motifs[0].held_top and min(motifs[0].held_top, motifs[0].held_bottom) < discover.FEW:
     print(
-        f"The hold-out has only {found[0].held_top} sequences of the top and "
-        f"{found[0].held_bottom} of the bottom: a real motif may well have a large E-value.",
+        f"The hold-out has only {motifs[0].held_top} sequences of the top and "
+        f"{motifs[0].held_bottom} of the bottom: a real motif may well have a large E-value.",
         file=sys.stderr,
     )
-write_meme(job.output.motifs, [each.motif for each in found], background(tokens))
-table = discover.table(found, engine, **known)
+write_meme(job.output.motifs, [each.motif for each in motifs], background(tokens))
+table = discover.table(motifs, engine, **known)
 table.to_csv(job.output.table, sep="\t", index=False)

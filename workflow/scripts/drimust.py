@@ -22,10 +22,10 @@ print(
     "are far too low.",
     file=sys.stderr,
 )
-found = drimust.motifs(words, tokens, job.params.motifs)
-print(f"{len(found)} motifs", file=sys.stderr)
-write_meme(job.output.motifs, [each.motif for each in found], background(tokens))
-drimust.table(found, words, BUILTIN).to_csv(job.output.table, sep="\t", index=False)
+motifs = drimust.motifs(words, tokens, job.params.motifs)
+print(f"{len(motifs)} motifs", file=sys.stderr)
+write_meme(job.output.motifs, [each.motif for each in motifs], background(tokens))
+drimust.table(motifs, words, BUILTIN).to_csv(job.output.table, sep="\t", index=False)
 # Without a time stamp, so that the same words are the same bytes.
 packed = {"method": "gzip", "mtime": 0}
 drimust.word_table(words).to_csv(job.output.words, sep="\t", index=False, compression=packed)

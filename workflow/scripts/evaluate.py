@@ -18,15 +18,15 @@ histories = [read_table(path) for path in job.input.histories]
 parts, of_seeds = [], []
 for name, rows in test_sets(job.input.predictions, job.input.families).items():
     predicted = rows.drop(columns=KEY)
-    found = metrics(
+    numbers = metrics(
         rows["measured"].to_numpy(),
         predicted.to_numpy(),
         rows.index.to_numpy(),
         replicates=job.params.replicates,
         seed=job.params.seed,
     )
-    print(f"{name}: {found.to_string(index=False)}", file=sys.stderr)
-    parts.append(found.assign(test_set=name, **model))
+    print(f"{name}: {numbers.to_string(index=False)}", file=sys.stderr)
+    parts.append(numbers.assign(test_set=name, **model))
     # What was not trained here has no histories.
     for training, history in zip(
         predicted.columns, histories or [None] * predicted.shape[1], strict=True

@@ -18,7 +18,7 @@ tokens, names = tokens[: job.params.top], names[: job.params.top]
 program, engine = gadem.installed(job.params.engine)
 print(f"engine: {engine}; {len(names)} sequences, best first", file=sys.stderr)
 if program:
-    found = gadem.rgadem(
+    candidates = gadem.rgadem(
         program,
         # Beside this script.
         Path(__file__).with_suffix(".R"),
@@ -29,10 +29,11 @@ if program:
         population=job.params.population,
     )
 else:
-    found = gadem.search(tokens, job.params.motifs)
-motifs, sites = gadem.ranked(found, tokens, names, job.params.motifs)
+    candidates = gadem.search(tokens, job.params.motifs)
+motifs, sites = gadem.ranked(candidates, tokens, names, job.params.motifs)
 print(
-    f"{len(found)} motifs found, {len(motifs)} kept. E-values count each sequence as independent: "
+    f"{len(candidates)} motifs found, {len(motifs)} kept. E-values count each sequence as "
+    "independent: "
     "what related sequences share is a motif too.",
     file=sys.stderr,
 )

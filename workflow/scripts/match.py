@@ -20,10 +20,10 @@ engine = version(program) if program else BUILTIN
 print(f"engine: {engine}", file=sys.stderr)
 parts = []
 for path in job.input.motifs:
-    found = match(path, targets, program)
+    matches = match(path, targets, program)
     methods = read_table(Path(path).with_suffix(".tsv"))
-    found.insert(1, "method", found["motif"].map(methods.set_index("motif")["method"]))
-    print(f"{path}: {found['motif'].nunique()} motifs", file=sys.stderr)
-    parts.append(found)
+    matches.insert(1, "method", matches["motif"].map(methods.set_index("motif")["method"]))
+    print(f"{path}: {matches['motif'].nunique()} motifs", file=sys.stderr)
+    parts.append(matches)
 table = pd.concat(parts).assign(engine=engine)
 table.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")

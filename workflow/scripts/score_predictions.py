@@ -43,13 +43,13 @@ def append(table, path, first):
 def expression(constructs):
     """Predicted expression (n,) of sequences, in each medium."""
     tokens = encode(constructs.tolist(), construct.length)
-    found = {medium: predict(model, tokens) for medium, model in models.items()}
-    for medium, values in found.items():
+    predicted = {medium: predict(model, tokens) for medium, model in models.items()}
+    for medium, values in predicted.items():
         if not np.isfinite(values).all():
             raise ValueError(
                 f"{paths[medium]}: predicts an expression that is not finite; train it anew"
             )
-    return found
+    return predicted
 
 
 def named(what, values):

@@ -32,7 +32,7 @@ maps = load(job.input.saliency).of(ranked["row"])
 saliency = masked(maps.gradient, maps.tokens)
 lengths = sequences.lengths(maps.tokens)
 
-found = truth.found_motifs(
+motifs = truth.found_motifs(
     table,
     matches,
     factors,
@@ -40,8 +40,8 @@ found = truth.found_motifs(
     job.params.medium,
     job.params.select["match_e_value"],
 )
-print(found.to_string(), file=sys.stderr)
-found.to_csv(job.output.found, **WRITTEN)
+print(motifs.to_string(), file=sys.stderr)
+motifs.to_csv(job.output.found, **WRITTEN)
 
 draw = {"replicates": job.params.replicates, "seed": job.params.seed}
 planted = truth.site_table(sites, hits, ranked, saliency, lengths, factors, **draw)

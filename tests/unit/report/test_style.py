@@ -51,10 +51,10 @@ def test_importing_the_drawings_loads_no_framework_and_sets_nothing_of_matplotli
     plain = [path.stem for path in paths if "logo" not in path.read_text()]
     modules = sorted(f"crmnet.report.{name}" for name in plain if name != "__init__")
     code = (
-        "import sys, matplotlib; before = dict(matplotlib.rcParams); "
+        "import sys, matplotlib; before = matplotlib.rcParams.copy(); "
         f"import {', '.join(modules)}; "
         "print({'keras', 'tensorflow', 'jax', 'matplotlib.pyplot'} & set(sys.modules)); "
-        "print(before == dict(matplotlib.rcParams))"
+        "print(before == matplotlib.rcParams)"
     )
     run = subprocess.run(
         [sys.executable, "-c", code],

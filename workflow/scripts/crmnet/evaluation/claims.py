@@ -705,26 +705,26 @@ def _judged(claim: dict, finding: _Finding, unmet: list[str], notes: list[str]) 
     return finding
 
 
-def markdown(found: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> str:
+def markdown(claims: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> str:
     """The table of claims for a reader, below what was run and how many have which verdict.
 
     Args:
-        found: what `table` gave for this `run` and these `tables`.
+        claims: what `table` gave for this `run` and these `tables`.
     """
     lines = [
         ["claim", "where", "paper", "ours (95 % interval)", "n", "in this run", "against the paper"]
         + ["why"],
         ["---"] * 8,
     ]
-    for row in found.itertuples():
+    for row in claims.itertuples():
         n = "" if row.n is None else f"{row.n:,}"
         cells = [row.claim, row.where, row.paper, _shown(row), n, row.here, row.verdict, row.why]
         lines.append([re.sub(r"([\\|])", r"\\\1", cell) for cell in cells])
     rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return f"{_head(found, run, tables)}\n\n{rows}"
+    return f"{_head(claims, run, tables)}\n\n{rows}"
 
 
-def _head(found: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> str:
+def _head(claims: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> str:
     media = list(run["weights"])
     sizes = {medium: trained_on(tables, medium) for medium in media}
     counted = ", ".join(f"{medium} medium {n:,}" for medium, n in sizes.items() if n is not None)
@@ -734,14 +734,14 @@ def _head(found: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> st
     model.append("pre-trained on all media" if run["pretrain"] else "not pre-trained")
     weights = ", ".join(f"{medium} medium {run['weights'][medium]}" for medium in media)
     verdicts, here = (
-        ", ".join(f"{(found[column] == word).sum()} {word}" for word in words)
+        ", ".join(f"{(claims[column] == word).sum()} {word}" for word in words)
         for column, words in (("verdict", VERDICTS), ("here", dict.fromkeys(HERE.values())))
     )
     return (
         f"This run: {'simulated' if run['simulated'] else 'measured'} data; training sequences: "
         f"{counted or 'not counted'}. Model: {run['main_model']} ({', '.join(model)}). Weights: "
-        f"{weights}. Recipe: {run['recipe']}. Backend: {run['backend']}. Of {len(found)} claims of "
-        f"the paper: {verdicts}. A claim is compared only where this run meets its conditions; "
+        f"{weights}. Recipe: {run['recipe']}. Backend: {run['backend']}. Of {len(claims)} claims "
+        f"of the paper: {verdicts}. A claim is compared only where this run meets its conditions; "
         "elsewhere our number beside it is no test of the paper's. What this run finds of a "
         f"statement, whatever the conditions, stands in a column of its own: {here}."
     )

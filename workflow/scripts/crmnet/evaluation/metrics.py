@@ -95,11 +95,11 @@ def metrics(
     """
     measured, families, (predicted,) = _checked(measured, families, predicted)
     n, seeds = predicted.shape
-    found = _bootstrap(measured, predicted, families, replicates, seed)
+    values_of = _bootstrap(measured, predicted, families, replicates, seed)
     effective = _effective(families)
     table = []
     for name, limits in METRICS.items():
-        value, spread = _spread(found[name], effective=effective)
+        value, spread = _spread(values_of[name], effective=effective)
         low, high = np.clip(interval(spread), *limits)
         p = p_value(value, n) if name == "pearson_r" else ""
         table.append((name, value, low, high, n, families.max() + 1, seeds, p))
@@ -146,11 +146,11 @@ def paired_difference(
     if paired and seeds != against_seeds:
         raise ValueError(f"{seeds} and {against_seeds} trainings do not pair")
     both = np.hstack([first, second])
-    found = _bootstrap(measured, both, families, replicates, seed)
+    values_of = _bootstrap(measured, both, families, replicates, seed)
     effective = _effective(families)
     table = []
     for name in METRICS:
-        mine, other = found[name][:seeds], -found[name][seeds:]
+        mine, other = values_of[name][:seeds], -values_of[name][seeds:]
         models = [mine + other] if paired else [mine, other]
         difference, spread = _spread(*models, effective=effective)
         low, high = interval(spread)
@@ -295,8 +295,8 @@ def _all_metrics(
         ranks: of measured, then of each column of predicted.
     """
     moments = [_moments(counts, measured, column) for column in predicted.T]
-    found = {name: np.array([one[name] for one in moments]) for name in moments[0]}
-    found["squared_r"] = found["pearson_r"] ** 2
+    values_of = {name: np.array([one[name] for one in moments]) for name in moments[0]}
+    values_of["squared_r"] = values_of["pearson_r"] ** 2
     y = ranks[0](counts)
     weighted = counts * y
     square_y = np.einsum("bn,bn->b", weighted, y)
@@ -306,8 +306,8 @@ def _all_metrics(
         square_x = np.einsum("bn,bn,bn->b", counts, x, x)
         with np.errstate(invalid="ignore"):
             rho.append(np.einsum("bn,bn->b", weighted, x) / np.sqrt(square_x * square_y))
-    found["spearman_rho"] = np.array(rho)
-    return {name: found[name] for name in METRICS}
+    values_of["spearman_rho"] = np.array(rho)
+    return {name: values_of[name] for name in METRICS}
 
 
 def _moments(

@@ -127,7 +127,7 @@ def likeness(values: np.ndarray, lengths: np.ndarray, logo: np.ndarray) -> np.nd
         logo: (w,).
     """
     ideal = logo - logo.mean()
-    found = np.zeros(values.shape)
+    correlations = np.zeros(values.shape)
     for length in np.unique(lengths):
         those = lengths == length
         part = values[those, :length].astype(float)
@@ -141,8 +141,8 @@ def likeness(values: np.ndarray, lengths: np.ndarray, logo: np.ndarray) -> np.nd
         # A variation that is no more than rounding is none.
         varies = square > 1e-20 * whole
         norm = np.sqrt(np.where(varies, square, 1) * max(ideal @ ideal, 1e-20))
-        found[those, :length] = np.where(varies, product / norm, 0)
-    return found
+        correlations[those, :length] = np.where(varies, product / norm, 0)
+    return correlations
 
 
 def swapped_p_value(
@@ -243,26 +243,26 @@ def motif_effects(
         control = mean_interval(map_.sum(axis=1), lengths, families, **draw)
         for target in targets.itertuples():
             inside = covers[target.target]
-            found = mean_interval((map_ * inside).sum(axis=1), inside.sum(axis=1), families, **draw)
+            value = mean_interval((map_ * inside).sum(axis=1), inside.sum(axis=1), families, **draw)
             p = shifted_p_value(
                 map_, inside, lengths, families, permutations=permutations, seed=seed
             )
             tested = len(np.unique(families[inside.any(axis=1)]))
-            rows.append((target, measure, found, control, p, tested))
+            rows.append((target, measure, value, control, p, tested))
     for target in targets.itertuples():
         mine = matches[target.target]
-        found, elsewhere, p, tested = _logo_similarity(
+        value, elsewhere, p, tested = _logo_similarity(
             mine, logos[target.target], index, saliency, lengths, families, draw, permutations
         )
-        rows.append((target, "logo_similarity", found, elsewhere, p, tested))
+        rows.append((target, "logo_similarity", value, elsewhere, p, tested))
     control = mean_interval(expression, one, families, **draw)
     for target in targets.itertuples():
         with_it = index.isin(matches[target.target]["sequence"])
-        found = mean_interval(expression * with_it, with_it, families, **draw)
+        value = mean_interval(expression * with_it, with_it, families, **draw)
         p, tested = swapped_p_value(
             expression, with_it, families, permutations=permutations, seed=seed
         )
-        rows.append((target, "expression", found, control, p, tested))
+        rows.append((target, "expression", value, control, p, tested))
     family_of = ranked.set_index("sequence")["family"]
     counts = {
         name: (
@@ -274,9 +274,9 @@ def motif_effects(
     }
     table = pd.DataFrame(
         [
-            (target.target, target.target_name, measure, *found, *control, found[0] - control[0])
+            (target.target, target.target_name, measure, *value, *control, value[0] - control[0])
             + (p, np.nan, *counts[target.target], tested)
-            for target, measure, found, control, p, tested in rows
+            for target, measure, value, control, p, tested in rows
         ],
         columns=COLUMNS,
     )
@@ -312,13 +312,13 @@ def _logo_similarity(
     begins[at, start] = True
     lengths, families = np.tile(lengths[rows], 2), np.tile(families[rows], 2)
     number = begins.sum(axis=1)
-    found = mean_interval((maps * begins).sum(axis=1), number, families, **draw)
+    on_matches = mean_interval((maps * begins).sum(axis=1), number, families, **draw)
     moved = number * maps.sum(axis=1) / lengths
     elsewhere = mean_interval(moved, number, families, **draw)
     p = shifted_p_value(
         maps, begins, lengths, families, permutations=permutations, seed=draw["seed"]
     )
-    return found, elsewhere, p, len(np.unique(families))
+    return on_matches, elsewhere, p, len(np.unique(families))
 
 
 def examples(

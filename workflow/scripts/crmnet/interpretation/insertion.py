@@ -103,20 +103,20 @@ def insertion_effects(
 
     def expression(several: np.ndarray) -> np.ndarray:
         """Predicted expression (..., n) of inserts (..., n, width)."""
-        found = np.asarray(predict(in_construct(several.reshape(-1, width), construct)), float)
-        if not np.isfinite(found).all():
+        predicted = np.asarray(predict(in_construct(several.reshape(-1, width), construct)), float)
+        if not np.isfinite(predicted).all():
             raise ValueError("the model predicts an expression that is not finite; train it anew")
-        return found.reshape(several.shape[:-1])
+        return predicted.reshape(several.shape[:-1])
 
     without = expression(random) if motifs else None
     parts = []
     for motif in motifs:
         rng = np.random.default_rng([seed, *motif.name.encode()])
-        found = sites(motif, inserts, rng, drawn=drawn)
-        shuffled = rng.permuted(found, axis=1)
+        inserted = sites(motif, inserts, rng, drawn=drawn)
+        shuffled = rng.permuted(inserted, axis=1)
         starts = _starts(width - motif.width, positions)
         effect, control = (
-            expression(_inserted(random, each, starts)) - without for each in (found, shuffled)
+            expression(_inserted(random, each, starts)) - without for each in (inserted, shuffled)
         )
         part = pd.DataFrame(
             {
@@ -142,13 +142,13 @@ def _starts(room: int, positions: int) -> np.ndarray:
     return np.unique(np.linspace(0, room, positions).round().astype(int))
 
 
-def _inserted(inserts: np.ndarray, found: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def _inserted(inserts: np.ndarray, site: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Inserts (2 p, n, w) with each their site (n, width) at each of p starts, on + and -."""
-    strands = (found, reverse_complement(found))
+    strands = (site, reverse_complement(site))
     several = np.tile(inserts, (2 * len(starts), 1, 1))
     for place, changed in enumerate(several):
         start = starts[place // 2]
-        changed[:, start : start + found.shape[1]] = strands[place % 2]
+        changed[:, start : start + site.shape[1]] = strands[place % 2]
     return several
 
 

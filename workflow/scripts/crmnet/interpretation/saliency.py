@@ -226,12 +226,12 @@ def rank_correlations(first: np.ndarray, second: np.ndarray, known: np.ndarray) 
     that are `known` (n, width) bool; NaN where either is constant."""
     ranks = []
     for values in (first, second):
-        of = scipy.stats.rankdata(
+        rank = scipy.stats.rankdata(
             np.where(known, values, np.nan), axis=1, nan_policy="omit", method="average"
         )
         # Sums of n ranks are n (n + 1) / 2, with ties too.
-        ranks.append(np.where(known, of - (known.sum(axis=1, keepdims=True) + 1) / 2, 0))
-    spread = [(of**2).sum(axis=1) for of in ranks]
+        ranks.append(np.where(known, rank - (known.sum(axis=1, keepdims=True) + 1) / 2, 0))
+    spread = [(rank**2).sum(axis=1) for rank in ranks]
     with np.errstate(invalid="ignore"):
         return (ranks[0] * ranks[1]).sum(axis=1) / np.sqrt(spread[0] * spread[1])
 
@@ -239,13 +239,13 @@ def rank_correlations(first: np.ndarray, second: np.ndarray, known: np.ndarray) 
 def weighted_layers(model: keras.Model) -> list[layers.Layer]:
     """The layers with weights, from the output down to the input, also of models within it; every
     layer stands before those that it reads."""
-    found = []
+    weighted = []
     for layer in reversed(model.layers):
         if isinstance(layer, keras.Model):
-            found += weighted_layers(layer)
+            weighted += weighted_layers(layer)
         elif layer.weights:
-            found.append(layer)
-    return found
+            weighted.append(layer)
+    return weighted
 
 
 def stages(model: keras.Model) -> dict[str, int]:
@@ -256,18 +256,18 @@ def stages(model: keras.Model) -> dict[str, int]:
     middle: also these (CRMnet's transformer); where there is none, half of the layers with
     positions. all: every layer. A stage that adds no layer to the one before is left out.
     """
-    found = weighted_layers(model)
-    behind = [len(layer.output.shape) < 3 for layer in found]
-    dense = behind.index(False) if False in behind else len(found)
-    block = [depth for depth, layer in enumerate(found) if isinstance(layer, BLOCK)]
-    mixing = [depth for depth in block if isinstance(found[depth], MIXING)]
+    weighted = weighted_layers(model)
+    behind = [len(layer.output.shape) < 3 for layer in weighted]
+    dense = behind.index(False) if False in behind else len(weighted)
+    block = [depth for depth, layer in enumerate(weighted) if isinstance(layer, BLOCK)]
+    mixing = [depth for depth in block if isinstance(weighted[depth], MIXING)]
     depths = {
         "none": 0,
         "head": 1,
         "dense": dense,
         "upper": block[0] if mixing else dense,
-        "middle": mixing[-1] + 1 if mixing else (dense + len(found)) // 2,
-        "all": len(found),
+        "middle": mixing[-1] + 1 if mixing else (dense + len(weighted)) // 2,
+        "all": len(weighted),
     }
     deepest, kept = -1, {}
     for stage, depth in depths.items():

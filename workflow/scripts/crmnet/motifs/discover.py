@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -231,8 +231,8 @@ def discover(
     sought, tested = (
         _Sequences(tokens[half], top[half], families[half], widths[1]) for half in (~held, held)
     )
-    found, failures, progress = [], 0, Progress(number, "motifs")
-    while len(found) < number and failures < PATIENCE:
+    tried, failures, progress = [], 0, Progress(number, "motifs")
+    while len(tried) < number and failures < PATIENCE:
         fit = _search(sought, widths, frequencies)
         if fit is None:
             break
@@ -241,20 +241,23 @@ def discover(
         ln_p = float(ln_fisher(positives, negatives, *tested.number))
         sites = int(((fit.sites.score >= fit.threshold) & sought.top).sum())
         motif = Motif("meme", fit.counts, sites)
-        found.append(Enriched(motif, ln_p, positives, negatives, *tested.number))
-        progress(len(found))
+        tried.append(Enriched(motif, ln_p, positives, negatives, *tested.number))
+        progress(len(tried))
         failures = failures + 1 if ln_p >= math.log(NOT_SIGNIFICANT) else 0
         sought, tested = (half.masked(fit.matrix, fit.threshold) for half in (sought, tested))
-    return _ranked(replace(e, motif=_stated(e.motif, e.ln_p + math.log(len(found)))) for e in found)
+    correction = math.log(len(tried)) if tried else 0.0
+    return _ranked(
+        replace(each, motif=_stated(each.motif, each.ln_p + correction)) for each in tried
+    )
 
 
 def _stated(motif: Motif, ln_e_value: float, name: str = "meme") -> Motif:
     return Motif(name, motif.counts, motif.sites, ln_e_value=ln_e_value)
 
 
-def _ranked(found: Iterator[Enriched]) -> list[Enriched]:
+def _ranked(motifs: Iterable[Enriched]) -> list[Enriched]:
     """Lowest E-value first, and named so."""
-    order = sorted(found, key=lambda each: each.motif.ln_e_value)
+    order = sorted(motifs, key=lambda each: each.motif.ln_e_value)
     return [
         replace(each, motif=_stated(each.motif, each.motif.ln_e_value, f"meme_{rank}"))
         for rank, each in enumerate(order, 1)
@@ -341,9 +344,9 @@ def _refined(
     """The motif after new counts from its sites, and new ends, for as long as that is better."""
     for _ in range(ROUNDS):
         fits = [
-            (found.ln_p + (len(counts) != fit.matrix.width) * MARGIN, found)
+            (candidate.ln_p + (len(counts) != fit.matrix.width) * MARGIN, candidate)
             for counts in _candidates(sequences, fit, widths)
-            if (found := _fit(sequences, counts, frequencies))
+            if (candidate := _fit(sequences, counts, frequencies))
         ]
         ln_p, better = min(fits, key=lambda each: each[0], default=(fit.ln_p, fit))
         if ln_p >= fit.ln_p - 1e-9:
@@ -437,7 +440,7 @@ def meme(
     return _ranked(Enriched(*pair) for pair in zip(reported, logarithms, strict=True))
 
 
-def table(found: Sequence[Enriched], engine: str, **constant: object) -> pd.DataFrame:
+def table(motifs: Sequence[Enriched], engine: str, **constant: object) -> pd.DataFrame:
     """The table of motifs, with `COLUMNS`; `constant` are those that all rows share."""
     rows = [
         {
@@ -446,6 +449,6 @@ def table(found: Sequence[Enriched], engine: str, **constant: object) -> pd.Data
             **{key: getattr(each, key) for key in HELD},
             **constant,
         }
-        for each in found
+        for each in motifs
     ]
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)

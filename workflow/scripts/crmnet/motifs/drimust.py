@@ -116,7 +116,7 @@ def enriched_words(
         raise MotifError(f"drimust: words of {list(lengths)} letters; give 1 <= k1 <= k2 <= 20")
     if not threshold > 0:
         raise MotifError(f"drimust: threshold {threshold}; give a number above 0")
-    both, found, tested = strands == "both", [], 0
+    both, parts, tested = strands == "both", [], 0
     progress = Progress(lengths[1] - lengths[0] + 1, "lengths of words")
     for length in range(lengths[0], lengths[1] + 1):
         branching = rule == "right-branching" and length < lengths[1]
@@ -124,11 +124,11 @@ def enriched_words(
         tested += len(codes)
         scores, n, b = minimum_hypergeometric(rows, starts, len(tokens), math.log(threshold))
         keep, sizes = np.isfinite(scores), np.diff(starts)
-        found.append((_letters(codes[keep], length, lengths[1]), np.full(keep.sum(), length)))
-        found[-1] += (rows[np.repeat(keep, sizes)].astype(np.int32), sizes[keep])
-        found[-1] += (scores[keep], n[keep], b[keep])
-        progress(len(found))
-    words, letters_, rows, sizes, scores, n, b = map(np.concatenate, zip(*found, strict=True))
+        parts.append((_letters(codes[keep], length, lengths[1]), np.full(keep.sum(), length)))
+        parts[-1] += (rows[np.repeat(keep, sizes)].astype(np.int32), sizes[keep])
+        parts[-1] += (scores[keep], n[keep], b[keep])
+        progress(len(parts))
+    words, letters_, rows, sizes, scores, n, b = map(np.concatenate, zip(*parts, strict=True))
     starts = np.concatenate([[0], np.cumsum(sizes)])
     unordered = Words(words, letters_, rows, starts, scores, n, b, len(tokens), tested, both)
     order = np.argsort(scores + np.log(sizes), kind="stable")
@@ -214,13 +214,13 @@ class Cluster:
 def merge(words: Words, number: int) -> list[Cluster]:
     """Merges words to at most `number` motifs, best word first (see `_Growing`). Words like a motif
     (`COVERED`) are not sought again."""
-    free, found = np.ones(len(words.lengths), bool), []
-    while free.any() and len(found) < number:
+    free, clusters = np.ones(len(words.lengths), bool), []
+    while free.any() and len(clusters) < number:
         growing = _Growing(words, int(np.argmax(free)))
-        found.append(growing.grown(free))
+        clusters.append(growing.grown(free))
         free[growing.members] = False
         free &= growing.similarity()[0] < COVERED - TIE
-    return found
+    return clusters
 
 
 class _Growing:
@@ -470,22 +470,22 @@ def motifs(words: Words, tokens: np.ndarray, number: int) -> list[Ranked]:
         words: of `enriched_words`.
         tokens: (N, length) those it had.
     """
-    found = []
+    scored = []
     for cluster in merge(words, number):
         ln_p = float(ln_p_value(words.total, [cluster.size], [cluster.ln_score])[0])
-        found.append((ln_p, cluster, *align(cluster, tokens, words.both)))
-    found.sort(key=lambda each: each[0])
+        scored.append((ln_p, cluster, *align(cluster, tokens, words.both)))
+    scored.sort(key=lambda each: each[0])
     return [
         Ranked(
             Motif(f"drimust_{rank}", counts, sites, ln_e_value=ln_p + math.log(words.tested)),
             cluster,
             ln_p,
         )
-        for rank, (ln_p, cluster, counts, sites) in enumerate(found, 1)
+        for rank, (ln_p, cluster, counts, sites) in enumerate(scored, 1)
     ]
 
 
-def table(found: Sequence[Ranked], words: Words, engine: str) -> pd.DataFrame:
+def table(motifs: Sequence[Ranked], words: Words, engine: str) -> pd.DataFrame:
     """The table of motifs, with `COLUMNS`."""
     rows = [
         {
@@ -499,7 +499,7 @@ def table(found: Sequence[Ranked], words: Words, engine: str) -> pd.DataFrame:
             "words": ",".join(map(letters, each.cluster.members)),
             "tested": words.tested,
         }
-        for each in found
+        for each in motifs
     ]
     return pd.DataFrame(rows, columns=COLUMNS, dtype=object)
 

@@ -125,12 +125,12 @@ def letter_counts(sites: Sequence[str]) -> np.ndarray:
 
 
 def ranked(
-    found: Sequence[pd.DataFrame], tokens: np.ndarray, names: Sequence[str], number: int
+    candidates: Sequence[pd.DataFrame], tokens: np.ndarray, names: Sequence[str], number: int
 ) -> tuple[list[Motif], pd.DataFrame]:
     """Motifs by their sites, lowest E-value first.
 
     Args:
-        found: a table a motif: row, start, end, strand, site, p_value of each site.
+        candidates: a table a motif: row, start, end, strand, site, p_value of each site.
         tokens: (n, length), the sequences, N behind shorter ones.
         names: of the sequences.
         number: of motifs to keep.
@@ -139,11 +139,11 @@ def ranked(
         The motifs, named gadem_1, gadem_2, ...; their sites, with `SITE_COLUMNS`, lowest p-value
         first.
     """
-    motifs = [_motif(sites, tokens) for sites in found]
-    order = sorted(range(len(found)), key=lambda number: motifs[number].ln_e_value)[:number]
+    motifs = [_motif(sites, tokens) for sites in candidates]
+    order = sorted(range(len(candidates)), key=lambda number: motifs[number].ln_e_value)[:number]
     kept, tables = [], [pd.DataFrame(columns=SITE_COLUMNS)]
     for rank, index in enumerate(order, 1):
-        motif, sites = motifs[index], found[index].sort_values(["p_value", "row", "start"])
+        motif, sites = motifs[index], candidates[index].sort_values(["p_value", "row", "start"])
         name = f"gadem_{rank}"
         kept.append(Motif(name, motif.counts, motif.sites, ln_e_value=motif.ln_e_value))
         tables.append(sites.assign(motif=name, sequence=np.asarray(names, object)[sites["row"]]))
@@ -260,7 +260,7 @@ def read_rgadem(sites: str | Path, motifs: str | Path, tokens: np.ndarray) -> li
             make the motif's PWM.
     """
     raw, pwms = _raw(sites, RAW_SITES), _raw(motifs, RAW_MOTIFS)
-    found = []
+    tables = []
     for name, rows in pwms.groupby("motif", sort=False):
         own = raw[raw["motif"] == name]
         if len(own) != rows["sites"].iloc[0]:
@@ -268,16 +268,16 @@ def read_rgadem(sites: str | Path, motifs: str | Path, tokens: np.ndarray) -> li
                 f"{sites}: has {len(own)} sites of motif {name}, but {motifs} states "
                 f"{rows['sites'].iloc[0]}; make both anew"
             )
-        found.append(resolved(own, len(rows), tokens))
-        letters = found[-1]["site"].tolist()
+        tables.append(resolved(own, len(rows), tokens))
+        letters = tables[-1]["site"].tolist()
         # A site over the end of a sequence has letters that only GADEM knows.
-        outside = (found[-1]["end"] - found[-1]["start"] < len(rows)).any()
+        outside = (tables[-1]["end"] - tables[-1]["start"] < len(rows)).any()
         stated = rows[list(LETTERS)].to_numpy()
         if not outside and np.abs(_pwm(letter_counts(letters)) - stated).max() > ROUNDED:
             raise MotifError(f"{motifs}: the PWM of motif {name} is not that of its sites")
-    if len(raw) != sum(map(len, found)):
+    if len(raw) != sum(map(len, tables)):
         raise MotifError(f"{sites}: has sites of motifs that {motifs} has not; make both anew")
-    return found
+    return tables
 
 
 def _raw(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
@@ -391,18 +391,18 @@ def search(tokens: np.ndarray, number: int) -> list[pd.DataFrame]:
         MotifError: a letter does not occur.
     """
     frequencies = background(tokens)
-    left, found, progress = tokens.copy(), [], Progress(number, "motifs")
-    while len(found) < number:
+    left, motifs, progress = tokens.copy(), [], Progress(number, "motifs")
+    while len(motifs) < number:
         candidates = list(_candidates(left, frequencies))
         values = [_motif(sites, tokens).ln_e_value for sites in candidates]
         if not values or min(values) > LN_E_VALUE:
             break
         best = candidates[int(np.argmin(values))]
-        found.append(best)
-        progress(len(found))
+        motifs.append(best)
+        progress(len(motifs))
         columns = np.arange(best["end"].iloc[0] - best["start"].iloc[0])
         left[best["row"].to_numpy()[:, None], best["start"].to_numpy()[:, None] + columns] = N
-    return found
+    return motifs
 
 
 def _candidates(tokens: np.ndarray, frequencies: np.ndarray) -> Iterator[pd.DataFrame]:
@@ -477,12 +477,12 @@ def _most_over_represented(
     """The best of the dyads (2n, places) of one shape, where they are `there`; 0 for none."""
     number = len(sequence) // 2
     # Sorted by dyad, then sequence: np.unique is slower.
-    found = np.sort((dyads * number + sequence[:, None])[there])
-    if not found.size:
+    occurrences = np.sort((dyads * number + sequence[:, None])[there])
+    if not occurrences.size:
         return 0.0, 0
-    found = found[np.flatnonzero(np.diff(found, prepend=-1))] // number
-    first = np.flatnonzero(np.diff(found, prepend=-1))
-    dyad, count = found[first], np.diff(first, append=len(found))
+    occurrences = occurrences[np.flatnonzero(np.diff(occurrences, prepend=-1))] // number
+    first = np.flatnonzero(np.diff(occurrences, prepend=-1))
+    dyad, count = occurrences[first], np.diff(first, append=len(occurrences))
     digits = dyad[:, None] >> 2 * np.arange(length) & 3
     ln_likely = np.log(frequencies)[digits].sum(axis=1)
     # On both strands: expected sequences, of `number` with as many places each.

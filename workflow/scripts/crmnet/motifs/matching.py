@@ -80,8 +80,8 @@ def match(path: str | Path, targets: Sequence[Motif], program: str | None = None
         compared = pd.concat(
             tomtom(motif, targets, background).assign(motif=motif.name) for motif in motifs
         )
-    found = dict(list(compared.groupby("motif")))
-    return pd.concat([_matches(m, targets, found[m.name]) for m in motifs], ignore_index=True)
+    by_motif = dict(list(compared.groupby("motif")))
+    return pd.concat([_matches(m, targets, by_motif[m.name]) for m in motifs], ignore_index=True)
 
 
 def _matches(motif: Motif, targets: Sequence[Motif], compared: pd.DataFrame) -> pd.DataFrame:

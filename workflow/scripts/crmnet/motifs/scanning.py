@@ -150,17 +150,17 @@ def scan(
     """
     matrices = [score_matrix(motif, background) for motif in motifs]
     reach = max((motif.width for motif in motifs), default=0)
-    found, runs = [[] for _ in motifs], Counter()
+    sites_by_motif, runs = [[] for _ in motifs], Counter()
     for first in range(0, len(tokens), ROWS_AT_ONCE):
         buffer = _buffer(tokens[first : first + ROWS_AT_ONCE], reach)
         runs += _runs(buffer)
         words = _words(buffer)
-        for sites, matrix in zip(found, matrices, strict=True):
+        for sites, matrix in zip(sites_by_motif, matrices, strict=True):
             part = _sites(matrix, threshold, words, reach, tokens.shape[1] + 1)
             sites.append(part.assign(row=part["row"] + first))
     tables = [
         _table(motif, matrix, pd.concat(sites), runs, tokens, names)
-        for motif, matrix, sites in zip(motifs, matrices, found, strict=True)
+        for motif, matrix, sites in zip(motifs, matrices, sites_by_motif, strict=True)
         if sites
     ]
     return _ordered(pd.concat(tables) if tables else pd.DataFrame(columns=COLUMNS))
@@ -299,15 +299,15 @@ def fimo(
     # No motif can have more sites than there are letters, on two strands.
     stored = min(2 * Path(sequences).stat().st_size, 2**31 - 1)
     with TemporaryDirectory() as folder:
-        frequencies, found = Path(folder, "background"), Path(folder, "fimo")
+        frequencies, report = Path(folder, "background"), Path(folder, "fimo")
         frequencies.write_text(
             "".join(f"{letter} {p:.9f}\n" for letter, p in zip(LETTERS, background, strict=True))
         )
         run_tool(
             [program, "--verbosity", "1", "--bfile", frequencies, "--thresh", f"{threshold:g}"]
-            + ["--max-stored-scores", str(stored), "--oc", found, motifs, sequences]
+            + ["--max-stored-scores", str(stored), "--oc", report, motifs, sequences]
         )
-        return read_fimo(found / "fimo.tsv")
+        return read_fimo(report / "fimo.tsv")
 
 
 def read_fimo(path: str | Path) -> pd.DataFrame:

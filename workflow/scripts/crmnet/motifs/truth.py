@@ -128,12 +128,12 @@ def site_table(
 
 
 def _share_found(sites: pd.DataFrame, draws: list[np.ndarray]) -> dict[str, float]:
-    found, family = sites["found"].to_numpy(), sites["family"].to_numpy()
+    is_found, family = sites["found"].to_numpy(), sites["family"].to_numpy()
     low, high = interval(
-        [np.average(found, weights=w) for draw in draws if (w := draw[family]).any()]
+        [np.average(is_found, weights=w) for draw in draws if (w := draw[family]).any()]
     )
-    share = found.mean() if len(found) else np.nan
-    return {"found": int(found.sum()), "share": share, "share_low": low, "share_high": high}
+    share = is_found.mean() if len(is_found) else np.nan
+    return {"found": int(is_found.sum()), "share": share, "share_low": low, "share_high": high}
 
 
 def _saliency_on(

@@ -175,13 +175,13 @@ def claims(path: str | Path) -> Claims:
 
 def metrics(rows: Iterable[Mapping[str, str]]) -> Table:
     """The table of metrics, a row a model and test set: each number with its 95 % interval."""
-    found: dict[tuple, dict[str, str]] = {}
+    cells_of: dict[tuple, dict[str, str]] = {}
     for row in rows:
         counts = (f"{int(row[key]):,}" for key in ("n", "families", "seeds"))
         key = (row["model"], row["medium"], row["test_set"], *counts)
-        found.setdefault(key, {})[row["metric"]] = interval(row)
+        cells_of.setdefault(key, {})[row["metric"]] = interval(row)
     columns = ["model", "medium", "test set", "n", "families", "seeds", *METRICS.values()]
-    return Table(columns, [[*key, *(cells[m] for m in METRICS)] for key, cells in found.items()])
+    return Table(columns, [[*key, *(cells[m] for m in METRICS)] for key, cells in cells_of.items()])
 
 
 def interval(row: Mapping[str, str]) -> str:
@@ -206,7 +206,7 @@ def headlines(
         paper `paper` and `verdict`, empty where it has none.
     """
     by_id = {row["id"]: row for row in claimed}
-    found = []
+    numbers = []
     for row in rows:
         if (row["model"], row["metric"]) != (model, "pearson_r"):
             continue
@@ -216,7 +216,7 @@ def headlines(
         ids = [f"crmnet-r-{medium}-{one}" for one in sets]
         claim = next((by_id[one] for one in ids if one in by_id), {"paper": "", "verdict": ""})
         r, between = interval(row).split(" ", 1)
-        found.append(
+        numbers.append(
             {
                 "medium": medium,
                 "test_set": name.replace("_", " "),
@@ -227,7 +227,7 @@ def headlines(
                 "verdict": claim["verdict"],
             }
         )
-    return found
+    return numbers
 
 
 def medium_label(name: str, config: Mapping) -> str:
@@ -242,12 +242,12 @@ def relatives(rows: Iterable[Mapping[str, str]], config: Mapping) -> list[str]:
         rows: of `tableS1.tsv`.
         config: with every default.
     """
-    found: dict[str, list[str]] = {}
+    texts_of: dict[str, list[str]] = {}
     for row in rows:
         if number := row[WITH_RELATIVES]:
             text = f"{int(number):,} of {int(row['sequences']):,} {row['set'].replace('_', ' ')}"
-            found.setdefault(medium_label(row["medium"], config), []).append(text)
-    return [f"{medium}: {', '.join(texts)}" for medium, texts in found.items()]
+            texts_of.setdefault(medium_label(row["medium"], config), []).append(text)
+    return [f"{medium}: {', '.join(texts)}" for medium, texts in texts_of.items()]
 
 
 def of_the_papers_data(rows: Iterable[Mapping[str, str]], simulated: bool, paper: Mapping) -> bool:

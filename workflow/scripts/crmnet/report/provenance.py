@@ -109,15 +109,15 @@ def inputs(paths: Iterable[str], urls: Mapping[str, str]) -> list[dict[str, obje
         paths: files or folders.
         urls: where some of the paths were downloaded from.
     """
-    found = []
+    files = []
     for path in map(Path, paths):
         within = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         url = without_credentials(urls[str(path)]) if str(path) in urls else None
         for file in within:
             print(f"sha256 of {file}", file=sys.stderr)
             size = file.stat().st_size
-            found.append({"path": str(file), "url": url, "bytes": size, "sha256": sha256(file)})
-    return found
+            files.append({"path": str(file), "url": url, "bytes": size, "sha256": sha256(file)})
+    return files
 
 
 def engines(tables: Mapping[str, str]) -> dict[str, str]:
@@ -127,15 +127,15 @@ def engines(tables: Mapping[str, str]) -> dict[str, str]:
     Args:
         tables: job -> its table, TSV, gzip or not.
     """
-    found = {}
+    engine_of = {}
     for job, path in tables.items():
         with open_text(Path(path)) as file:
             row = next(csv.DictReader(file, delimiter="\t"), None)
         if row is None:
             print(f"{path}: empty, and its engine unknown", file=sys.stderr)
         else:
-            found[job] = row["engine"]
-    return found
+            engine_of[job] = row["engine"]
+    return engine_of
 
 
 def software(snakemake: str, environments: Iterable[str], root: Path = ROOT) -> dict[str, object]:
@@ -190,7 +190,7 @@ def jobs(benchmarks: Iterable[str], folder: str) -> list[dict[str, object]]:
     Returns:
         The jobs by rule and wildcards; None for what Snakemake did not measure.
     """
-    found = []
+    measured_jobs = []
     for path in sorted(map(Path, benchmarks)):
         if not path.is_file():
             print(f"{path}: not there, and the job's time unknown", file=sys.stderr)
@@ -200,8 +200,8 @@ def jobs(benchmarks: Iterable[str], folder: str) -> list[dict[str, object]]:
         rule, _, wildcards = path.relative_to(folder).as_posix().removesuffix(".tsv").partition("/")
         measured = {"seconds": "s", "cpu_seconds": "cpu_time", "peak_mb": "max_rss"}
         numbers = {key: _number(row[column]) for key, column in measured.items()}
-        found.append({"rule": rule, "job": wildcards, **numbers})
-    return found
+        measured_jobs.append({"rule": rule, "job": wildcards, **numbers})
+    return measured_jobs
 
 
 def total(measured: Sequence[Mapping[str, object]]) -> dict[str, float | None]:

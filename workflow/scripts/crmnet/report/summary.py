@@ -26,8 +26,8 @@ def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> s
     made = sorted(path.relative_to(outdir).as_posix() for path in shown)
     lines = [f"{outdir} has {', '.join(made)}."] if made else []
     lines += [f"Left out: {figure}: {reason}." for figure, reason in left_out.items()]
-    if found := _correlations(outdir / "metrics.tsv", model):
-        lines.append(f"Pearson's r of {label}, with its 95 % interval: {'; '.join(found)}.")
+    if correlations := _correlations(outdir / "metrics.tsv", model):
+        lines.append(f"Pearson's r of {label}, with its 95 % interval: {'; '.join(correlations)}.")
     lines += [
         f"Caution: {training}." for training in cautions(_rows(outdir / "metrics_by_seed.tsv"))
     ]
@@ -61,13 +61,13 @@ def cautions(
         rows: of metrics_by_seed.tsv.
         label, medium: the names of a model and of a medium for readers.
     """
-    found = {}
+    texts = {}
     for row in rows:
         if row["problem"]:
             seed = f"seed {row['seed']}" if row["seed"].isdigit() else row["seed"]
             names = f"{label(row['model'])}, {medium(row['medium'])}, {seed}"
-            found[f"{names}: {row['problem']}"] = None
-    return list(found)
+            texts[f"{names}: {row['problem']}"] = None
+    return list(texts)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
