@@ -294,13 +294,13 @@ def test_meme_that_fails_or_writes_something_else(files, program, monkeypatch):
 def run_script(files, engine, top=60):
     job = SimpleNamespace(
         input=SimpleNamespace(sequences=files / "r.fa", table=files / "r.tsv"),
-        output=SimpleNamespace(motifs=files / "meme.meme", table=files / "meme.tsv"),
+        output=SimpleNamespace(motifs=files / "discover.meme", table=files / "discover.tsv"),
         params=SimpleNamespace(top=top, motifs=2, widths=[6, 12], engine=engine, seed=1),
         log=[files / "log"],
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
-    motifs = read_meme(files / "meme.meme")
-    table = pd.read_csv(files / "meme.tsv", sep="\t", dtype={"e_value": str, "p_value": str})
+    motifs = read_meme(files / "discover.meme")
+    table = pd.read_csv(files / "discover.tsv", sep="\t", dtype={"e_value": str, "p_value": str})
     assert list(table.columns) == COLUMNS
     assert table["motif"].tolist() == [motif.name for motif in motifs]
     assert table["width"].tolist() == [motif.width for motif in motifs]
@@ -320,9 +320,9 @@ def test_the_script_with_the_built_in_engine(files, capsys):
     assert "60 sequences of 20 families at the top" in said
     assert "count each sequence as independent" in said
     assert "only 30 sequences of the top and 30 of the bottom" in said
-    once = [(files / name).read_bytes() for name in ("meme.meme", "meme.tsv")]
+    once = [(files / name).read_bytes() for name in ("discover.meme", "discover.tsv")]
     run_script(files, "builtin")
-    assert once == [(files / name).read_bytes() for name in ("meme.meme", "meme.tsv")]
+    assert once == [(files / name).read_bytes() for name in ("discover.meme", "discover.tsv")]
 
 
 @pytest.mark.parametrize("engine", ["auto", "tool"])

@@ -144,11 +144,13 @@ def test_inputs_have_their_size_hash_and_url_and_folders_their_files(tmp_path):
 
 
 def test_engines_are_those_of_the_tables(tmp_path):
-    (tmp_path / "meme.tsv").write_text("motif\tengine\nmeme_1\tmeme 5.5.9\nmeme_2\tmeme 5.5.9\n")
+    (tmp_path / "discover.tsv").write_text(
+        "motif\tengine\nmeme_1\tmeme 5.5.9\nmeme_2\tmeme 5.5.9\n"
+    )
     (tmp_path / "gadem.tsv").write_text("motif\tengine\n")
     with gzip.open(tmp_path / "hits.tsv.gz", "wt") as file:
         file.write("engine\tmotif\nfimo 5.5.9\tMA0363.2\n")
-    tables = {"discover": "meme.tsv", "gadem": "gadem.tsv", "scan": "hits.tsv.gz"}
+    tables = {"discover": "discover.tsv", "gadem": "gadem.tsv", "scan": "hits.tsv.gz"}
     found = provenance.engines({job: str(tmp_path / name) for job, name in tables.items()})
     assert found == {"discover": "meme 5.5.9", "scan": "fimo 5.5.9"}
 

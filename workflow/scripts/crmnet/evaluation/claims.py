@@ -15,6 +15,7 @@ import pandas as pd
 from crmnet.data.tsv import read_table
 from crmnet.evaluation.metrics import undecided
 from crmnet.evaluation.statistics import rank_correlation
+from crmnet.motifs.motif import MEME
 from crmnet.motifs.programs import BUILTIN
 from crmnet.plan import is_published
 from crmnet.training.learning import NO_MEMORY
@@ -629,7 +630,7 @@ def _motif_set(claim: dict, evidence: _Evidence) -> tuple[list[str], list[str]]:
 
 def _meme(tables: dict[str, pd.DataFrame]) -> list[str]:
     rows = tables.get("motifs", pd.DataFrame(columns=["method", "engine"]))
-    engines = set(rows.loc[rows["method"] == "meme", "engine"])
+    engines = set(rows.loc[rows["method"] == MEME, "engine"])
     if not engines:
         return ["engine of MEME unknown"]
     return ["MEME is the built-in one"] if BUILTIN in engines else []

@@ -21,6 +21,7 @@ from crmnet.evaluation.hypergeometric import ln_fisher
 from crmnet.logs import Progress
 from crmnet.motifs.motif import COLUMNS as MOTIF_COLUMNS
 from crmnet.motifs.motif import (
+    MEME,
     Motif,
     MotifError,
     background,
@@ -240,7 +241,7 @@ def discover(
         positives, negatives = int((there & tested.top).sum()), int((there & ~tested.top).sum())
         ln_p = float(ln_fisher(positives, negatives, *tested.number))
         sites = int(((fit.sites.score >= fit.threshold) & sought.top).sum())
-        motif = Motif("meme", fit.counts, sites)
+        motif = Motif(MEME, fit.counts, sites)
         tried.append(Enriched(motif, ln_p, positives, negatives, *tested.number))
         progress(len(tried))
         failures = failures + 1 if ln_p >= math.log(NOT_SIGNIFICANT) else 0
@@ -251,7 +252,7 @@ def discover(
     )
 
 
-def _stated(motif: Motif, ln_e_value: float, name: str = "meme") -> Motif:
+def _stated(motif: Motif, ln_e_value: float, name: str = MEME) -> Motif:
     return Motif(name, motif.counts, motif.sites, ln_e_value=ln_e_value)
 
 
@@ -259,7 +260,7 @@ def _ranked(motifs: Iterable[Enriched]) -> list[Enriched]:
     """Lowest E-value first, and named so."""
     order = sorted(motifs, key=lambda each: each.motif.ln_e_value)
     return [
-        replace(each, motif=_stated(each.motif, each.motif.ln_e_value, f"meme_{rank}"))
+        replace(each, motif=_stated(each.motif, each.motif.ln_e_value, f"{MEME}_{rank}"))
         for rank, each in enumerate(order, 1)
     ]
 
@@ -444,7 +445,7 @@ def table(motifs: Sequence[Enriched], engine: str, **constant: object) -> pd.Dat
     """The table of motifs, with `COLUMNS`; `constant` are those that all rows share."""
     rows = [
         {
-            **described(each.motif, "meme", engine),
+            **described(each.motif, MEME, engine),
             "p_value": scientific(each.ln_p),
             **{key: getattr(each, key) for key in HELD},
             **constant,

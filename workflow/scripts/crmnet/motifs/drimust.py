@@ -19,7 +19,7 @@ from crmnet.data.sequences import words as word_numbers
 from crmnet.evaluation.hypergeometric import TIE, ln_p_value, minimum_hypergeometric
 from crmnet.logs import Progress
 from crmnet.motifs.motif import COLUMNS as MOTIF_COLUMNS
-from crmnet.motifs.motif import Motif, MotifError, described, scientific
+from crmnet.motifs.motif import DRIMUST, Motif, MotifError, described, scientific
 
 STRANDS = ("both", "given")
 RULES = ("right-branching", "all")
@@ -477,7 +477,7 @@ def motifs(words: Words, tokens: np.ndarray, number: int) -> list[Ranked]:
     scored.sort(key=lambda each: each[0])
     return [
         Ranked(
-            Motif(f"drimust_{rank}", counts, sites, ln_e_value=ln_p + math.log(words.tested)),
+            Motif(f"{DRIMUST}_{rank}", counts, sites, ln_e_value=ln_p + math.log(words.tested)),
             cluster,
             ln_p,
         )
@@ -489,7 +489,7 @@ def table(motifs: Sequence[Ranked], words: Words, engine: str) -> pd.DataFrame:
     """The table of motifs, with `COLUMNS`."""
     rows = [
         {
-            **described(each.motif, "drimust", engine),
+            **described(each.motif, DRIMUST, engine),
             "B": each.cluster.size,
             "n": each.cluster.n,
             "b": each.cluster.b,

@@ -26,6 +26,7 @@ from crmnet.motifs.motif import (
     COLUMNS as MOTIF_COLUMNS,
 )
 from crmnet.motifs.motif import (
+    GADEM,
     LETTERS,
     Motif,
     MotifError,
@@ -144,7 +145,7 @@ def ranked(
     kept, tables = [], [pd.DataFrame(columns=SITE_COLUMNS)]
     for rank, index in enumerate(order, 1):
         motif, sites = motifs[index], candidates[index].sort_values(["p_value", "row", "start"])
-        name = f"gadem_{rank}"
+        name = f"{GADEM}_{rank}"
         kept.append(Motif(name, motif.counts, motif.sites, ln_e_value=motif.ln_e_value))
         tables.append(sites.assign(motif=name, sequence=np.asarray(names, object)[sites["row"]]))
     return kept, pd.concat(tables[1:] or tables, ignore_index=True)[SITE_COLUMNS]
@@ -154,7 +155,7 @@ def _motif(sites: pd.DataFrame, tokens: np.ndarray) -> Motif:
     counts = letter_counts(sites["site"].tolist())
     starts = np.maximum((tokens != N).sum(axis=1) - len(counts) + 1, 0).sum()
     ln_e = ln_e_value(_pwm(counts), len(sites), background(tokens), int(starts))
-    return Motif("gadem", counts, len(sites), ln_e_value=ln_e)
+    return Motif(GADEM, counts, len(sites), ln_e_value=ln_e)
 
 
 def _pwm(counts: np.ndarray) -> np.ndarray:
@@ -174,7 +175,7 @@ def table(
     with_site = sites.groupby("motif")["sequence"].nunique()
     rows = [
         {
-            **described(motif, "gadem", engine),
+            **described(motif, GADEM, engine),
             "with_site": with_site[motif.name],
             "sequences": sequences,
         }

@@ -14,7 +14,7 @@ import pandas as pd
 from crmnet.data.sequences import one_hot
 from crmnet.interpretation.maps import Maps, masked
 from crmnet.motifs.motif import COLUMNS as MOTIF_COLUMNS
-from crmnet.motifs.motif import Motif, MotifError
+from crmnet.motifs.motif import MODISCO, Motif, MotifError
 
 COLUMNS = [*MOTIF_COLUMNS, "sign", "contribution", "saliency"]
 
@@ -106,7 +106,7 @@ def patterns(modiscolite: ModuleType, maps: Maps, seqlets: int) -> list[Pattern]
     raw = [pattern for group in groups for pattern in group or []]
     raw.sort(key=lambda pattern: -len(pattern.seqlets))
     saliency = np.pad(saliency, sides[:2])
-    return [_pattern(f"modisco_{rank}", one, saliency) for rank, one in enumerate(raw, 1)]
+    return [_pattern(f"{MODISCO}_{rank}", one, saliency) for rank, one in enumerate(raw, 1)]
 
 
 def _pattern(name: str, raw, saliency: np.ndarray) -> Pattern:
@@ -136,7 +136,7 @@ def table(patterns: Sequence[Pattern], engine: str) -> pd.DataFrame:
     rows = []
     for pattern in patterns:
         motif = pattern.motif
-        known = (motif.name, "modisco", engine, motif.width, int(motif.sites), "", "")
+        known = (motif.name, MODISCO, engine, motif.width, int(motif.sites), "", "")
         values = (pattern.sign, pattern.contribution, pattern.saliency)
         rows.append((*known, motif.consensus(), *values))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -18,6 +18,8 @@ LETTERS = "ACGT"
 COLUMNS = [
     *("motif", "method", "engine", "width", "sites", "ln_e_value", "e_value", "consensus"),
 ]
+# The methods that find motifs, as tables name them: a motif's name begins with its method's.
+MEME, DRIMUST, GADEM, MODISCO = "meme", "drimust", "gadem", "modisco"
 # Where a motif's line states no number of sites (MEME's format says so).
 DEFAULT_SITES = 20.0
 # By how much the probabilities of a position may miss 1: they are printed rounded.

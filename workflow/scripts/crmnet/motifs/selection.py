@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from crmnet.motifs.matching import tomtom
-from crmnet.motifs.motif import Motif, MotifError
+from crmnet.motifs.motif import DRIMUST, GADEM, MEME, Motif, MotifError
 
 # The method whose E-values rank the motifs, and those that must reproduce them.
-RANKED_BY = "meme"
-REPRODUCED_BY = ("drimust", "gadem")
+RANKED_BY = MEME
+REPRODUCED_BY = (DRIMUST, GADEM)
 
 COLUMNS = [
     *("method", "motif", "engine", "width", "sites", "e_value", "ln_e_value", "consensus"),
