@@ -19,17 +19,36 @@ include: "rules/common.smk"
 include: "rules/data.smk"  # downloads or simulation -> shards
 include: "rules/train.smk"  # shards -> models
 include: "rules/evaluate.smk"  # models -> predictions and metrics
-include: "rules/interpret.smk"  # models -> saliency maps, and what they show
-include: "rules/motifs.smk"  # ranked sequences -> motifs
-include: "rules/benchmark.smk"  # shards -> times of training
+
+
+if MOTIFS:
+
+    include: "rules/motifs.smk"  # ranked sequences -> motifs
+    include: "rules/interpret.smk"  # models -> saliency maps, and what they show
+
+
+if BENCHMARK:
+
+    include: "rules/benchmark.smk"  # shards -> times of training
+
+
 include: "rules/figures.smk"  # -> figures and tables
+
+
+if MOTIFS:
+
+    include: "rules/motif_figures.smk"  # motifs and maps -> figures
+
+
 include: "rules/report.smk"  # -> where they come from, and one page of all
-include: "rules/score.smk"  # models -> predictions for sequences and variants of your own
 
 
-# Each job has the code of its script, and of all that this imports, as a parameter.
-snakemake_internals.give_code_to_jobs(workflow, fingerprint)
-stop_if_an_input_is_an_output()
+if SCORE:
+
+    include: "rules/score.smk"  # models -> predictions for your own sequences and variants
+
+
+include: "rules/left_out.smk"  # what the config has no section for: a sentence
 
 
 rule all:
@@ -51,27 +70,11 @@ rule models:
         [f"{OUT}/models/{training}.keras" for training in TRAININGS],
 
 
-rule motifs:
-    """Target: the motifs of every method, their matches, and the choice for Figure 5."""
-    input:
-        lambda wildcards: of_motifs("motifs.tsv"),
-
-
-rule benchmark:
-    """Target: Table 1, how long training takes here."""
-    input:
-        rules.table1.output.pdf,
-
-
-rule beyond:
-    """Target, not in the paper: motifs of the saliency maps, and motifs in random inserts."""
-    input:
-        rules.figure_modisco.output.pdf,
-        rules.figure_insertion.output.pdf,
-
-
 rule report:
     """Target: the page of the run, index.html, and where all comes from, provenance.json."""
     input:
         rules.index.output,
         rules.provenance.output,
+
+
+include: "rules/checks.smk"  # of all rules

@@ -1,11 +1,28 @@
-# Shards -> times of training: one job, one cell of Table 1.
+# Needs: the shards of a medium (data.smk).
+# Makes: under benchmark/ the times of training, one job for each cell of Table 1, and Table 1. Only
+# where the config has `benchmark`.
+
+
+include: "helpers/benchmark.smk"
+
+
+SPEED_MODEL = BENCHMARK["model"]
+# All of the recipe that decides how long a step takes.
+STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps_per_execution")
+SPEED_RECIPE = PLAN.recipe(SPEED_MODEL, PLAN.stages(SPEED_MODEL)[-1])
+
+
+rule benchmark:
+    """Target: Table 1, how long training takes here."""
+    input:
+        f"{OUT}/table1.pdf",
 
 
 rule training_speed:
     """Times of training in one cell of Table 1."""
     input:
-        shards=lambda wildcards: expand(rules.shards.output.shards, medium=BENCHMARK["medium"]),
-        manifests=lambda wildcards: expand(rules.shards.output.manifest, medium=BENCHMARK["medium"]),
+        shards=expand(rules.shards.output.shards, medium=BENCHMARK["medium"]),
+        manifests=expand(rules.shards.output.manifest, medium=BENCHMARK["medium"]),
     output:
         f"{OUT}/benchmark/{{batch_size}}_{{precision}}_{{devices}}.json",
     log:
@@ -25,17 +42,17 @@ rule training_speed:
         mem_mb=grows(config["training"]["mem_mb"]),
         runtime=grows(60),
     params:
-        architecture_code=lambda wildcards: architecture_code(BENCHMARK["model"]),
+        architecture_code=architecture_code(SPEED_MODEL),
         backend=config["training"]["backend"],
         device=config["training"]["device"],
         threads=config["training"]["threads"],
-        architecture=lambda wildcards: PLAN.architecture(BENCHMARK["model"]),
-        recipe=step_settings,
+        architecture=PLAN.architecture(SPEED_MODEL),
+        recipe={key: SPEED_RECIPE[key] for key in STEP_KEYS},
         length=config["construct"]["length"],
         seed=config["seed"],
-        steps=lambda wildcards: BENCHMARK["steps"],
-        epochs=lambda wildcards: BENCHMARK["epochs"],
-        estimate_epochs=lambda wildcards: BENCHMARK["estimate_epochs"],
+        steps=BENCHMARK["steps"],
+        epochs=BENCHMARK["epochs"],
+        estimate_epochs=BENCHMARK["estimate_epochs"],
     script:
         "../workflow/scripts/training_speed.py"
 
@@ -43,7 +60,10 @@ rule training_speed:
 rule table1:
     """Table 1: training times here, with the paper's beside ours."""
     input:
-        cells=benchmark_cells,
+        cells=expand(
+            rules.training_speed.output[0],
+            **{key: BENCHMARK[key] for key in ("batch_size", "precision", "devices")},
+        ),
         paper=workflow.source_path("../config/paper.yaml"),
     output:
         tsv=reported("table1.tsv"),

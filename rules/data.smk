@@ -1,4 +1,10 @@
-# Downloads or simulation -> shards.
+# Needs: the files that the config declares, as URLs or local paths, or its section `simulation`.
+# Makes: resources/ (downloads) or simulated/, and under data/ the shards of each medium, which
+# sequences are held out of training, and the family of each test sequence.
+
+
+include: "helpers/data.smk"
+
 
 DOWNLOADS = PLAN.downloads
 SIMULATED = PLAN.simulated()
@@ -6,10 +12,10 @@ SIMULATED = PLAN.simulated()
 # not taken from training tables.
 BY_FAMILIES = [medium for medium in MEDIA if config["media"][medium]["split"] == "families"]
 OWN_TESTS = [
-    test_tables(medium)[name]
+    PLAN.test_tables(medium)[name]
     for medium in MEDIA
     for name in config["media"][medium]["test"]
-    if name not in held_out(medium)
+    if name not in PLAN.held_out(medium)
 ]
 
 
@@ -66,7 +72,7 @@ rule split:
     """Whole families of training sequences, for validation and for held-out test sets: the same in
     all media that split by families."""
     input:
-        train=[path for medium in BY_FAMILIES for path in paths(train_tables(medium))],
+        train=[path for medium in BY_FAMILIES for path in paths(PLAN.train_tables(medium))],
         test=paths(OWN_TESTS),
     output:
         f"{OUT}/data/split.npz",
@@ -80,9 +86,9 @@ rule split:
         mem_mb=grows(2000, per_mb=20),
         runtime=grows(30, per_mb=1),
     params:
-        train={medium: train_tables(medium) for medium in BY_FAMILIES},
+        train={medium: PLAN.train_tables(medium) for medium in BY_FAMILIES},
         test=OWN_TESTS,
-        held_out={medium: held_out(medium) for medium in BY_FAMILIES},
+        held_out={medium: PLAN.held_out(medium) for medium in BY_FAMILIES},
         construct=config["construct"],
         data={key: config["data"][key] for key in ("on_bad_rows", "validation_fraction")},
         relatives=config["families"],
@@ -94,7 +100,7 @@ rule split:
 rule hold_out:
     """A test set from the training files (`held_out`), which `shards` then leaves out."""
     input:
-        train=lambda wildcards: paths(train_tables(wildcards.medium)),
+        train=lambda wildcards: paths(PLAN.train_tables(wildcards.medium)),
         split=split_file,
     output:
         f"{OUT}/{plan.HELD_OUT}",
@@ -108,8 +114,8 @@ rule hold_out:
         mem_mb=grows(1000, per_mb=1),
         runtime=grows(15, per_mb=0.01),
     params:
-        train=lambda wildcards: train_tables(wildcards.medium),
-        fraction=lambda wildcards: held_out(wildcards.medium)[wildcards.test_set],
+        train=lambda wildcards: PLAN.train_tables(wildcards.medium),
+        fraction=lambda wildcards: PLAN.held_out(wildcards.medium)[wildcards.test_set],
         construct=config["construct"],
         on_bad_rows=config["data"]["on_bad_rows"],
         seed=config["seed"],
@@ -120,7 +126,7 @@ rule hold_out:
 rule families:
     """The family of each test sequence of a medium: what metrics resample."""
     input:
-        test=lambda wildcards: paths(test_tables(wildcards.medium).values()),
+        test=lambda wildcards: paths(PLAN.test_tables(wildcards.medium).values()),
     output:
         f"{OUT}/data/{{medium}}/families.tsv",
     log:
@@ -133,7 +139,7 @@ rule families:
         mem_mb=grows(1000, per_mb=20),
         runtime=grows(15, per_mb=2),
     params:
-        test=lambda wildcards: test_tables(wildcards.medium),
+        test=lambda wildcards: PLAN.test_tables(wildcards.medium),
         construct=config["construct"],
         relatives=config["families"],
     script:
@@ -143,8 +149,8 @@ rule families:
 rule shards:
     """The training files of a medium, shuffled, without its test sequences."""
     input:
-        train=lambda wildcards: paths(train_tables(wildcards.medium)),
-        test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
+        train=lambda wildcards: paths(PLAN.train_tables(wildcards.medium)),
+        test=[path for medium in MEDIA for path in paths(PLAN.test_tables(medium).values())],
         split=split_file,
     output:
         # Test sequences of other media lie apart, for models of this medium alone.
@@ -162,8 +168,8 @@ rule shards:
         mem_mb=grows(2000),
         runtime=grows(15, per_mb=0.01),
     params:
-        train=lambda wildcards: train_tables(wildcards.medium),
-        test={medium: test_tables(medium) for medium in MEDIA},
+        train=lambda wildcards: PLAN.train_tables(wildcards.medium),
+        test={medium: PLAN.test_tables(medium) for medium in MEDIA},
         construct=config["construct"],
         data=config["data"],
         relatives=config["families"],

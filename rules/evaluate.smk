@@ -1,4 +1,14 @@
-# Models, and published predictions -> predictions -> metrics and comparisons.
+# Needs: trained models (train.smk), test sets and their families (data.smk), and the predictions
+# that others have published.
+# Makes: predictions/ and metrics/ of each model, of its ensemble, and of published predictions;
+# comparisons/ of the models of a figure; and metrics.tsv, with all metrics.
+
+
+include: "helpers/evaluate.smk"
+
+
+# The figures that compare models.
+COMPARISONS = [name for name in ("figure3", "figure4") if name in PLAN.figures]
 
 
 rule predict:

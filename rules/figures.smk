@@ -1,5 +1,10 @@
-# Predictions, metrics and manifests -> figures and tables. Each reads tidy tables and draws; beside
-# each PDF lie the numbers in it.
+# Needs: predictions, metrics and comparisons (evaluate.smk), histories of trainings (train.smk),
+# manifests of shards (data.smk), and what the motif jobs and the benchmark make, if there are any.
+# Makes: each figure, as a PDF with its numbers in a TSV beside it; Table S1; and the paper's claims,
+# with this run's numbers. It reads tables and draws: a figure that looks different trains nothing.
+
+
+include: "helpers/figures.smk"
 
 
 rule figures:
@@ -10,8 +15,8 @@ rule figures:
         f"{OUT}/tableS1.md",
         f"{OUT}/claims.md",
         f"{OUT}/training_curves.pdf",
-        [f"{OUT}/{figure}.pdf" for figure in MOTIF_FIGURES],
-        f"{OUT}/table1.pdf" if config["benchmark"] else [],
+        [f"{OUT}/{figure}.pdf" for figure in (MOTIF_FIGURES if MOTIFS else [])],
+        f"{OUT}/table1.pdf" if BENCHMARK else [],
 
 
 rule figure1:
@@ -125,136 +130,6 @@ use rule figure3 as figure4 with:
         panels=lambda wildcards: panels("figure4"),
 
 
-rule figure5:
-    """Figure 5: saliency maps beside the motifs of highly expressed promoters, and what these motifs do."""
-    input:
-        motifs=lambda wildcards: of_motifs("motifs.tsv"),
-        jaspar=rules.jaspar.output[0],
-        examples=lambda wildcards: of_motifs("examples.tsv"),
-        effects=lambda wildcards: of_motifs("effects.tsv"),
-    output:
-        pdf=reported("figure5.pdf"),
-        tsv=reported("figure5.tsv"),
-    log:
-        f"{LOGS}/figure5.log",
-    benchmark:
-        f"{BENCHMARKS}/figure5.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=grows(1000),
-        runtime=grows(10),
-    script:
-        "../workflow/scripts/figure5.py"
-
-
-rule figureS2:
-    """Figure S2: more examples of saliency maps."""
-    input:
-        jaspar=rules.jaspar.output[0],
-        examples=lambda wildcards: of_motifs("examples.tsv"),
-    output:
-        pdf=reported("figureS2.pdf"),
-        tsv=reported("figureS2.tsv"),
-    log:
-        f"{LOGS}/figureS2.log",
-    benchmark:
-        f"{BENCHMARKS}/figureS2.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=grows(1000),
-        runtime=grows(10),
-    script:
-        "../workflow/scripts/figureS2.py"
-
-
-rule figure_sanity:
-    """Sanity checks: do the saliency maps depend on the weights?"""
-    input:
-        sanity=lambda wildcards: motif_model("sanity"),
-    output:
-        pdf=reported("figure_sanity.pdf"),
-        tsv=reported("figure_sanity.tsv"),
-    log:
-        f"{LOGS}/figure_sanity.log",
-    benchmark:
-        f"{BENCHMARKS}/figure_sanity.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=grows(1000),
-        runtime=grows(10),
-    script:
-        "../workflow/scripts/figure_sanity.py"
-
-
-rule figure_truth:
-    """Simulated data: what was planted, and what is found of it."""
-    input:
-        found=lambda wildcards: of_motifs("truth_motifs.tsv"),
-        sites=lambda wildcards: of_motifs("truth_sites.tsv"),
-        curve=lambda wildcards: of_motifs("truth_curve.tsv"),
-    output:
-        pdf=reported("figure_truth.pdf"),
-        tsv=reported("figure_truth.tsv"),
-    log:
-        f"{LOGS}/figure_truth.log",
-    benchmark:
-        f"{BENCHMARKS}/figure_truth.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=grows(1000),
-        runtime=grows(10),
-    params:
-        threshold=lambda wildcards: MOTIFS["scan"]["threshold"],
-    script:
-        "../workflow/scripts/figure_truth.py"
-
-
-rule figure_modisco:
-    """Not in the paper: the motifs of the saliency maps themselves."""
-    input:
-        motifs=lambda wildcards: of_motifs("modisco.meme"),
-        table=lambda wildcards: of_motifs("modisco.tsv"),
-        matches=lambda wildcards: of_motifs("modisco_matches.tsv"),
-    output:
-        pdf=reported("figure_modisco.pdf"),
-        tsv=reported("figure_modisco.tsv"),
-    log:
-        f"{LOGS}/figure_modisco.log",
-    benchmark:
-        f"{BENCHMARKS}/figure_modisco.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=grows(1000),
-        runtime=grows(10),
-    script:
-        "../workflow/scripts/figure_modisco.py"
-
-
-rule figure_insertion:
-    """Not in the paper: what the selected motifs do in random inserts."""
-    input:
-        insertion=lambda wildcards: of_motifs("insertion.tsv"),
-    output:
-        pdf=reported("figure_insertion.pdf"),
-        tsv=reported("figure_insertion.tsv"),
-    log:
-        f"{LOGS}/figure_insertion.log",
-    benchmark:
-        f"{BENCHMARKS}/figure_insertion.tsv"
-    conda:
-        "../envs/analysis.yaml"
-    resources:
-        mem_mb=grows(1000),
-        runtime=grows(10),
-    script:
-        "../workflow/scripts/figure_insertion.py"
-
-
 rule training_curves:
     """Loss and validation R2 of every training, epoch by epoch."""
     input:
@@ -282,7 +157,7 @@ rule tableS1:
     """Table S1: sizes of all data sets, with the paper's beside ours."""
     input:
         manifests=expand(rules.shards.output.manifest, medium=MEDIA),
-        test=[path for medium in MEDIA for path in paths(test_tables(medium).values())],
+        test=[path for medium in MEDIA for path in paths(PLAN.test_tables(medium).values())],
         paper=workflow.source_path("../config/paper.yaml"),
     output:
         tsv=reported("tableS1.tsv"),
@@ -297,7 +172,7 @@ rule tableS1:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
-        test={medium: test_tables(medium) for medium in MEDIA},
+        test={medium: PLAN.test_tables(medium) for medium in MEDIA},
         length=config["construct"]["length"],
     script:
         "../workflow/scripts/tableS1.py"
@@ -313,7 +188,7 @@ rule claims:
         figure1=rules.figure1.output.tsv,
         motifs=[of_motifs("motifs.tsv")] if MOTIFS else [],
         effects=[of_motifs("effects.tsv")] if MOTIFS else [],
-        table1=[f"{OUT}/table1.tsv"] if config["benchmark"] else [],
+        table1=[f"{OUT}/table1.tsv"] if BENCHMARK else [],
     output:
         tsv=reported("claims.tsv"),
         md=reported("claims.md"),

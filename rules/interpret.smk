@@ -1,4 +1,6 @@
-# Models -> what they have learned: saliency maps, their sanity checks, sites put into random inserts.
+# Needs: a trained model (train.smk), a test set, and for `insertion` the selected motifs (motifs.smk).
+# Makes: under saliency/ the maps of the test set with their sanity checks; and under motifs/ the
+# predicted effects of sites that are put into random inserts. Only where the config has `motifs`.
 
 
 rule saliency:
@@ -53,7 +55,7 @@ rule sanity:
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=PLAN.hardware(),
         length=config["construct"]["length"],
-        sequences=lambda wildcards: MOTIFS["sanity"]["sequences"],
+        sequences=MOTIFS["sanity"]["sequences"],
         seed=config["seed"],
     script:
         "../workflow/scripts/sanity.py"
@@ -62,7 +64,7 @@ rule sanity:
 rule insertion:
     """Sites of the selected motifs in random inserts: their predicted effect."""
     input:
-        model=lambda wildcards: motif_model("model"),
+        model=MOTIF_MODEL,
         motifs=f"{OUT}/motifs/jaspar.meme",
         selected=f"{OUT}/motifs/{{families}}/motifs.tsv",
     output:
@@ -79,11 +81,11 @@ rule insertion:
         mem_mb=grows(8000),
         runtime=grows(60),
     params:
-        architecture_code=lambda wildcards: architecture_code(MOTIFS["model"]),
+        architecture_code=architecture_code(MOTIFS["model"]),
         hardware=PLAN.hardware(),
         construct=config["construct"],
-        inserts=lambda wildcards: MOTIFS["insertion"]["inserts"],
-        positions=lambda wildcards: MOTIFS["insertion"]["positions"],
+        inserts=MOTIFS["insertion"]["inserts"],
+        positions=MOTIFS["insertion"]["positions"],
         seed=config["seed"],
     script:
         "../workflow/scripts/insertion.py"

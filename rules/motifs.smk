@@ -1,12 +1,33 @@
-# A test set's sequences, ranked by expression -> motifs, their matches, and the paper's choice. All
-# under motifs/: sequences by themselves, or (`families` = representatives) one of each family.
+# Needs: a test set and its families (data.smk), and saliency maps of it (interpret.smk).
+# Makes: under motifs/ the sequences ranked by expression, the motifs of each method, their sites and
+# known counterparts, the choice for Figure 5, and what the motifs do. Folder `all` is of all
+# sequences, `representatives` of one sequence of each family. Only where the config has `motifs`.
+
+
+include: "helpers/motifs.smk"
+
+
+# The test set of the motif jobs, the model, and its saliency maps.
+MOTIF_SET = PLAN.test_tables(MOTIFS["medium"])[MOTIFS["test_set"]]
+MOTIF_MODEL = model_path(MOTIFS["model"], MOTIFS["medium"])
+MAPS = f"{OUT}/saliency/{MOTIFS['model']}/{MOTIFS['medium']}/{MOTIFS['test_set']}"
+# The figures that are drawn each time; what was planted is known of simulated data alone.
+MOTIF_FIGURES = list(plan.MOTIF_FIGURES)
+if Path(MOTIF_SET["path"]).is_relative_to(PLAN.simulated()):
+    MOTIF_FIGURES.append("figure_truth")
+
+
+rule motifs:
+    """Target: the motifs of every method, their matches, and the choice for Figure 5."""
+    input:
+        of_motifs("motifs.tsv"),
 
 
 rule rank:
     """The inserts of the test set, best expression first, and their families."""
     input:
-        test=lambda wildcards: motif_set()["path"],
-        families=lambda wildcards: rules.families.output[0].format(medium=MOTIFS["medium"]),
+        test=MOTIF_SET["path"],
+        families=rules.families.output[0].format(medium=MOTIFS["medium"]),
     output:
         fasta=f"{OUT}/motifs/{{families}}/ranked.fa",
         tsv=f"{OUT}/motifs/{{families}}/ranked.tsv",
@@ -20,8 +41,8 @@ rule rank:
         mem_mb=grows(500, per_mb=20),
         runtime=grows(10, per_mb=0.5),
     params:
-        entry=lambda wildcards: motif_set(),
-        test_set=lambda wildcards: MOTIFS["test_set"],
+        entry=MOTIF_SET,
+        test_set=MOTIFS["test_set"],
         length=config["construct"]["length"],
         construct=config["construct"],
         families=lambda wildcards: wildcards.families,
@@ -47,10 +68,10 @@ rule discover:
         mem_mb=grows(2000),
         runtime=grows(120),
     params:
-        top=lambda wildcards: MOTIFS["top"],
-        motifs=lambda wildcards: MOTIFS["discover"]["motifs"],
-        widths=lambda wildcards: MOTIFS["discover"]["widths"],
-        engine=lambda wildcards: MOTIFS["engine"],
+        top=MOTIFS["top"],
+        motifs=MOTIFS["discover"]["motifs"],
+        widths=MOTIFS["discover"]["widths"],
+        engine=MOTIFS["engine"],
         seed=config["seed"],
     script:
         "../workflow/scripts/discover.py"
@@ -74,7 +95,7 @@ rule drimust:
         mem_mb=grows(500, per_mb=300),
         runtime=grows(15, per_mb=8),
     params:
-        **dict(MOTIFS["drimust"] if MOTIFS else {}),
+        **MOTIFS["drimust"],
     script:
         "../workflow/scripts/drimust.py"
 
@@ -97,8 +118,8 @@ rule gadem:
         mem_mb=grows(4000),
         runtime=grows(240),
     params:
-        **dict(MOTIFS["gadem"] if MOTIFS else {}),
-        engine=lambda wildcards: MOTIFS["engine"],
+        **MOTIFS["gadem"],
+        engine=MOTIFS["engine"],
         seed=config["seed"],
     script:
         "../workflow/scripts/gadem.py"
@@ -107,7 +128,7 @@ rule gadem:
 rule modisco:
     """Motifs of the saliency maps themselves."""
     input:
-        saliency=lambda wildcards: motif_model("saliency"),
+        saliency=lambda wildcards: f"{MAPS}.npz",
         table=rules.rank.output.tsv,
     output:
         motifs=f"{OUT}/motifs/{{families}}/modisco.meme",
@@ -123,7 +144,7 @@ rule modisco:
         mem_mb=grows(3000),
         runtime=grows(120),
     params:
-        **dict(MOTIFS["modisco"] if MOTIFS else {}),
+        **MOTIFS["modisco"],
         seed=config["seed"],
     script:
         "../workflow/scripts/modisco.py"
@@ -143,7 +164,7 @@ rule jaspar:
         mem_mb=grows(500),
         runtime=grows(10),
     params:
-        jaspar=lambda wildcards: MOTIFS["jaspar"],
+        jaspar=MOTIFS["jaspar"],
     script:
         "../workflow/scripts/jaspar.py"
 
@@ -165,8 +186,8 @@ rule scan:
         mem_mb=grows(500, per_mb=100),
         runtime=grows(10, per_mb=2),
     params:
-        threshold=lambda wildcards: MOTIFS["scan"]["threshold"],
-        engine=lambda wildcards: MOTIFS["engine"],
+        threshold=MOTIFS["scan"]["threshold"],
+        engine=MOTIFS["engine"],
     script:
         "../workflow/scripts/scan.py"
 
@@ -192,8 +213,8 @@ rule match:
         mem_mb=grows(1000),
         runtime=grows(30),
     params:
-        jaspar=lambda wildcards: MOTIFS["jaspar"],
-        engine=lambda wildcards: MOTIFS["engine"],
+        jaspar=MOTIFS["jaspar"],
+        engine=MOTIFS["engine"],
     script:
         "../workflow/scripts/match.py"
 
@@ -229,8 +250,8 @@ rule selection:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
-        jaspar=lambda wildcards: MOTIFS["jaspar"],
-        select=lambda wildcards: MOTIFS["select"],
+        jaspar=MOTIFS["jaspar"],
+        select=MOTIFS["select"],
     script:
         "../workflow/scripts/selection.py"
 
@@ -241,7 +262,7 @@ rule effects:
         motifs=rules.selection.output[0],
         hits=rules.scan.output[0],
         ranked=f"{OUT}/motifs/all/ranked.tsv",
-        saliency=lambda wildcards: motif_model("saliency"),
+        saliency=lambda wildcards: f"{MAPS}.npz",
         jaspar=rules.jaspar.output[0],
     output:
         effects=f"{OUT}/motifs/{{families}}/effects.tsv",
@@ -257,7 +278,7 @@ rule effects:
         runtime=grows(10, per_mb=0.2),
     params:
         replicates=config["evaluation"]["replicates"],
-        permutations=lambda wildcards: MOTIFS["permutations"],
+        permutations=MOTIFS["permutations"],
         seed=config["seed"],
     script:
         "../workflow/scripts/effects.py"
@@ -270,7 +291,7 @@ rule truth:
         matches=rules.match.output[0],
         hits=rules.scan.output[0],
         ranked=f"{OUT}/motifs/all/ranked.tsv",
-        saliency=lambda wildcards: motif_model("saliency"),
+        saliency=lambda wildcards: f"{MAPS}.npz",
         sites=f"{PLAN.simulated()}/sites.tsv",
         factors=f"{PLAN.simulated()}/factors.tsv",
     output:
@@ -287,9 +308,9 @@ rule truth:
         mem_mb=grows(500, per_mb=20),
         runtime=grows(15, per_mb=0.5),
     params:
-        test_set=lambda wildcards: MOTIFS["test_set"],
-        medium=lambda wildcards: MOTIFS["medium"],
-        select=lambda wildcards: MOTIFS["select"],
+        test_set=MOTIFS["test_set"],
+        medium=MOTIFS["medium"],
+        select=MOTIFS["select"],
         replicates=config["evaluation"]["replicates"],
         seed=config["seed"],
     script:

@@ -1,4 +1,12 @@
-# Figures and tables -> where they come from, and one page of all.
+# Needs: all figures and tables (figures.smk, benchmark.smk, motif_figures.smk), and what made them.
+# Makes: provenance.json with where they come from, an RO-Crate, the config of the run, and last of
+# all index.html, the page of the run. Says at the end of a run what it made, or what failed.
+
+
+include: "helpers/report.smk"
+
+
+from crmnet.report import summary
 
 MADE = (*rules.figures.input, *rules.metrics.output)
 # The table of each motif job that says what its engine was.
@@ -11,6 +19,28 @@ if MOTIFS:
         "match": of_motifs("matches.tsv"),
         "scan": rules.scan.output[0],
     }
+
+
+onstart:
+    if CONDA_IS_MISSING:
+        raise WorkflowError(
+            "each job is to have its own conda environment (`--sdm conda`, which the profiles of "
+            "clusters set), and there is no conda on the PATH: load or install it, or add "
+            "`--sdm env-modules` to take all programs from the PATH"
+        )
+    for figure, reason in LEFT_OUT.items():
+        print(f"{figure} is left out: {reason}", file=sys.stderr)
+
+
+onsuccess:
+    model = run_conditions()["main_model"]
+    print(f"\n{summary.summary(Path(OUT), model, label(model), LEFT_OUT)}", file=sys.stderr)
+
+
+onerror:
+    snakemake_internals.forget_lost_outputs(workflow)
+    failed = snakemake_internals.failed_jobs(workflow)
+    print(f"\n{summary.failure(failed)}", file=sys.stderr)
 
 
 rule provenance:
@@ -42,7 +72,7 @@ rule provenance:
         folder=lambda wildcards: BENCHMARKS,
         benchmarks=lambda wildcards: lineage(MADE)[1],
         environments=lambda wildcards: (
-            lineage(MADE)[2] if DeploymentMethod.CONDA in DEPLOYMENT else []
+            lineage(MADE)[2] if snakemake_internals.uses_conda(workflow) else []
         ),
     script:
         "../workflow/scripts/provenance.py"

@@ -1,10 +1,30 @@
-# Trained models, sequences and variants of one's own -> predictions, effects, saliency maps.
+# Needs: a trained model of each medium (train.smk), and the sequences and variants that the section
+# `score` of the config names.
+# Makes: under score/ their predictions, the effects of the variants, saliency maps, and a figure.
+# Only where the config has `score`, and only when asked for.
+
+
+include: "helpers/score.smk"
+
+
+SCORE_TABLES = [table for table in SCORE.values() if isinstance(table, dict) and "file" in table]
+# What is checked, and what the section asks for: name of the output -> file.
+CHECKED = {"sequences": f"{OUT}/score/input/sequences.tsv.gz"}
+SCORED = {"predictions": f"{OUT}/score/predictions.tsv"}
+if SCORE["variants"]:
+    CHECKED["variants"] = f"{OUT}/score/input/variants.tsv.gz"
+    SCORED["variants"] = f"{OUT}/score/variants.tsv"
+if SCORE["saliency"]:
+    SCORED |= {"saliency": f"{OUT}/score/saliency.tsv", "maps": f"{OUT}/score/saliency.npz"}
+
+
+SCORE_MEDIA = [SCORE["medium"]] if SCORE["medium"] else MEDIA
 
 
 rule score:
     """Target: predictions for sequences and variants of your own (`score` in the config)."""
     input:
-        scored,
+        [*SCORED.values(), f"{OUT}/score/figure_score.pdf"],
 
 
 rule score_input:
@@ -23,8 +43,8 @@ rule score_input:
         mem_mb=grows(1000, per_mb=20),
         runtime=grows(30, per_mb=1),
     params:
-        sequences=lambda wildcards: SCORE["sequences"],
-        variants=lambda wildcards: SCORE["variants"],
+        sequences=SCORE["sequences"],
+        variants=SCORE["variants"],
         construct=config["construct"],
     script:
         "../workflow/scripts/score_input.py"
@@ -34,7 +54,7 @@ rule score_predictions:
     """Their predictions, effects and saliency maps."""
     input:
         **CHECKED,
-        models=lambda wildcards: [score_model(medium) for medium in score_media()],
+        models=lambda wildcards: [score_model(medium) for medium in SCORE_MEDIA],
     output:
         **SCORED,
     log:
@@ -49,8 +69,8 @@ rule score_predictions:
         mem_mb=grows(8000),
         runtime=grows(240),
     params:
-        architecture_code=lambda wildcards: architecture_code(SCORE["model"]),
-        media=lambda wildcards: score_media(),
+        architecture_code=architecture_code(SCORE["model"]),
+        media=SCORE_MEDIA,
         hardware=PLAN.hardware(),
         construct=config["construct"],
     script:
@@ -74,7 +94,7 @@ rule figure_score:
         mem_mb=grows(2000, per_mb=5),
         runtime=grows(15),
     params:
-        saturated=lambda wildcards: SCORE["variants"] == "all",
-        labels=lambda wildcards: {medium: medium_label(medium) for medium in score_media()},
+        saturated=SCORE["variants"] == "all",
+        labels={medium: medium_label(medium) for medium in SCORE_MEDIA},
     script:
         "../workflow/scripts/figure_score.py"

@@ -1,4 +1,20 @@
-# Shards -> models: one job, one training.
+# Needs: the shards of the media (data.smk), or the authors' archives of weights (`released`).
+# Makes: under models/ each trained model with its history, ensembles, and models with the authors'
+# weights. One job is one training: of one model, from one seed, at one stage.
+
+
+include: "helpers/train.smk"
+
+
+# Every training that the predictions need, as <model>/<seed>/<stage>.
+TRAININGS = ["{}/{}/{}".format(*training) for training in PLAN.trainings]
+DEVICE = config["training"]["device"]
+if DEVICE == "tpu":
+    TRAINING_ENV = "../envs/train-tpu.yaml"
+elif config["training"]["backend"] == "jax":
+    TRAINING_ENV = "../envs/train-jax.yaml"
+else:
+    TRAINING_ENV = f"../envs/train-{DEVICE}.yaml"
 
 
 rule train:

@@ -143,13 +143,18 @@ def test_one_medium_needs_no_second(tmp_path):
 def test_a_figure_that_is_left_out_cannot_be_asked_for(tmp_path):
     library(tmp_path / "library.csv.gz")
     config = own_config(tmp_path / "library.csv.gz", media=["glucose"])
+    config["motifs"] = None
     (tmp_path / "one.yaml").write_text(text(config))
     arguments = ("-n", "--cores", 2, "--configfile", tmp_path / "one.yaml")
     for target, reason in [
         ("figureS1", "no medium besides"),
         ("figure4", "no model to compare"),
         ("benchmark", "`benchmark: null`"),
+        ("score", "nothing to score"),
+        ("motifs", "`motifs: null`"),
+        ("results/mine/figure5.pdf", "`motifs: null`"),
     ]:
         done = run_snakemake(tmp_path, target, *arguments)
         assert done.returncode != 0
         assert "is left out" in done.stdout and reason in done.stdout
+        assert "Traceback" not in done.stdout

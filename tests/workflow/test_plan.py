@@ -71,8 +71,11 @@ def parsed(deployment=(), **config):
 
 
 @pytest.fixture(scope="module")
-def parsed_rules():
-    return parsed()
+def parsed_rules(tmp_path_factory):
+    """All rules: the paper's config and a section on scores."""
+    sequences = tmp_path_factory.mktemp("score") / "mine.fa"
+    sequences.write_text(">a\nACGT\n")
+    return parsed(score={"medium": "complex", "sequences": {"file": str(sequences)}})
 
 
 @pytest.mark.parametrize(
@@ -187,7 +190,7 @@ def test_scores_need_the_released_weights_alone(snakemake, tmp_path):
 
 def test_without_a_section_on_scores_a_sentence_says_so(snakemake):
     done = snakemake("score", "-n", "--cores", 1)
-    assert done.returncode != 0 and "nothing to score: set `score` in the config" in done.stdout
+    assert done.returncode != 0 and "score is left out: there is nothing to score" in done.stdout
     assert "Traceback" not in done.stdout
 
 

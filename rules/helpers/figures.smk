@@ -1,0 +1,42 @@
+# Functions that figures.smk calls, and the rules after it.
+
+
+def scatter_input(kind, figure, ending=".tsv"):
+    """The predictions or metrics that a scatter figure draws, medium by medium."""
+    if figure in LEFT_OUT:
+        return why_left_out(figure, LEFT_OUT[figure])
+    model = config["figures"][figure]["model"]
+    media = dict.fromkeys(medium for medium, _ in PLAN.panels(figure))
+    return [f"{OUT}/{kind}/{model}/{medium}{ending}" for medium in media]
+
+
+def panels(figure):
+    """Medium, test set and title of each panel."""
+    return [
+        [medium, test_set, set_label(medium, test_set)] for medium, test_set in PLAN.panels(figure)
+    ]
+
+
+def set_label(medium, test_set):
+    return f"{test_set.replace('_', ' ')} promoters, {medium_label(medium)}"
+
+
+def run_conditions():
+    """What decides whether this run can be compared with the paper's."""
+    shown_first = config["figures"][PLAN.figures[0]]["model"] if PLAN.figures else MODELS[0]
+    # An ensemble is as its model was trained.
+    main = plan.trained(shown_first)
+    released = PLAN.released(main)
+    return {
+        "simulated": bool(config["simulation"]),
+        "main_model": shown_first,
+        "model": PLAN.architecture(main),
+        "pretrain": config["models"][main]["pretrain"],
+        "recipe": PLAN.recipe_name(main),
+        "training": {stage: PLAN.recipe(main, stage) for stage in PLAN.stages(main)},
+        "precision": {name: PLAN.precision(plan.trained(name)) for name in [*MODELS, shown_first]},
+        "weights": {medium: "released" if medium in released else "trained" for medium in MEDIA},
+        "backend": config["training"]["backend"],
+        "motifs": MOTIFS
+        and {key: MOTIFS[key] for key in ("model", "medium", "test_set", "families")},
+    }

@@ -1,0 +1,21 @@
+# Needs nothing, and makes nothing: says why what the config has no section for cannot be asked for.
+
+# Target -> why there is none.
+ABSENT = {}
+if not MOTIFS:
+    figures = [*plan.MOTIF_FIGURES, "figure_truth", "figure_modisco", "figure_insertion"]
+    ABSENT |= dict.fromkeys([*figures, "motifs", "beyond"], LEFT_OUT["figure5"])
+if not BENCHMARK:
+    ABSENT |= dict.fromkeys(["table1", "benchmark"], LEFT_OUT["table1"])
+if not SCORE:
+    ABSENT["score"] = "there is nothing to score (`score: null`; see config/README.md)"
+
+for target, reason in ABSENT.items():
+
+    rule:
+        name:
+            target
+        input:
+            lambda wildcards, target=target, reason=reason: why_left_out(target, reason),
+        output:
+            [f"{OUT}/{target}.{ending}" for ending in ("pdf", "tsv") if target in REPORTED],

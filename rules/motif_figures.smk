@@ -1,0 +1,140 @@
+# Needs: what the motif jobs and the interpretation of models make (motifs.smk, interpret.smk).
+# Makes: the figures of that, each as a PDF with its numbers in a TSV beside it. Only where the
+# config has `motifs`.
+
+
+rule beyond:
+    """Target, not in the paper: motifs of the saliency maps, and motifs in random inserts."""
+    input:
+        f"{OUT}/figure_modisco.pdf",
+        f"{OUT}/figure_insertion.pdf",
+
+
+rule figure5:
+    """Figure 5: saliency maps beside the motifs of highly expressed promoters, and what these motifs do."""
+    input:
+        motifs=of_motifs("motifs.tsv"),
+        jaspar=rules.jaspar.output[0],
+        examples=of_motifs("examples.tsv"),
+        effects=of_motifs("effects.tsv"),
+    output:
+        pdf=reported("figure5.pdf"),
+        tsv=reported("figure5.tsv"),
+    log:
+        f"{LOGS}/figure5.log",
+    benchmark:
+        f"{BENCHMARKS}/figure5.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    script:
+        "../workflow/scripts/figure5.py"
+
+
+rule figureS2:
+    """Figure S2: more examples of saliency maps."""
+    input:
+        jaspar=rules.jaspar.output[0],
+        examples=of_motifs("examples.tsv"),
+    output:
+        pdf=reported("figureS2.pdf"),
+        tsv=reported("figureS2.tsv"),
+    log:
+        f"{LOGS}/figureS2.log",
+    benchmark:
+        f"{BENCHMARKS}/figureS2.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    script:
+        "../workflow/scripts/figureS2.py"
+
+
+rule figure_sanity:
+    """Sanity checks: do the saliency maps depend on the weights?"""
+    input:
+        sanity=lambda wildcards: f"{MAPS}.sanity.tsv",
+    output:
+        pdf=reported("figure_sanity.pdf"),
+        tsv=reported("figure_sanity.tsv"),
+    log:
+        f"{LOGS}/figure_sanity.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_sanity.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    script:
+        "../workflow/scripts/figure_sanity.py"
+
+
+rule figure_truth:
+    """Simulated data: what was planted, and what is found of it."""
+    input:
+        found=of_motifs("truth_motifs.tsv"),
+        sites=of_motifs("truth_sites.tsv"),
+        curve=of_motifs("truth_curve.tsv"),
+    output:
+        pdf=reported("figure_truth.pdf"),
+        tsv=reported("figure_truth.tsv"),
+    log:
+        f"{LOGS}/figure_truth.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_truth.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        threshold=MOTIFS["scan"]["threshold"],
+    script:
+        "../workflow/scripts/figure_truth.py"
+
+
+rule figure_modisco:
+    """Not in the paper: the motifs of the saliency maps themselves."""
+    input:
+        motifs=of_motifs("modisco.meme"),
+        table=of_motifs("modisco.tsv"),
+        matches=of_motifs("modisco_matches.tsv"),
+    output:
+        pdf=reported("figure_modisco.pdf"),
+        tsv=reported("figure_modisco.tsv"),
+    log:
+        f"{LOGS}/figure_modisco.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_modisco.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    script:
+        "../workflow/scripts/figure_modisco.py"
+
+
+rule figure_insertion:
+    """Not in the paper: what the selected motifs do in random inserts."""
+    input:
+        insertion=of_motifs("insertion.tsv"),
+    output:
+        pdf=reported("figure_insertion.pdf"),
+        tsv=reported("figure_insertion.tsv"),
+    log:
+        f"{LOGS}/figure_insertion.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_insertion.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    script:
+        "../workflow/scripts/figure_insertion.py"
