@@ -25,6 +25,7 @@ config.clear()
 config.update(checked)
 PLAN = plan.Plan(config)
 
+snakemake_internals.shorten_terminal(workflow)
 # A plan needs no conda; a run that does says so before it starts.
 CONDA_IS_MISSING = snakemake_internals.conda_is_missing(workflow)
 

@@ -4,15 +4,19 @@ Written for Snakemake 9.27. `tests/workflow/test_internals.py` fails when anothe
 changed what is used here; a run then says so, and does not go on as if nothing were missing.
 """
 
+import logging
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 
 from snakemake import __version__
 from snakemake.exceptions import WorkflowError
-from snakemake.settings.types import DeploymentMethod
+from snakemake.logging import ColorizingTextHandler, logger
+from snakemake.settings.types import DeploymentMethod, Quietness
+from snakemake_interface_logger_plugins.common import LogEvent
 
 WRITTEN_FOR = "9.27"
 
@@ -114,3 +118,89 @@ def _known(consequence: str, fatal: bool = False):
         if fatal:
             raise WorkflowError(text) from None
         print(f"Warning: {text}", file=sys.stderr)
+
+
+def shorten_terminal(workflow) -> None:
+    """Gives the terminal one line for each job if the setting `quiet` has `reason`, as in all
+    profiles. The run's log, in .snakemake/log, keeps all that Snakemake says."""
+    settings = workflow.output_settings
+    if workflow.is_main_process and Quietness.REASON in (settings.quiet or ()):
+        for place, handler in enumerate(logger.handlers):
+            if type(handler) is ColorizingTextHandler:
+                formatter, stream = handler.formatter, handler.stream
+                short = Terminal(settings.nocolor, stream, formatter, handler.filters[0])
+                short.dry = settings.dryrun
+                logger.handlers[place] = short
+
+
+class Terminal(ColorizingTextHandler):
+    """One line for each job, with how many are done; the table of jobs; the end of a failed log."""
+
+    HIDDEN = (
+        "Assuming unrestricted",
+        "Using shell",
+        "Provided cores",
+        "Provided resources",
+        "Rules claiming",
+        "Select jobs",
+        "Execute ",
+        "Reasons:",
+        "Elapsed time",
+        # The command that ran a script; the script itself has said what was wrong.
+        "RuleException:\nCalledProcessError",
+    )
+    TAIL = 10
+    dry, done, total, shown = False, 0, 0, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self._output_lock:
+            text = self.text(record)
+            if text:
+                self.stream.write(self.decorate(record, text) + "\n")
+                self.flush()
+
+    def text(self, record: logging.LogRecord) -> str:
+        """What is said of a record; nothing of most."""
+        event = getattr(record, "event", None)
+        if event == LogEvent.PROGRESS:
+            self.done, self.total = record.done, record.total
+            return self.count() if self.done == self.total else ""
+        if event == LogEvent.JOB_INFO:
+            # A target has no log, and does nothing.
+            return f"{self.count()}  {_name(record)}" if record.log and not self.dry else ""
+        if event == LogEvent.JOB_FINISHED:
+            return ""
+        if event == LogEvent.JOB_ERROR:
+            # On a cluster, the number of the job and the scheduler's log.
+            where = "".join(f"\n  {key}: {value}" for key, value in record.aux.items())
+            ends = "".join(f"\n  {path} ends:{_end(path, self.TAIL)}" for path in record.log)
+            return f"{self.count()}  {_name(record)} has failed{where}{ends}"
+        if event == LogEvent.RUN_INFO and hasattr(record, "stats"):
+            self.total = record.stats.get("total", 0)
+            # A plan has it twice.
+            again, self.shown = self.shown, True
+            return "" if again else self.format(record).rstrip()
+        text = self.format(record) or ""
+        if text.startswith("This was a dry-run"):
+            return "This is the plan. `--quiet host` shows each job's files and why it is to run."
+        return "" if text.startswith(self.HIDDEN) else text
+
+    def count(self) -> str:
+        """The time, and how much of the run is done."""
+        percent = 100 * self.done // max(self.total, 1)
+        return f"{time.strftime('%H:%M:%S')}  {self.done:3d} of {self.total} done, {percent:2d} %"
+
+
+def _name(record: logging.LogRecord) -> str:
+    """A job's name, as at the head of its own messages."""
+    logs = [Path(path).with_suffix("").as_posix().rpartition("/logs/")[2] for path in record.log]
+    return next(iter(logs), record.rule_name)
+
+
+def _end(path: str, lines: int) -> str:
+    """The last lines of a log, indented."""
+    try:
+        text = Path(path).read_text(errors="replace")
+    except OSError:
+        return " (there is none)"
+    return "".join(f"\n    {line}" for line in text.splitlines()[-lines:])
