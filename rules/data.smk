@@ -1,6 +1,7 @@
 # Needs: the files that the config declares, as URLs or local paths, or its section `simulation`.
 # Makes: resources/ (downloads) or simulated/, and under data/ the shards of each medium, which
 # sequences are held out of training, and the family of each test sequence.
+import re
 
 
 include: "helpers/data.smk"

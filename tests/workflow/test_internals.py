@@ -15,7 +15,12 @@ from snakemake.exceptions import WorkflowError
 from snakemake.persistence import MetadataRecord, PersistenceBase
 from snakemake.rules import Rule
 from snakemake.scheduling.job_scheduler import JobScheduler
-from snakemake.settings.types import DAGSettings, DeploymentSettings, ResourceSettings
+from snakemake.settings.types import (
+    DAGSettings,
+    DeploymentSettings,
+    OutputSettings,
+    ResourceSettings,
+)
 
 sys.path.append(str(ROOT / "rules"))
 import snakemake_internals
@@ -40,6 +45,7 @@ def test_snakemake_is_the_one_that_the_workflow_was_written_for():
         (DAGSettings(), ["targets"]),
         (DeploymentSettings(), ["deployment_method"]),
         (ResourceSettings(), ["cores"]),
+        (OutputSettings(), ["quiet", "nocolor", "dryrun"]),
     ],
 )
 def test_what_is_used_is_there(owner, names):
