@@ -141,6 +141,7 @@ class Terminal(ColorizingTextHandler):
         "Using shell",
         "Provided cores",
         "Provided resources",
+        "Conda environments: ignored",
         "Rules claiming",
         "Select jobs",
         "Execute ",
