@@ -6,13 +6,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from crmnet.data.fasta import read_fasta, write_fasta
 from crmnet.data.sequences import letters
 from crmnet.data.tsv import read_table
 from crmnet.logs import log_to
 from crmnet.motifs import discover
 from crmnet.motifs.motif import MotifError, background, write_meme
 from crmnet.motifs.programs import BUILTIN, tool, version
-from crmnet.motifs.scanning import read_fasta
 
 job = snakemake
 
@@ -47,8 +47,9 @@ if program:
     with TemporaryDirectory() as folder:
         files = [Path(folder, f"{end}.fa") for end in ("top", "bottom")]
         for path, end in zip(files, (top, ~top), strict=True):
-            records = zip(np.array(names)[chosen][end], map(letters, tokens[end]), strict=True)
-            path.write_text("".join(f">{name}\n{sequence}\n" for name, sequence in records))
+            write_fasta(
+                path, zip(np.array(names)[chosen][end], map(letters, tokens[end]), strict=True)
+            )
         motifs = discover.meme(program, *files, *sought)
 else:
     motifs = discover.discover(tokens, top, families, *sought)

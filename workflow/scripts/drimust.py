@@ -2,11 +2,11 @@
 
 import sys
 
+from crmnet.data.fasta import read_fasta
 from crmnet.logs import log_to
 from crmnet.motifs import drimust
 from crmnet.motifs.motif import background, write_meme
 from crmnet.motifs.programs import BUILTIN
-from crmnet.motifs.scanning import read_fasta
 
 job = snakemake
 

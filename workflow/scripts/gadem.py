@@ -5,10 +5,10 @@ Neither sees expression, but in which sequences come first, and so which it is g
 import sys
 from pathlib import Path
 
+from crmnet.data.fasta import read_fasta
 from crmnet.logs import log_to
 from crmnet.motifs import gadem
 from crmnet.motifs.motif import background, write_meme
-from crmnet.motifs.scanning import read_fasta
 
 job = snakemake
 

@@ -1,12 +1,12 @@
 """Ranks the inserts of a test set by measured expression, with their families and medoids."""
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from crmnet.data.families import medoids
+from crmnet.data.fasta import write_fasta
 from crmnet.data.sequences import ALPHABET, Construct, N, insert_span, pad
 from crmnet.data.tables import read, table_of
 from crmnet.data.tsv import read_table
@@ -49,10 +49,13 @@ ranked.insert(2, "rank", np.arange(len(ranked)))
 
 # Letter for letter, also N at an end, so that positions are those of the saliency maps.
 text = np.frombuffer(ALPHABET.encode(), np.uint8)[inserts]
-with Path(job.output.fasta).open("w") as fasta:
-    for name, row in zip(ranked["sequence"], ranked["row"], strict=True):
-        insert = text[row, : end[row] - start[row]].tobytes().decode()
-        fasta.write(f">{name}\n{insert}\n")
+
+
+def insert(row: int) -> str:
+    return text[row, : end[row] - start[row]].tobytes().decode()
+
+
+write_fasta(job.output.fasta, zip(ranked["sequence"], map(insert, ranked["row"]), strict=True))
 ranked.to_csv(job.output.tsv, sep="\t", index=False)
 print(
     f"{len(tokens):,} sequences in {len(sizes):,} families: {(sizes == 1).sum():,} singletons, the "

@@ -2,6 +2,7 @@
 
 import sys
 
+from crmnet.data.fasta import read_fasta
 from crmnet.logs import log_to
 from crmnet.motifs import scanning
 from crmnet.motifs.motif import background, read_meme
@@ -11,7 +12,7 @@ job = snakemake
 
 log_to(job.log[0])
 motifs = read_meme(job.input.motifs)
-names, tokens = scanning.read_fasta(job.input.sequences)
+names, tokens = read_fasta(job.input.sequences)
 frequencies = background(tokens)
 program = tool("fimo", job.params.engine)
 engine = version(program) if program else BUILTIN

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from crmnet.data.fasta import read_fasta
 from crmnet.data.sequences import COMPLEMENT, N, reverse_complement, tokenise
 from crmnet.motifs import scanning
 from crmnet.motifs.jaspar import known_motifs
@@ -20,7 +21,6 @@ from crmnet.motifs.motif import Motif, MotifError, write_meme
 from crmnet.motifs.scanning import (
     COLUMNS,
     fimo,
-    read_fasta,
     read_fimo,
     scan,
     score_matrix,
@@ -277,30 +277,6 @@ def test_fimo_without_a_site(tmp_path):
     hits = read_fimo(tmp_path / "fimo.tsv")
     assert list(hits.columns) == COLUMNS
     assert hits.empty
-
-
-def test_fasta(tmp_path):
-    path = tmp_path / "s.fa"
-    path.write_text(">one first\nNAC\nGT\n>two\nacgtacg\n")
-    names, tokens = read_fasta(path)
-    assert names == ["one", "two"]
-    assert tokens.tolist() == [[N, 0, 1, 2, 3, N, N], [0, 1, 2, 3, 0, 1, 2]]
-    assert [file.name for file in tmp_path.iterdir()] == ["s.fa"]
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "does not contain a valid sequence"),
-        ("ACGT\n>a\nACGT\n", "before the first sequence"),
-        (">a\nAC\n>a\nGT\n", "Duplicate key"),
-        (">a\nACXT\n", "letter 'X' is none of ACGTN"),
-    ],
-)
-def test_a_damaged_fasta_is_named(tmp_path, text, said):
-    (tmp_path / "s.fa").write_text(text)
-    with pytest.raises(MotifError, match=f"s.fa: cannot be read: .*{said}"):
-        read_fasta(tmp_path / "s.fa")
 
 
 def run_script(files, engine):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from Bio.SeqIO.FastaIO import SimpleFastaParser
-
-from crmnet.data.delimited import TableError, first_row, is_fasta, open_text, rows
+from crmnet.data import fasta
+from crmnet.data.delimited import TableError, first_row, is_fasta, rows
 from crmnet.data.sequences import Construct, bad_letter
 
 # Whether a file has bare inserts, to which the flanks are added, or whole constructs.
@@ -222,14 +220,8 @@ def _variant(
 def _records(path: Path, columns: dict, header: bool) -> Iterator[tuple[str, str, str]]:
     """Where each sequence stands, its id, and itself."""
     if is_fasta(path):
-        try:
-            with open_text(path) as file:
-                for number, (title, sequence) in enumerate(SimpleFastaParser(file), start=1):
-                    yield f"record {number}", (title.split() or [""])[0], sequence
-        except (OSError, EOFError, zlib.error) as error:
-            raise TableError(
-                f"{path}: cannot be read to its end ({error}); fetch or make it anew"
-            ) from error
+        for number, (name, sequence) in enumerate(fasta.records(path), start=1):
+            yield f"record {number}", name, sequence
         return
     named = columns["id"] or ("id" if header and "id" in first_row(path)[0] else None)
     wanted = {"sequence": columns["sequence"]} | ({"id": named} if named else {})

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import gammaln, log_ndtr, xlogy
 
+from crmnet.data.fasta import write_fasta
 from crmnet.data.sequences import ALPHABET, COMPLEMENT, N, tokenise, words
 from crmnet.data.tsv import read_table
 from crmnet.logs import Progress
@@ -239,7 +240,7 @@ def rgadem(
     """
     with TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("sequences.fa", "sites.tsv", "motifs.tsv")]
-        paths[0].write_text("".join(f">{row}\n{_text(line)}\n" for row, line in enumerate(tokens)))
+        write_fasta(paths[0], enumerate(map(_text, tokens)))
         run_tool([program, script, *paths, *map(str, (seed, motifs, generations, population))])
         return read_rgadem(*paths[1:], tokens)
 

@@ -12,9 +12,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
-import pyfaidx
 
-from crmnet.data.sequences import COMPLEMENT, N, letters, pad, tokenise
+from crmnet.data.sequences import COMPLEMENT, N, letters
 from crmnet.data.tsv import read_table
 from crmnet.evaluation.statistics import q_values
 from crmnet.motifs.motif import LETTERS, Motif, MotifError
@@ -247,32 +246,6 @@ def _scores(words: np.ndarray, tables: Sequence[np.ndarray], reach: int) -> np.n
     for number, table in enumerate(tables[1:], 1):
         scores += np.take(table, words[number * WORD : number * WORD + starts])
     return scores
-
-
-def read_fasta(path: str | Path) -> tuple[list[str], np.ndarray]:
-    """Names and tokens (n, length) of the sequences of a FASTA file, N behind the shorter ones.
-
-    Raises:
-        MotifError: it is no FASTA file, or has a letter outside ACGTN or a name twice.
-    """
-    try:
-        with (
-            TemporaryDirectory() as folder,
-            pyfaidx.Fasta(str(path), as_raw=True, indexname=str(Path(folder, "index"))) as fasta,
-        ):
-            records = {record.name: record[:] for record in fasta}
-        # Some versions of pyfaidx take it for a sequence.
-        with Path(path).open("rb") as file:
-            if file.read(1024).lstrip()[:1] not in (b"", b">"):
-                raise ValueError("text before the first sequence")
-        buffer = tokenise("".join(records.values()))
-    except (pyfaidx.FastaIndexingError, pyfaidx.FastaNotFoundError, ValueError) as error:
-        raise MotifError(
-            f"{path}: cannot be read: {error}; mend the file or make it anew"
-        ) from error
-    lengths = np.fromiter(map(len, records.values()), np.int64, len(records))
-    ends = np.cumsum(lengths)
-    return list(records), pad(buffer, ends - lengths, ends, int(lengths.max()))
 
 
 def fimo(
