@@ -321,3 +321,10 @@ def test_hashes_of_two_seeds_are_independent(many_keys):
     below = [values < np.uint64(2**63) for values in (one, two)]
     correlation = np.corrcoef(*below)[0, 1]
     assert abs(correlation) < 5 / len(many_keys) ** 0.5
+
+
+def test_codes_of_words_by_hand():
+    tokens = sequences.tokenise("ACNT")
+    assert sequences.codes(tokens, 2).tolist() == [0 * 5 + 1, 1 * 5 + 4, 4 * 5 + 3]
+    assert sequences.codes(np.stack([tokens, tokens[::-1]]), 3).tolist() == [[9, 48], [96, 105]]
+    assert sequences.codes(tokens, 5).shape == (0,)

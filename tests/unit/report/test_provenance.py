@@ -112,23 +112,6 @@ def test_without_git_there_is_no_commit(clone, monkeypatch):
     assert provenance.workflow(clone)["commit"] is None
 
 
-def test_hashes_are_those_of_the_standard(tmp_path, monkeypatch):
-    (tmp_path / "empty").write_bytes(b"")
-    (tmp_path / "abc").write_bytes(b"abc")
-    # In several pieces.
-    monkeypatch.setattr(provenance, "CHUNK", 2)
-    assert provenance.sha256(tmp_path / "empty") == EMPTY
-    assert provenance.sha256(tmp_path / "abc") == ABC
-
-
-def test_a_large_file_says_how_far_it_is(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(provenance, "CHUNK", 4)
-    monkeypatch.setattr("crmnet.logs.PROGRESS_SECONDS", 0)
-    (tmp_path / "large").write_bytes(bytes(20))
-    provenance.sha256(tmp_path / "large")
-    assert capsys.readouterr().err.count("large: ") == 5
-
-
 def test_inputs_have_their_size_hash_and_url_and_folders_their_files(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     (tmp_path / "model" / "variables").mkdir(parents=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
+
+from crmnet.data import damage
 
 SEPARATORS = "\t,;"
 
@@ -40,7 +41,7 @@ def first_row(path: Path) -> tuple[list[str], str]:
             start = file.read(1 << 16)
     except FileNotFoundError:
         raise TableError(f"{path}: there is no such file") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except damage.TEXT as error:
         raise TableError(f"{path}: cannot be read ({error}); fetch or make it anew") from error
     if not start.strip():
         raise TableError(f"{path}: is empty")
@@ -111,7 +112,7 @@ def rows(
                     )
                 if row:
                     yield reader.line_num, {name: row[at] for name, at in numbers.items()}
-    except (OSError, EOFError, zlib.error, csv.Error) as error:
+    except (*damage.TEXT, csv.Error) as error:
         raise TableError(
             f"{path}: cannot be read to its end ({error}); fetch or make it anew"
         ) from error

@@ -6,7 +6,6 @@ certificates of the system, which is where a site with its own proxy puts them.
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import itertools
 import json
@@ -19,14 +18,14 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, TypeVar
+from typing import TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
+from crmnet.data import checksums, damage
 from crmnet.logs import Progress, say
 
 ZENODO = "https://zenodo.org"
@@ -156,7 +155,7 @@ def _copy(source: Path, part: Path, url: str) -> None:
 def _verify(part: Path, checksum: str, origin: str, mend: str) -> None:
     algorithm, expected = checksum.lower().split(":")
     with part.open("rb") as file:
-        found = _digest(file, algorithm)
+        found = checksums.checksum(file, algorithm, part.name, part.stat().st_size)
     if found != expected:
         _discard(part)
         raise DownloadError(
@@ -173,8 +172,9 @@ def _verify_archive(part: Path, files: dict[str, str], origin: str) -> None:
             for member in archive.infolist():
                 if not member.is_dir():
                     with archive.open(member) as file:
-                        found.append(f"md5:{_digest(file, 'md5')}")
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+                        name, size = member.filename, member.file_size
+                        found.append(f"md5:{checksums.checksum(file, 'md5', name, size)}")
+    except (*damage.ARCHIVE, RuntimeError) as error:
         found = [str(error)]
     if sorted(found) != sorted(files.values()):
         _discard(part)
@@ -182,12 +182,6 @@ def _verify_archive(part: Path, files: dict[str, str], origin: str) -> None:
             f"{origin}: the files in it are not those of the record, {', '.join(sorted(files))}, "
             "by their md5; run again to download it afresh"
         )
-
-
-def _digest(file: IO[bytes], algorithm: str) -> str:
-    # md5 guards against accidents here, so that it may be used where FIPS rules forbid it.
-    made = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
-    return made.hexdigest()
 
 
 def _zenodo_files(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
+from crmnet.data import damage
 from crmnet.data.delimited import TableError, is_fasta, open_text
 from crmnet.data.sequences import pad, tokenise
 
@@ -27,7 +27,7 @@ def records(path: Path) -> Iterator[tuple[str, str]]:
         with open_text(path) as file:
             for title, sequence in SimpleFastaParser(file):
                 yield (title.split() or [""])[0], sequence
-    except (OSError, EOFError, zlib.error) as error:
+    except damage.TEXT as error:
         raise TableError(
             f"{path}: cannot be read to its end ({error}); fetch or make it anew"
         ) from error

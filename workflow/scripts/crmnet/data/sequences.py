@@ -143,6 +143,16 @@ def words(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
     return numbers, known
 
 
+def codes(tokens: np.ndarray, length: int) -> np.ndarray:
+    """The number in base 5 of the word that begins at each place of the last axis (..., places),
+    the first letter the highest; N is a letter like the others."""
+    number = max(tokens.shape[-1] - length + 1, 0)
+    numbers = np.zeros((*tokens.shape[:-1], number), np.intp)
+    for shift in range(length if number else 0):
+        numbers = len(ALPHABET) * numbers + tokens[..., shift : shift + number]
+    return numbers
+
+
 def reverse_words(numbers: np.ndarray, length: int) -> np.ndarray:
     """The numbers of the reverse complements of `words`."""
     reverse = np.zeros_like(numbers)

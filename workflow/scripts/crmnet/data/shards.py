@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
@@ -19,6 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
+from crmnet.data.checksums import sha256
 from crmnet.data.delimited import is_gzip
 from crmnet.data.families import Index, TooAlike
 from crmnet.data.sequences import COMPLEMENT, Construct, hashes, leak_keys, pad, unpadded
@@ -246,7 +246,7 @@ def write(
         "length": length,
         "seed": seed,
         "validation_fraction": validation_fraction,
-        "inputs": {str(source.path): _sha256(source.path) for source in sources},
+        "inputs": {str(source.path): sha256(source.path) for source in sources},
         "rows": count["rows"],
         "rejected": rejects.count,
         "truncated": count["truncated"],
@@ -313,11 +313,6 @@ def _write_shard(path: Path, records: np.ndarray) -> None:
             }
             example = tf.train.Example(features=tf.train.Features(feature=feature))
             writer.write(example.SerializeToString())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def manifest_of(folder: Path) -> dict:

@@ -3,8 +3,6 @@ pandas only."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,19 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from crmnet.data import damage
 from crmnet.data.sequences import N
 
-# What reading a damaged file of arrays raises; zipfile a RuntimeError for what it cannot unpack.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 # Of each array in the file.
 TYPES = {
     "row": np.int64,
@@ -127,7 +115,7 @@ def load(path: str | Path) -> Maps:
     try:
         with np.load(path, allow_pickle=False) as saved:
             return Maps(**{field.name: saved[field.name] for field in fields(Maps)})
-    except _DAMAGE as error:
+    except damage.ARRAYS as error:
         raise ValueError(
             f"{path}: is no whole file of saliency maps ({error}); delete it, to have it made anew"
         ) from error

@@ -6,15 +6,12 @@ loaded and no function of it runs, so neither Keras 2 nor TensorFlow Addons is n
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import re
 import shutil
 import stat
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -26,6 +23,7 @@ from typing import IO
 import keras
 import numpy as np
 
+from crmnet.data import damage
 from crmnet.models.layers import SelfAttention, SqueezeExcitation
 
 GRAPH = "saved_model.pb"
@@ -34,14 +32,6 @@ ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 NESTED = 2
 SHOWN = 20
 
-_DAMAGE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    gzip.BadGzipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-)
 _MEMBER = "set `released: <medium>: member` to a glob that matches one of them"
 _BY_HAND = "unpack it by hand, and name that folder as `released: <medium>: file`"
 _AGAIN = "remove it, and download or copy it again"
@@ -73,7 +63,7 @@ def find(archive: Path, member: str | None, folder: Path) -> Path:
         chosen = _chosen(files, member, archive)
         target = folder / "unpacked" / chosen
         _unpack(files, chosen, target)
-    except _DAMAGE as error:
+    except damage.ARCHIVE as error:
         raise ValueError(
             f"{archive}: it or an archive in it is damaged or cut short ({error}); {_AGAIN}"
         ) from error

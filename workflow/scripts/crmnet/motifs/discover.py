@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from crmnet.data.sequences import COMPLEMENT, N, reverse_words, words
+from crmnet.data.sequences import COMPLEMENT, N, codes, reverse_words, words
 from crmnet.evaluation.hypergeometric import ln_fisher
 from crmnet.logs import Progress
 from crmnet.motifs.motif import COLUMNS as MOTIF_COLUMNS
@@ -149,10 +149,7 @@ class _Sequences:
         padded = np.pad(tokens, ((0, 0), (margin, margin)), constant_values=N)
         self._padded, self._margin = padded, margin
         length = tokens.shape[1] + widest
-        codes = np.zeros((len(tokens), length), np.intp)
-        for shift in range(WORD):
-            codes = 5 * codes + padded[:, margin + shift : margin + shift + length]
-        self._codes = codes
+        self._codes = codes(padded[:, margin : margin + length + WORD - 1], WORD)
 
     def search(self, matrix: ScoreMatrix) -> tuple[np.ndarray, np.ndarray]:
         """Scores (n, length) of sites on either strand; below 0 where N is."""

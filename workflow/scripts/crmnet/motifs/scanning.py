@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from crmnet.data.sequences import COMPLEMENT, N, letters
+from crmnet.data.sequences import COMPLEMENT, N, codes, letters
 from crmnet.data.tsv import read_table
 from crmnet.evaluation.statistics import q_values
 from crmnet.motifs.motif import LETTERS, Motif, MotifError
@@ -153,7 +153,7 @@ def scan(
     for first in range(0, len(tokens), ROWS_AT_ONCE):
         buffer = _buffer(tokens[first : first + ROWS_AT_ONCE], reach)
         runs += _runs(buffer)
-        words = _words(buffer)
+        words = codes(buffer, WORD)
         for sites, matrix in zip(sites_by_motif, matrices, strict=True):
             part = _sites(matrix, threshold, words, reach, tokens.shape[1] + 1)
             sites.append(part.assign(row=part["row"] + first))
@@ -228,15 +228,6 @@ def _runs(buffer: np.ndarray) -> Counter:
     """How many stretches without N there are, by their length."""
     ends = np.flatnonzero(buffer == N)
     return Counter((np.diff(ends, prepend=-1) - 1).tolist())
-
-
-def _words(buffer: np.ndarray) -> np.ndarray:
-    """The number of the word of `WORD` letters that starts at each position."""
-    number = len(buffer) - WORD + 1
-    words = np.zeros(number, np.intp)
-    for shift in range(WORD):
-        words = 5 * words + buffer[shift : shift + number]
-    return words
 
 
 def _scores(words: np.ndarray, tables: Sequence[np.ndarray], reach: int) -> np.ndarray:

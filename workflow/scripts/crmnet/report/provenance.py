@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -20,8 +19,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from crmnet.data.checksums import sha256
 from crmnet.data.delimited import open_text
-from crmnet.logs import Progress
+from crmnet.training.devices import processor
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
@@ -88,18 +88,6 @@ def workflow(root: Path = ROOT) -> dict[str, object]:
     if state["commit"] is None:
         print("git knows no commit of this workflow", file=sys.stderr)
     return {"name": _citation(root)["title"], **state}
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file of any size, in hexadecimal."""
-    digest, done = hashlib.sha256(), 0
-    progress = Progress(path.stat().st_size / 1e6, "MB", f"sha256 of {path}: ")
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            done += len(chunk)
-            progress(done / 1e6)
-    return digest.hexdigest()
 
 
 def inputs(paths: Iterable[str], urls: Mapping[str, str]) -> list[dict[str, object]]:
@@ -171,7 +159,7 @@ def hardware() -> dict[str, object]:
     return {
         "of": "the machine that wrote this file; on a cluster, other jobs ran on others",
         "system": platform.platform(),
-        "cpu": _cpu(),
+        "cpu": processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(memory / 1e9, 1),
         "accelerators": [name.strip() for name in listed],
@@ -407,14 +395,6 @@ def _pins(path: Path) -> list[str]:
     for entry in yaml.safe_load(path.read_text())["dependencies"]:
         pins += entry["pip"] if isinstance(entry, dict) else [entry]
     return pins
-
-
-def _cpu() -> str:
-    try:
-        named = re.search(r"^model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text(), re.M)
-    except OSError:
-        named = None
-    return named[1] if named else platform.processor() or platform.machine()
 
 
 def _number(text: str) -> float | None:

@@ -10,7 +10,6 @@ import argparse
 import json
 import math
 import os
-import platform
 import re
 import resource
 import shlex
@@ -212,16 +211,8 @@ def about(hardware: devices.Devices) -> dict:
         versions["jax"] = jax.__version__
         name = jax.devices()[0].device_kind
     if hardware.kind == "cpu":
-        name = _processor()
+        name = devices.processor()
     return {"kind": hardware.kind, "device": name or hardware.kind, "versions": versions}
-
-
-def _processor() -> str:
-    try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
-    except OSError:
-        found = None
-    return found[1].strip() if found else platform.processor() or platform.machine()
 
 
 def measure(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 # Keras's own variables: the first host's address, how many hosts, and which one this is.
 ADDRESS = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
@@ -83,6 +86,15 @@ def setup(
         )
     keras.mixed_precision.set_dtype_policy(precision)
     return devices
+
+
+def processor() -> str:
+    """The name of this machine's CPU."""
+    try:
+        name = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+    except OSError:
+        name = None
+    return name[1].strip() if name else platform.processor() or platform.machine()
 
 
 def _enough(found: list, count: int | None) -> list:

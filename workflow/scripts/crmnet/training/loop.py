@@ -9,8 +9,6 @@ import math
 import os
 import sys
 import time
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,20 +18,10 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
+from crmnet.data import damage
 from crmnet.evaluation.metrics import pearson, r_squared, rmse
 from crmnet.logs import Progress, duration, say
 from crmnet.models.layers import BINS
-
-# What reading a damaged file of arrays raises; zipfile a RuntimeError for what it cannot unpack.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -430,7 +418,7 @@ class _State:
                     group: [saved[f"{group}/{number}"] for number in range(len(items))]
                     for group, items in self._groups().items()
                 }
-        except _DAMAGE as error:
+        except damage.ARRAYS as error:
             print(f"{self.path}: cannot be used ({error}); starting anew", file=sys.stderr)
             return
         self.model.set_weights(groups["weights"])
