@@ -2,18 +2,14 @@
 
 import sys
 
-from crmnet.logs import log_to
 from crmnet.models.blocks import blocks
 from crmnet.report import model_diagram
 from crmnet.report.style import save
 from crmnet.training import devices
 
 job = snakemake
+devices.setup_job(job)
 
-log_to(job.log[0])
-devices.setup(backend="tensorflow", device="cpu", precision="float32", threads=1, seed=1)
-
-# Only now, with the backend chosen.
 from crmnet.models.architectures.crmnet import crmnet
 
 table = blocks(crmnet(job.params.length, **job.params.model))

@@ -2,22 +2,17 @@
 
 import sys
 
-from crmnet.logs import log_to
 from crmnet.training import devices
 
 job = snakemake
-
-log_to(job.log[0])
-devices.setup(**job.params.hardware, threads=job.threads, seed=0)
-
-# Keras takes its backend when it is imported, so only now.
+devices.setup_job(job, job.params.hardware)
 
 from crmnet.data.sequences import Construct
 from crmnet.data.tsv import read_table
 from crmnet.interpretation.insertion import insertion_effects
 from crmnet.models.files import load_model
 from crmnet.motifs.motif import MotifError, read_meme
-from crmnet.training.loop import predict
+from crmnet.training.prediction import predict
 
 table = read_table(job.input.selected)
 selected = table[table["selected"].notna()]

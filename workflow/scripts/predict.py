@@ -2,22 +2,18 @@
 
 import sys
 
-from crmnet.logs import log_to
 from crmnet.training import devices
 
 job = snakemake
+devices.setup_job(job, job.params.hardware)
 
-log_to(job.log[0])
-devices.setup(**job.params.hardware, threads=job.threads, seed=0)
-
-# Keras takes its backend when it is imported, so only now.
 import pandas as pd
 
 from crmnet.data.predictions import write
 from crmnet.data.sequences import letters
 from crmnet.data.tables import read, table_of
 from crmnet.models.files import load_model
-from crmnet.training.loop import predict
+from crmnet.training.prediction import predict
 
 sets = {name: read(table_of(entry), job.params.length) for name, entry in job.params.test.items()}
 parts = {

@@ -4,17 +4,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from crmnet.logs import log_to
 from crmnet.training import devices
 
 job = snakemake
+devices.setup_job(job)
 
-log_to(job.log[0])
-devices.setup(backend="tensorflow", device="cpu", precision="float32", threads=job.threads, seed=0)
-
-# Keras takes its backend when it is imported, so only now.
 from crmnet.models import released
 from crmnet.models.architectures.crmnet import crmnet
+from crmnet.models.files import save_model
 
 model = crmnet(job.params.length, **job.params.architecture)
 with tempfile.TemporaryDirectory() as folder:
@@ -22,4 +19,4 @@ with tempfile.TemporaryDirectory() as folder:
     print(f"{job.input.archive}: {saved_model}", file=sys.stderr)
     released.load(model, saved_model)
 print(f"{model.count_params():,} parameters loaded", file=sys.stderr)
-model.save(job.output.model)
+save_model(model, job.output.model)

@@ -4,15 +4,11 @@ import sys
 
 import numpy as np
 
-from crmnet.logs import log_to
 from crmnet.training import devices
 
 job = snakemake
+devices.setup_job(job, job.params.hardware)
 
-log_to(job.log[0])
-devices.setup(**job.params.hardware, threads=job.threads, seed=0)
-
-# Keras takes its backend when it is imported, so only now.
 from crmnet.data.tables import read, table_of
 from crmnet.interpretation.maps import load, same_inserts
 from crmnet.interpretation.saliency import cascade

@@ -2,15 +2,11 @@
 
 import sys
 
-from crmnet.logs import log_to
 from crmnet.training import devices
 
 job = snakemake
+devices.setup_job(job, job.params.hardware)
 
-log_to(job.log[0])
-devices.setup(**job.params.hardware, threads=job.threads, seed=0)
-
-# Keras takes its backend when it is imported, so only now.
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,7 +18,7 @@ from crmnet.data.tsv import read_table
 from crmnet.interpretation.maps import masked
 from crmnet.interpretation.saliency import in_float32, insert_saliency
 from crmnet.models.files import load_model
-from crmnet.training.loop import predict
+from crmnet.training.prediction import predict
 
 # Sequences or variants at a time.
 BLOCK = 1 << 16

@@ -1,37 +1,26 @@
 """Trains one model at one stage: on all media, or on one medium."""
 
 import dataclasses
-import hashlib
 import sys
 from pathlib import Path
 
-from crmnet.logs import log_to
 from crmnet.training import devices, hosts
 
 job = snakemake
-
-options = job.params.training
+options, checkpoint = job.params.training, Path(job.params.checkpoint)
 if options["hosts"] > 1 and not hosts.joined():
-    folder = Path(job.params.checkpoint).parent
-    hosts.launch(__file__, job, options["hosts"], options["launcher"], folder)
+    hosts.launch(__file__, job, options["hosts"], options["launcher"], checkpoint.parent)
     sys.exit()
 
-log_to(job.log[0])
-hardware = devices.setup(
-    backend=options["backend"],
-    device=options["device"],
-    precision=options["precision"],
-    threads=job.threads,
-    seed=job.params.seed,
-    count=options["devices"],
+hardware = devices.setup_job(
+    job,
+    {name: options[name] for name in devices.CPU} | {"count": options["devices"]},
+    job.params.seed,
 )
-
-# Keras takes its backend when it is imported, so only now.
-import numpy as np
 
 from crmnet.data import shards
 from crmnet.models import registry
-from crmnet.models.files import load_model
+from crmnet.models.files import load_model, save_model
 from crmnet.models.means import both_strands
 from crmnet.training import loop
 
@@ -44,8 +33,6 @@ def build():
 
 recipe = loop.recipe_of(options, seed=job.params.seed)
 folders = [Path(folder) for folder in job.input.shards]
-with shards.named(folders):
-    validation = tuple(map(np.concatenate, zip(*map(shards.validation, folders), strict=True)))
 rows = shards.training_rows(folders)
 batch = recipe.batch_size * hardware.count
 steps = max(1, rows // batch)
@@ -56,10 +43,10 @@ if job.params.budget:
         job.params.budget, rows_of, hardware.count, steps, recipe.warmup_epochs
     )
     recipe = dataclasses.replace(recipe, epochs=epochs)
-name = f"{job.wildcards.model}/{job.wildcards.seed}/{job.wildcards.stage}"
 print(
-    f"{name}: {rows:,} sequences, at most {recipe.epochs} epochs of {steps} steps of {batch}, on "
-    f"{hardware.count} {hardware.kind}(s) with {hardware.backend}",
+    f"{job.wildcards.model}/{job.wildcards.seed}/{job.wildcards.stage}: {rows:,} sequences, at "
+    f"most {recipe.epochs} epochs of {steps} steps of {batch}, on {hardware.count} "
+    f"{hardware.kind}(s) with {hardware.backend}",
     file=sys.stderr,
 )
 
@@ -69,7 +56,6 @@ with hardware.scope():
         model.set_weights(load_model(job.input.start).get_weights())
     fitted = loop.compile_model(built, recipe, hardware.kind)
 
-checkpoint = Path(job.params.checkpoint)
 with shards.named(folders):
     history = loop.train(
         model,
@@ -85,7 +71,7 @@ with shards.named(folders):
             part=(hardware.host, hardware.hosts),
         ),
         steps,
-        validation,
+        shards.validation(folders),
         devices=hardware.count,
         checkpoint=checkpoint,
         host=hardware.host,
@@ -97,7 +83,7 @@ with shards.named(folders):
             hardware.count,
             [shards.manifest_of(folder)["inputs"] for folder in folders],
             [shards.manifest_of(folder)["shards"] for folder in folders],
-            hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest(),
+            model.get_weights(),
         ),
     )
 # Without the optimiser's state, twice the size of the model. Every host builds it: they share its
@@ -106,5 +92,5 @@ final, _ = build()
 final.set_weights(model.get_weights())
 if hardware.host == 0:
     history.to_csv(job.output.history, sep="\t", index=False)
-    final.save(job.output.model)
+    save_model(final, job.output.model)
     checkpoint.unlink(missing_ok=True)

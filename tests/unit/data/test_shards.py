@@ -341,7 +341,7 @@ def test_nothing_left_to_train_on_is_an_error(tmp_path, fraction):
 
 def test_validation_gives_the_validation_rows(written):
     folder, manifest, _ = written
-    tokens, expression = shards.validation(folder)
+    tokens, expression = shards.validation([folder])
     assert tokens.shape == (manifest["validation"], 112) and tokens.dtype == np.uint8
     assert expression.shape == (manifest["validation"],) and expression.dtype == np.float32
     found = [(sequences.letters(row), value) for row, value in zip(tokens, expression, strict=True)]
@@ -350,13 +350,13 @@ def test_validation_gives_the_validation_rows(written):
 
 def test_validation_of_several_blocks(tmp_path):
     folder, manifest = write(tmp_path, [table(tmp_path / "rows.tsv", ROWS)], fraction=0.9)
-    tokens, expression = shards.validation(folder)
+    tokens, expression = shards.validation([folder])
     assert len(tokens) == len(expression) == manifest["validation"] > 2 * shards.BLOCK
 
 
 def test_validation_of_an_empty_split_has_no_rows(tmp_path):
     folder, manifest = write(tmp_path, [table(tmp_path / "rows.tsv", ROWS[:10])])
-    tokens, expression = shards.validation(folder)
+    tokens, expression = shards.validation([folder])
     assert manifest["validation"] == 0
     assert tokens.shape == (0, 112) and tokens.dtype == np.uint8
     assert expression.shape == (0,) and expression.dtype == np.float32
@@ -516,7 +516,7 @@ def few(tmp_path):
 def read_all(folder):
     """Reads as a training does."""
     with shards.named([folder]):
-        shards.validation(folder)
+        shards.validation([folder])
         rows = shards.training_rows([folder])
         for _ in shards.batches([folder], rows, 1, seed=1, epoch=0):
             pass

@@ -4,21 +4,17 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from importlib.util import find_spec
 
 import keras
 import numpy as np
 import pytest
-import yaml
 
-from crmnet.configuration import SCHEMA
 from crmnet.data.sequences import COMPLEMENT
 from crmnet.models import registry
 from crmnet.models.architectures.legnet import PairConv1D
 from crmnet.models.architectures.transformer import TwoStrandConv1D
 from crmnet.models.baselines import Bases, RectifiedAttention, scaled
-from crmnet.models.files import load_model
 from crmnet.models.layers import BINS, OneHot
 from crmnet.training.loop import FlatAdam
 
@@ -105,11 +101,6 @@ PARAMETERS = {f.__name__: f for f in (cnn, transformer, danq, deepsea, deepatt, 
 
 # The totals in the summaries that Vaishnav et al. printed.
 PRINTED = {"danq": 18_252_411, "deepsea": 37_785_051, "deepatt": 156_745}
-
-
-def test_every_architecture_can_be_named_in_a_config():
-    models = yaml.safe_load(SCHEMA.read_text())["properties"]["models"]["additionalProperties"]
-    assert sorted(models["properties"]["architecture"]["enum"]) == registry.names()
 
 
 @every
@@ -452,65 +443,3 @@ def test_a_planted_word_is_learned(name):
     model.compile(FlatAdam(5e-3), "mse")
     losses = [model.train_on_batch(tokens, expression) for _ in range(30)]
     assert np.mean(losses[-5:]) < 0.7 * expression.var()
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """The bytes of a model's file."""
-    path = tmp_path_factory.mktemp("saved") / "model.keras"
-    BASELINES["cnn"](32, width=8).save(path)
-    return path.read_bytes()
-
-
-def others(folder):
-    """A ZIP archive of something else."""
-    with zipfile.ZipFile(folder / "other.zip", "w") as archive:
-        archive.writestr("metadata.json", "{}")
-        archive.writestr("config.json", "[1, 2")
-    return (folder / "other.zip").read_bytes()
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda whole, folder: whole[: len(whole) // 2],
-        lambda whole, folder: whole[:-1],
-        lambda whole, folder: b"",
-        lambda whole, folder: b"no archive",
-        lambda whole, folder: whole[:-3000] + bytes(3000),
-        lambda whole, folder: others(folder),
-    ],
-    ids=["half", "all but a byte", "empty", "text", "no directory", "other content"],
-)
-def test_a_damaged_model_is_told_by_its_name(saved, tmp_path, damage):
-    path = tmp_path / "model.keras"
-    path.write_bytes(damage(saved, tmp_path))
-    with pytest.raises(ValueError) as error:
-        load_model(path)
-    said = str(error.value)
-    assert said.startswith(f"{path}: is no whole model of this workflow (") and "delete it" in said
-    assert "\n" not in said
-
-
-def test_a_wrong_byte_is_never_a_wrong_weight(saved, tmp_path):
-    """Keras alone reads weights with wrong bytes as they are."""
-    path = tmp_path / "model.keras"
-    for place in np.random.default_rng(3).integers(len(saved) // 4, 3 * len(saved) // 4, 5):
-        damaged = bytearray(saved)
-        damaged[place] ^= 8
-        path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="is damaged"):
-            load_model(path)
-
-
-def test_a_model_that_is_not_there_is_told_by_its_name(tmp_path):
-    with pytest.raises(ValueError, match="model.keras: is no whole model"):
-        load_model(tmp_path / "model.keras")
-
-
-def test_a_model_with_code_in_it_is_refused(tmp_path):
-    inputs = keras.Input((3,))
-    outputs = keras.layers.Lambda(lambda x: 2 * x)(inputs)
-    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match="model.keras: is no whole model .*Lambda"):
-        load_model(tmp_path / "model.keras")

@@ -21,7 +21,8 @@ import threading
 from pathlib import Path
 from crmnet.training import loop
 from crmnet.models.layers import OneHot
-from crmnet.training.loop import Recipe, compile_model, predict, train
+from crmnet.training.loop import Recipe, compile_model, train
+from crmnet.training.prediction import predict
 
 threads = set()
 progress = loop._EpochProgress

@@ -22,7 +22,7 @@ from keras import layers
 from crmnet.models.layers import OneHot, SelfAttention, expression_head
 from crmnet.models.means import both_strands
 from crmnet.training import loop
-from crmnet.training.loop import Recipe, compile_model, learning_rate, predict, soft_bins, train
+from crmnet.training.loop import Recipe, compile_model, learning_rate, soft_bins, train
 
 # A resumed training equals an undisturbed one bit for bit on a CPU, not on every GPU.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -526,16 +526,6 @@ def test_patience_and_best_weights_last_over_an_interruption(model, checkpoint, 
     assert equal(model.get_weights(), weights[1])
 
 
-@pytest.mark.parametrize("n", [0, 1, 5, 16, 17])
-def test_predict_gives_each_row_the_model_s_output(model, n):
-    tokens, _ = sequences(7, n)
-    predicted = predict(model, tokens, batch=16)
-    assert predicted.shape == (n,)
-    if n:
-        expected = keras.ops.convert_to_numpy(model(tokens, training=False))[:, 0]
-        np.testing.assert_allclose(predicted, expected, rtol=1e-5, atol=1e-6)
-
-
 def test_a_loss_that_is_not_finite_stops_training(model, checkpoint):
     def poisoned(epoch):
         for tokens, expression in batches(epoch):
@@ -573,6 +563,10 @@ def test_fingerprint_tells_configs_and_data_apart():
     assert one == loop.fingerprint({"seed": 1, "epochs": 5}, ["shards"])
     assert one != loop.fingerprint({"seed": 2, "epochs": 5}, ["shards"])
     assert one != loop.fingerprint({"seed": 1, "epochs": 5}, ["other"])
+    weights, others = np.zeros(5000, np.float32), np.zeros(5000, np.float32)
+    others[2500] = 1e-6
+    assert loop.fingerprint([weights]) == loop.fingerprint([weights.copy()])
+    assert loop.fingerprint([weights]) != loop.fingerprint([others])
 
 
 def test_recipe_takes_its_keys_of_the_config_and_changes():

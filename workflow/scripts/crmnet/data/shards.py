@@ -489,10 +489,11 @@ def _blocks(path: tf.Tensor | str, length: int) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(path, "GZIP").map(parse)
 
 
-def validation(folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The validation rows: tokens (n, length) uint8 and expression (n,) float32."""
-    length = manifest_of(folder)["length"]
-    blocks = list(_blocks(str(folder / VALIDATION), length).as_numpy_iterator())
-    if not blocks:
-        return np.empty((0, length), np.uint8), np.empty(0, np.float32)
-    return tuple(np.concatenate(column) for column in zip(*blocks, strict=True))
+def validation(folders: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+    """The validation rows of all folders: tokens (n, length) uint8 and expression (n,) float32."""
+    parts = []
+    for folder in folders:
+        length = manifest_of(folder)["length"]
+        parts.append((np.empty((0, length), np.uint8), np.empty(0, np.float32)))
+        parts += _blocks(str(folder / VALIDATION), length).as_numpy_iterator()
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))

@@ -1,4 +1,4 @@
-"""Reads model files."""
+"""The files of models: Keras's own format (`.keras`)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,17 @@ from pathlib import Path
 import keras
 
 from crmnet.models import registry
+
+
+def save_model(model: keras.Model, path: str | Path) -> None:
+    """Saves a model, whole or not at all: no half of it is left under its name."""
+    path = Path(path)
+    part = path.with_name(f"{path.stem}.part{path.suffix}")
+    try:
+        model.save(part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def load_model(path: str | Path) -> keras.Model:

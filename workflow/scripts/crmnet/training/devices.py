@@ -6,8 +6,11 @@ import contextlib
 import os
 import platform
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from crmnet import logs
 
 # Keras's own variables: the first host's address, how many hosts, and which one this is.
 ADDRESS = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
@@ -34,6 +37,23 @@ class Devices:
     scope: object = contextlib.nullcontext
     host: int = 0
     hosts: int = 1
+
+
+# What a job takes that only puts models together.
+CPU = {"backend": "tensorflow", "device": "cpu", "precision": "float32"}
+
+
+def setup_job(job: object, hardware: Mapping[str, object] = CPU, seed: int = 0) -> Devices:
+    """What a script with Keras starts with: sends its messages to the job's log, and starts the
+    backend. Keras takes its backend when it is imported, so that whatever imports Keras is imported
+    after this call.
+
+    Args:
+        job: Snakemake's object in the script.
+        hardware, seed: see `setup`.
+    """
+    logs.log_to(job.log[0])
+    return setup(**hardware, threads=job.threads, seed=seed)
 
 
 def setup(

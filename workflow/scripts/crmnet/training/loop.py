@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import math
@@ -22,6 +21,7 @@ from crmnet.data import damage
 from crmnet.evaluation.metrics import pearson, r_squared, rmse
 from crmnet.logs import Progress, duration, say
 from crmnet.models.layers import BINS
+from crmnet.training.prediction import predict, replicas
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras
     tensorflow = keras.backend.backend() == "tensorflow"
     # Over replicas, TensorFlow sums gradients within Keras's own optimisers only, and Keras 3 fails
     # with more than one step an execution.
-    mirrored = tensorflow and _replicas(model) > 1
+    mirrored = tensorflow and replicas(model) > 1
     optimizer = (keras.optimizers.Adam if mirrored else FlatAdam)(
         weight_decay=recipe.weight_decay or None,
         use_ema=bool(recipe.ema),
@@ -191,67 +191,20 @@ def soft_bins(expression: keras.KerasTensor, logits: keras.KerasTensor) -> keras
     return ops.sum(wanted * gap, axis=-1)
 
 
-def _replicas(model: keras.Model) -> int:
-    """How many devices share a batch."""
-    if distribution := keras.distribution.distribution():
-        return distribution.device_mesh.devices.size
-    strategy = getattr(model, "distribute_strategy", None)
-    return strategy.num_replicas_in_sync if strategy else 1
-
-
-def predict(model: keras.Model, tokens: np.ndarray, batch: int = 1024) -> np.ndarray:
-    """Predicted expression (n,) of tokens (n, length)."""
-    n = len(tokens)
-    if not n:
-        return np.empty(0, np.float32)
-    # Whole batches only: a partial one compiles again, and fails where devices share it.
-    replicas = _replicas(model)
-    batch = -(-min(batch, 1 << (n - 1).bit_length()) // replicas) * replicas
-    padded = np.concatenate([tokens, np.zeros((-n % batch, tokens.shape[1]), tokens.dtype)])
-    forward, progress, parts = _forward(model), Progress(n, "sequences"), []
-    for at in range(0, n, batch):
-        parts.append(forward(padded[at : at + batch]))
-        progress(min(at + batch, n))
-    return np.concatenate(parts)[:n, 0]
-
-
-def _forward(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """A model's predictions of a batch, which all devices share: Keras's own `predict_on_batch`
-    would have each of them predict the whole."""
-    if _replicas(model) == 1:
-        return model.predict_on_batch
-    if keras.backend.backend() == "tensorflow":
-        return lambda tokens: model.predict(tokens, batch_size=len(tokens), verbose=0)
-    import jax
-
-    distribution = keras.distribution.distribution()
-    variables = model.trainable_variables, model.non_trainable_variables
-    state = [[variable.value for variable in group] for group in variables]
-    parted = distribution.get_data_layout((1, 1)).backend_layout
-
-    def forward(tokens):
-        whole = jax.make_array_from_callback(tokens.shape, parted, lambda part: tokens[part])
-        return np.asarray(_compiled_forward()(model, *state, whole))
-
-    return forward
-
-
-@functools.cache
-def _compiled_forward() -> Callable:
-    """Predictions that every host has whole; compiled once for each model."""
-    import jax
-
-    mesh = keras.distribution.distribution().device_mesh.backend_mesh
-    return jax.jit(
-        lambda model, trained, others, tokens: model.stateless_call(trained, others, tokens)[0],
-        static_argnums=0,
-        out_shardings=jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()),
-    )
-
-
 def fingerprint(*parts: object) -> str:
-    """What decides whether a checkpoint belongs to a training: a hash of config and data."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    """What decides whether a checkpoint belongs to a training: a hash of config, data and weights.
+
+    Args:
+        parts: what JSON can hold, and arrays, by their bytes; of others, what `str` makes of them.
+    """
+
+    def plain(part):
+        return sha256(part.tobytes()) if isinstance(part, np.ndarray) else str(part)
+
+    def sha256(content):
+        return hashlib.sha256(content).hexdigest()
+
+    return sha256(json.dumps(parts, sort_keys=True, default=plain).encode())
 
 
 def train(

@@ -1,0 +1,142 @@
+"""Model files: damaged ones, those of older versions and other models, those saved as a whole."""
+
+import json
+import runpy
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from crmnet.models import registry
+from crmnet.models.files import load_model, save_model
+from crmnet.training.prediction import predict_sequences
+
+ROOT = Path(__file__).parents[3]
+# Module of today -> those in which its layers stood in earlier versions.
+FORMER = {
+    "crmnet.models.layers": "crmnet.layers",
+    "crmnet.models.architectures.crmnet": "crmnet.model",
+    "crmnet.models.baselines": "crmnet.baselines",
+    "crmnet.models.architectures": "crmnet.baselines",
+}
+SMALL = {"crmnet": {"width": 8, "kernel_size": 3, "heads": 2, "transformer_blocks": 1}}
+
+
+def small(name: str, length: int = 32) -> keras.Model:
+    return registry.build(name, length, **SMALL.get(name, {"width": 8}))
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """The bytes of a model's file."""
+    path = tmp_path_factory.mktemp("saved") / "model.keras"
+    registry.build("cnn", 32, width=8).save(path)
+    return path.read_bytes()
+
+
+def others(folder):
+    """A ZIP archive of something else."""
+    with zipfile.ZipFile(folder / "other.zip", "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", "[1, 2")
+    return (folder / "other.zip").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole, folder: whole[: len(whole) // 2],
+        lambda whole, folder: whole[:-1],
+        lambda whole, folder: b"",
+        lambda whole, folder: b"no archive",
+        lambda whole, folder: whole[:-3000] + bytes(3000),
+        lambda whole, folder: others(folder),
+    ],
+    ids=["half", "all but a byte", "empty", "text", "no directory", "other content"],
+)
+def test_a_damaged_model_is_told_by_its_name(saved, tmp_path, damage):
+    path = tmp_path / "model.keras"
+    path.write_bytes(damage(saved, tmp_path))
+    with pytest.raises(ValueError) as error:
+        load_model(path)
+    said = str(error.value)
+    assert said.startswith(f"{path}: is no whole model of this workflow (") and "delete it" in said
+    assert "\n" not in said
+
+
+def test_a_wrong_byte_is_never_a_wrong_weight(saved, tmp_path):
+    """Keras alone reads weights with wrong bytes as they are."""
+    path = tmp_path / "model.keras"
+    for place in np.random.default_rng(3).integers(len(saved) // 4, 3 * len(saved) // 4, 5):
+        damaged = bytearray(saved)
+        damaged[place] ^= 8
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match="is damaged"):
+            load_model(path)
+
+
+def test_a_model_that_is_not_there_is_told_by_its_name(tmp_path):
+    with pytest.raises(ValueError, match="model.keras: is no whole model"):
+        load_model(tmp_path / "model.keras")
+
+
+def test_a_model_with_code_in_it_is_refused(tmp_path):
+    inputs = keras.Input((3,))
+    outputs = keras.layers.Lambda(lambda x: 2 * x)(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="model.keras: is no whole model .*Lambda"):
+        load_model(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_file_of_an_older_version_predicts_the_same(name, tmp_path):
+    """Its config names modules that are gone."""
+    model = small(name)
+    save_model(model, tmp_path / "new.keras")
+    with (
+        zipfile.ZipFile(tmp_path / "new.keras") as new,
+        zipfile.ZipFile(tmp_path / "old.keras", "w") as old,
+    ):
+        for member in new.namelist():
+            content = new.read(member)
+            if member == "config.json":
+                text = content.decode()
+                for today, former in FORMER.items():
+                    text = text.replace(f'"{today}', f'"{former}')
+                assert '"crmnet.layers"' in text and '"crmnet.models' not in text
+                content = json.dumps(json.loads(text)).encode()
+            old.writestr(member, content)
+    tokens = np.random.default_rng(1).integers(0, 5, (8, 32)).astype(np.uint8)
+    expected = model.predict_on_batch(tokens)
+    assert (load_model(tmp_path / "old.keras").predict_on_batch(tokens) == expected).all()
+
+
+def test_a_model_is_saved_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
+    path, model = tmp_path / "model.keras", small("cnn")
+    save_model(model, path)
+    whole = path.read_bytes()
+
+    def interrupted(part):
+        Path(part).write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(model, "save", interrupted)
+    with pytest.raises(OSError, match="No space"):
+        save_model(model, path)
+    assert path.read_bytes() == whole
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_the_lines_of_the_docs_predict(tmp_path, monkeypatch, capsys):
+    lines = (ROOT / "docs" / "score.md").read_text().split("```python\n")[1].split("```")[0]
+    path = Path("results/demo/models/crmnet/1/complex.keras")
+    assert f'"{path}"' in lines
+    monkeypatch.chdir(tmp_path)
+    path.parent.mkdir(parents=True)
+    model = small("crmnet", 112)
+    save_model(model, path)
+    (tmp_path / "lines.py").write_text(lines)
+    sequences = runpy.run_path("lines.py")["promoters"]
+    assert capsys.readouterr().out == f"{predict_sequences(model, sequences)}\n"
