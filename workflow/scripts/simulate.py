@@ -3,8 +3,9 @@
 import sys
 
 from crmnet.data.sequences import Construct
-from crmnet.data.simulation import Parameters, simulate
+from crmnet.data.simulation import Factor, Parameters, simulate
 from crmnet.logs import log_to
+from crmnet.motifs.motif import jaspar
 
 job = snakemake
 
@@ -15,6 +16,7 @@ simulation = simulate(
     media,
     Construct(**job.params.construct),
     job.params.seed,
+    {motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts) for motif in jaspar()},
 )
 
 for medium, path in zip(media, job.output.train, strict=True):

@@ -1,6 +1,7 @@
 """The simulated assay: its model against numbers worked out by hand, its tables against truth."""
 
 import dataclasses
+import functools
 import gzip
 import runpy
 from pathlib import Path
@@ -13,6 +14,7 @@ from crmnet.data import sequences
 from crmnet.data import simulation as module
 from crmnet.data.sequences import Construct
 from crmnet.data.simulation import FACTORS, Factor, Parameters
+from crmnet.motifs.motif import jaspar
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "simulate.py"
 CONSTRUCT = Construct("TGCATTTTTTTCACATC", "GGTTACGGCTGTT", 80, 112)
@@ -22,14 +24,23 @@ SEED = 7
 LEFT = len(CONSTRUCT.left_flank)
 
 
+@functools.cache
+def known():
+    return {motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts) for motif in jaspar()}
+
+
+def simulated(parameters=PARAMETERS, media=MEDIA, construct=CONSTRUCT, seed=SEED):
+    return module.simulate(parameters, media, construct, seed, known())
+
+
 @pytest.fixture(scope="module")
 def simulation():
-    return module.simulate(PARAMETERS, MEDIA, CONSTRUCT, SEED)
+    return simulated()
 
 
 @pytest.fixture(scope="module")
 def factors():
-    return {factor.name: factor for factor in module.from_jaspar(list(FACTORS))}
+    return {name: known()[name] for name in FACTORS}
 
 
 def tokens_of(table):
@@ -124,8 +135,8 @@ def test_a_consensus_site_is_bound_and_acts_by_its_sign(factors, name):
 
 
 def test_same_seed_same_tables(simulation):
-    assert not changed(simulation, module.simulate(PARAMETERS, MEDIA, CONSTRUCT, SEED))
-    other = module.simulate(PARAMETERS, MEDIA, CONSTRUCT, SEED + 1)
+    assert not changed(simulation, simulated())
+    other = simulated(seed=SEED + 1)
     assert changed(simulation, other) == set(tables(simulation)) - {"factors"}
 
 
@@ -139,7 +150,7 @@ def test_same_seed_same_tables(simulation):
 )
 def test_a_size_changes_only_its_own_set(simulation, size, touched):
     parameters = dataclasses.replace(PARAMETERS, **{size: getattr(PARAMETERS, size) // 2})
-    other = module.simulate(parameters, MEDIA, CONSTRUCT, SEED)
+    other = simulated(parameters)
     assert changed(simulation, other) == touched
     if size != "train":
         for medium in MEDIA:
@@ -148,7 +159,7 @@ def test_a_size_changes_only_its_own_set(simulation, size, touched):
 
 
 def test_another_medium_leaves_the_first(simulation):
-    alone = module.simulate(PARAMETERS, MEDIA[:1], CONSTRUCT, SEED)
+    alone = simulated(media=MEDIA[:1])
     assert alone.train["complex"].equals(simulation.train["complex"])
     assert alone.test["complex"]["native"].equals(simulation.test["complex"]["native"])
 
@@ -288,7 +299,7 @@ def test_factors_table(simulation):
 )
 def test_bad_arguments(parameters, media, construct, message):
     with pytest.raises(ValueError, match=message):
-        module.simulate(dataclasses.replace(PARAMETERS, **parameters), media, construct, SEED)
+        simulated(dataclasses.replace(PARAMETERS, **parameters), media, construct)
 
 
 # The script

@@ -91,6 +91,12 @@ class Factor:
     matrix_id: str
     probabilities: np.ndarray
 
+    @classmethod
+    def of_counts(cls, name: str, matrix_id: str, counts: np.ndarray) -> Factor:
+        """Of the counts (width, 4) of a matrix: (count + 0.2) / (n + 0.8), as in TFBSTools."""
+        counts = counts + 0.2
+        return cls(name, matrix_id, counts / counts.sum(axis=1, keepdims=True))
+
     @property
     def width(self) -> int:
         """Bases of a site."""
@@ -127,28 +133,6 @@ class Simulation:
     test: dict[str, dict[str, pd.DataFrame]]
     sites: pd.DataFrame
     factors: pd.DataFrame
-
-
-def from_jaspar(names: Sequence[str]) -> list[Factor]:
-    """The factors of these names in JASPAR 2022 (CORE, Saccharomyces cerevisiae).
-
-    Probabilities are (count + 0.2) / (n + 0.8), as in TFBSTools.
-
-    Raises:
-        ValueError: a name is not there.
-    """
-    from pyjaspar import jaspardb  # slow to import
-
-    database = jaspardb(release="JASPAR2022")
-    factors = []
-    for name in names:
-        found = database.fetch_motifs(collection="CORE", species=["4932"], tf_name=name)
-        if not found:
-            raise ValueError(f"factor {name} is not in JASPAR 2022 (CORE, species 4932)")
-        counts = np.array([found[0].counts[base] for base in "ACGT"]).T + 0.2
-        probabilities = counts / counts.sum(axis=1, keepdims=True)
-        factors.append(Factor(name, found[0].matrix_id, probabilities))
-    return factors
 
 
 def occupancies(tokens: np.ndarray, factors: Sequence[Factor]) -> np.ndarray:
@@ -193,22 +177,34 @@ def expression(tokens: np.ndarray, factors: Sequence[Factor], activities: np.nda
 
 
 def simulate(
-    parameters: Parameters, media: Sequence[str], construct: Construct, seed: int
+    parameters: Parameters,
+    media: Sequence[str],
+    construct: Construct,
+    seed: int,
+    known: Mapping[str, Factor],
 ) -> Simulation:
     """Simulate the assay in each medium.
 
     Each test set and each medium has random streams of its own: another size of one leaves the
     sequences and labels of the others as they are, but for the choice of leaks.
 
+    Args:
+        known: name -> factor; it may have others than those of `parameters`.
+
     Raises:
         ValueError: no medium, or one twice; a factor without finite activity in a medium, or that
-            JASPAR lacks, or too wide for the insert.
+            is not known, or too wide for the insert.
     """
     media = list(media)
     if not media or len(set(media)) < len(media):
         raise ValueError(f"media must be one or more different names, not {media}")
     activities = _activities(parameters.factors, media)
-    factors = from_jaspar(list(parameters.factors))
+    if missing := [name for name in parameters.factors if name not in known]:
+        raise ValueError(
+            f"no matrix of JASPAR 2022 (CORE, species 4932) is named {', '.join(missing)}; mend "
+            "`simulation: factors`"
+        )
+    factors = [known[name] for name in parameters.factors]
     shortest = construct.insert_length + min(OTHER_LENGTHS)
     for factor in factors:
         if MAX_SITES * factor.width > shortest:
