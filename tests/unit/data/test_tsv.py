@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from crmnet.data import predictions
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.evaluation import claims
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
@@ -64,6 +64,22 @@ def test_claims_see_such_names(tmp_path):
     table.to_csv(tmp_path / "metrics.tsv", sep="\t", index=False)
     found = claims.read(tmp_path / "metrics.tsv")
     assert found["model"].tolist() == WORDS and set(found["p_value"]) == {"NA"}
+
+
+def test_a_table_is_written_whole_or_in_parts_and_packed_by_its_name(tmp_path):
+    table = pd.DataFrame({"id": WORDS, "value": [n / 3 for n in range(len(WORDS))]})
+    for name in ("whole.tsv", "whole.tsv.gz"):
+        assert write_tsv(tmp_path / name, table) == len(WORDS)
+        pd.testing.assert_frame_equal(read_table(tmp_path / name), table)
+    parts = [table.iloc[:3], table.iloc[3:3], table.iloc[3:]]
+    assert write_tsv(tmp_path / "parts.tsv", iter(parts)) == len(WORDS)
+    whole = (tmp_path / "whole.tsv").read_bytes()
+    assert (tmp_path / "parts.tsv").read_bytes() == whole
+    packed = (tmp_path / "whole.tsv.gz").read_bytes()
+    # Bytes 4 to 7 of gzip are the time (RFC 1952).
+    assert gzip.decompress(packed) == whole and packed[4:8] == bytes(4)
+    write_tsv(tmp_path / "short.tsv", table, digits=3, header=False)
+    assert (tmp_path / "short.tsv").read_text().splitlines()[1] == "nan\t0.333"
 
 
 def test_no_table_is_read_in_another_way():

@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
+from crmnet.data import variants
 from crmnet.data.delimited import TableError
 from crmnet.data.sequences import Construct, encode, insert_span, letters
 from crmnet.data.variants import (
@@ -16,6 +17,7 @@ from crmnet.data.variants import (
     read_variants,
     saturation,
     single_changes,
+    tables,
 )
 
 CONSTRUCT = Construct("TTGCA", "GGA", 8, 24)
@@ -33,6 +35,16 @@ def variants_of(folder, rows, sequences, flanks=ADD):
     path = folder / "variants.csv"
     path.write_text("id,position,ref,alt\n" + "".join(f"{row}\n" for row in rows))
     return list(read_variants(path, VARIANTS, True, sequences, CONSTRUCT, flanks))
+
+
+def test_records_are_tables_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(variants, "ROWS", 4)
+    records = list(saturation(sequences_of(tmp_path, ">a\nACGT\n"), CONSTRUCT, ADD))
+    parts = list(tables(iter(records)))
+    assert [len(part) for part in parts] == [4, 4, 4]
+    assert list(parts[0]) == ["row", "id", "position", "ref", "alt", "whole"]
+    rows = [row for part in parts for row in part.itertuples(index=False, name=None)]
+    assert rows == [tuple(record) for record in records]
 
 
 def refused(what, *arguments, **options):

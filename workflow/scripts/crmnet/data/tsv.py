@@ -1,4 +1,4 @@
-"""Reads the tables that the workflow's own jobs write."""
+"""Reads and writes the tables of the workflow's own jobs."""
 
 from __future__ import annotations
 
@@ -36,3 +36,40 @@ def read_table(
     return pd.read_csv(
         path, sep="\t", dtype=types, keep_default_na=False, na_values=[""], **options
     )
+
+
+def write_tsv(
+    path: str | Path,
+    table: pd.DataFrame | Iterable[pd.DataFrame],
+    digits: int | None = None,
+    *,
+    header: bool = True,
+    level: int = 9,
+) -> int:
+    """Writes a table with tabs between its columns, packed where its name ends in `.gz`: without a
+    time stamp, so that the same table is the same bytes.
+
+    Args:
+        path: the file.
+        table: whole, or in parts with the same columns, which come one behind the other.
+        digits: of numbers that are not whole; without it, as many as tell each double apart.
+        header: whether the first line names the columns.
+        level: of gzip: 1 is fast, 9 small.
+
+    Returns:
+        The number of rows.
+    """
+    packed = {"method": "gzip", "mtime": 0, "compresslevel": level}
+    rows = 0
+    for number, part in enumerate([table] if isinstance(table, pd.DataFrame) else table):
+        part.to_csv(
+            path,
+            sep="\t",
+            index=False,
+            header=header and not number,
+            mode="a" if number else "w",
+            float_format=digits and f"%.{digits}g",
+            compression=packed if str(path).endswith(".gz") else None,
+        )
+        rows += len(part)
+    return rows

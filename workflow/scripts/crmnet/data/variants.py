@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+
+import pandas as pd
 
 from crmnet.data import fasta
 from crmnet.data.delimited import TableError, first_row, is_fasta, rows
@@ -15,6 +18,8 @@ ADD, PRESENT = "add", "present"
 # Variants: every SNV of every insert.
 ALL = "all"
 EXAMPLES = 5
+# Of a table, at a time.
+ROWS = 1 << 16
 
 
 class Placed(NamedTuple):
@@ -200,6 +205,13 @@ def saturation(sequences: list[Placed], construct: Construct, flanks: str) -> It
     for row, placed in enumerate(sequences):
         for change in single_changes(placed):
             yield _variant(row, placed, change, construct, flanks)
+
+
+def tables(records: Iterable[Placed] | Iterable[Variant]) -> Iterator[pd.DataFrame]:
+    """Sequences or variants as parts of a table, whose columns are their attributes."""
+    records = iter(records)
+    while part := list(islice(records, ROWS)):
+        yield pd.DataFrame(part)
 
 
 def _variant(

@@ -1,4 +1,4 @@
-"""The script that scores: models of both strands, in halves, and what it refuses."""
+"""Scores of sequences and variants: models of both strands, in halves, and what is refused."""
 
 import runpy
 from pathlib import Path

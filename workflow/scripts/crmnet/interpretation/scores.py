@@ -1,0 +1,151 @@
+"""What models say of sequences of one's own: predictions, effects of variants, saliency maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import pandas as pd
+
+from crmnet.data.sequences import ALPHABET, Construct, N, encode
+from crmnet.interpretation.maps import masked
+from crmnet.interpretation.saliency import in_float32, insert_saliency
+from crmnet.models.files import load_model
+from crmnet.training.prediction import predict
+
+# Sequences or variants at a time.
+BLOCK = 1 << 16
+
+
+class Scorer:
+    """One model for each medium, all of them for the same construct.
+
+    Args:
+        files: medium -> model file.
+        construct: of the sequences.
+
+    Raises:
+        ValueError: a model reads sequences of another length, or see `load_model`.
+    """
+
+    def __init__(self, files: Mapping[str, str], construct: Construct):
+        self.files, self.construct = files, construct
+        self.models = {medium: load_model(path) for medium, path in files.items()}
+        for medium, model in self.models.items():
+            if model.input_shape[1] != construct.length:
+                raise ValueError(
+                    f"{files[medium]}: reads {model.input_shape[1]} tokens, not "
+                    f"{construct.length}: set `construct: length` to what it was trained with"
+                )
+
+    @contextmanager
+    def exactly(self) -> Iterator[None]:
+        """Within it, the models compute in float32: halves, in which a model may have been trained,
+        would drown the small effect of a variant."""
+        with ExitStack() as stack:
+            for model in self.models.values():
+                stack.enter_context(in_float32(model))
+            yield
+
+    def expression(self, constructs: pd.Series) -> dict[str, np.ndarray]:
+        """Medium -> predicted expression (n,) of whole constructs.
+
+        Raises:
+            ValueError: a prediction is not finite.
+        """
+        tokens = encode(constructs.tolist(), self.construct.length)
+        expression = {medium: predict(model, tokens) for medium, model in self.models.items()}
+        for medium, values in expression.items():
+            if not np.isfinite(values).all():
+                raise ValueError(
+                    f"{self.files[medium]}: predicts an expression that is not finite; train it "
+                    "anew"
+                )
+        return expression
+
+    def effects(
+        self, blocks: Iterable[pd.DataFrame], reference: Mapping[str, np.ndarray]
+    ) -> Iterator[pd.DataFrame]:
+        """The effects of variants, block by block: id, position, ref, alt, and in each medium the
+        predicted `reference` and `alternative` and their difference, `effect`.
+
+        Args:
+            blocks: of the table of variants (see `variants.Variant`).
+            reference: medium -> expression of all sequences as given.
+        """
+        for block in blocks:
+            before = {medium: values[block["row"]] for medium, values in reference.items()}
+            after = self.expression(block["whole"])
+            effect = {medium: after[medium] - before[medium] for medium in self.models}
+            yield block[["id", "position", "ref", "alt"]].assign(
+                **by_medium("reference", before),
+                **by_medium("alternative", after),
+                **by_medium("effect", effect),
+            )
+
+    def saliency_maps(self, sequences: pd.DataFrame) -> dict[str, np.ndarray]:
+        """The maps of the inserts of n sequences (see `variants.Placed`) as arrays: `id` (n,),
+        `first` (n,), `tokens` (n, width), N behind shorter inserts, and for each medium `gradient`
+        (n, width, 4), of A C G T."""
+        width = int((sequences["last"] - sequences["first"]).max()) + 1
+        tokens = np.full((len(sequences), width), N, np.uint8)
+        gradients = {
+            medium: np.zeros((len(sequences), width, len("ACGT")), np.float32)
+            for medium in self.models
+        }
+        for start in range(0, len(sequences), BLOCK):
+            wholes = sequences["whole"].iloc[start : start + BLOCK].tolist()
+            whole = encode(wholes, self.construct.length)
+            unmeasured = np.full(len(whole), np.nan)
+            for medium, model in self.models.items():
+                maps = insert_saliency(model, whole, unmeasured, self.construct)
+                here = np.s_[start : start + BLOCK, : maps.tokens.shape[1]]
+                tokens[here], gradients[medium][here] = maps.tokens, maps.gradient
+        return {
+            "id": sequences["id"].to_numpy(str),
+            "first": sequences["first"].to_numpy(),
+            "tokens": tokens,
+            **by_medium("gradient", gradients),
+        }
+
+
+def by_medium(quantity: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Values of a quantity in each medium, by the names of their columns."""
+    return {f"{quantity}_{medium}": of_medium for medium, of_medium in values.items()}
+
+
+def predictions(sequences: pd.DataFrame, expression: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """The table of predictions: id, sequence, `predicted` in each medium, and of two media the
+    first's less the second's as `difference`."""
+    table = sequences[["id", "sequence"]].assign(**by_medium("predicted", expression))
+    if len(expression) == 2:
+        first, second = expression.values()
+        table["difference"] = first - second
+    return table
+
+
+def saliency_tables(
+    maps: Mapping[str, np.ndarray], sequences: pd.DataFrame
+) -> Iterator[pd.DataFrame]:
+    """The maps of `Scorer.saliency_maps` as tables, block by block, with a row for each base of an
+    insert: id, position, base, and its input-masked gradient in each medium as `saliency`."""
+    sizes = (sequences["last"] - sequences["first"] + 1).to_numpy()
+    for start in range(0, len(sizes), BLOCK):
+        block = slice(start, start + BLOCK)
+        tokens = maps["tokens"][block]
+        row, column = np.nonzero(np.arange(tokens.shape[1]) < sizes[block, None])
+        yield pd.DataFrame(
+            {
+                "id": sequences["id"].to_numpy()[block][row],
+                "position": maps["first"][block][row] + column,
+                "base": np.array(list(ALPHABET))[tokens[row, column]],
+                **{
+                    name.replace("gradient", "saliency", 1): masked(maps[name][block], tokens)[
+                        row, column
+                    ]
+                    for name in maps
+                    if name.startswith("gradient_")
+                },
+            }
+        )
