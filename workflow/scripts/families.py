@@ -8,6 +8,7 @@ import pandas as pd
 from crmnet.data.sequences import Construct
 from crmnet.data.splits import families_of
 from crmnet.data.tables import table_of
+from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 
 job = snakemake
@@ -25,4 +26,4 @@ for name, entry in job.params.test.items():
         f"them of one sequence, the largest of {sizes.max():,}",
         file=sys.stderr,
     )
-pd.concat(parts).to_csv(job.output[0], sep="\t", index=False)
+write_tsv(job.output[0], pd.concat(parts))

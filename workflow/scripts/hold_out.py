@@ -9,6 +9,7 @@ import pandas as pd
 from crmnet.data.sequences import Construct, hashes
 from crmnet.data.splits import Split, purpose
 from crmnet.data.tables import Rejects, hold_out, table_of
+from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 
 job = snakemake
@@ -36,6 +37,6 @@ with open(os.devnull, "w") as nowhere:
 table = pd.DataFrame({"sequence": sequences, "expression": expression, "rows": rows})
 if split:
     table["family"] = split.families[split.find(hashes(keys))[1]]
-table.to_csv(job.output[0], sep="\t", index=False)
+write_tsv(job.output[0], table)
 families = f" and {table['family'].nunique():,} families" if split else ""
 print(f"{len(table):,} sequences{families} held out, of {rows.sum():,} rows", file=sys.stderr)

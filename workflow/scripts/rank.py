@@ -9,7 +9,7 @@ from crmnet.data.families import medoids
 from crmnet.data.fasta import write_fasta
 from crmnet.data.sequences import ALPHABET, Construct, N, insert_span, pad
 from crmnet.data.tables import read, table_of
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 
 job = snakemake
@@ -56,7 +56,7 @@ def insert(row: int) -> str:
 
 
 write_fasta(job.output.fasta, zip(ranked["sequence"], map(insert, ranked["row"]), strict=True))
-ranked.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, ranked)
 print(
     f"{len(tokens):,} sequences in {len(sizes):,} families: {(sizes == 1).sum():,} singletons, the "
     f"largest of {sizes.max():,}; {len(ranked):,} sequences are left ({job.params.families})",

@@ -4,6 +4,7 @@ import sys
 
 from crmnet.data.sequences import Construct
 from crmnet.data.simulation import Factor, Parameters, simulate
+from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs.motif import jaspar
 
@@ -21,9 +22,7 @@ simulation = simulate(
 
 for medium, path in zip(media, job.output.train, strict=True):
     table = simulation.train[medium]
-    # Without a time stamp, so that the same simulation is the same bytes.
-    packed = {"method": "gzip", "mtime": 0}
-    table.to_csv(path, sep="\t", header=False, index=False, compression=packed)
+    write_tsv(path, table, header=False)
     print(f"{path}: {len(table)} sequences", file=sys.stderr)
 
 for name in ("native", "random"):
@@ -34,5 +33,5 @@ for name in ("native", "random"):
 
 for name in ("sites", "factors"):
     table = getattr(simulation, name)
-    table.to_csv(job.output[name], sep="\t", index=False)
+    write_tsv(job.output[name], table)
     print(f"{job.output[name]}: {len(table)} {name}", file=sys.stderr)

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from crmnet.data.tsv import write_tsv
 from crmnet.training import devices, hosts
 
 job = snakemake
@@ -91,6 +92,6 @@ with shards.named(folders):
 final, _ = build()
 final.set_weights(model.get_weights())
 if hardware.host == 0:
-    history.to_csv(job.output.history, sep="\t", index=False)
+    write_tsv(job.output.history, history)
     save_model(final, job.output.model)
     checkpoint.unlink(missing_ok=True)

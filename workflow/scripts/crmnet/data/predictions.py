@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 
 # What the table has before the predictions.
 KEY = ["test_set", "sequence", "measured"]
@@ -26,7 +26,7 @@ def write(path: str | Path, parts: Sequence[pd.DataFrame]) -> None:
             each training of the model, by its seed, or one with a name.
     """
     table = pd.concat(parts)
-    table.assign(rows=len(table)).to_csv(path, sep="\t", index=False)
+    write_tsv(path, table.assign(rows=len(table)))
 
 
 def read(path: str | Path) -> pd.DataFrame:
