@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from crmnet.data.tsv import write_tsv
 from crmnet.evaluation import claims
 from crmnet.logs import log_to
 
@@ -22,6 +23,6 @@ tables = {
 }
 
 table = claims.table(paper, run, tables)
-table.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, table)
 Path(job.output.md).write_text(claims.markdown(table, run, tables))
 print(table["verdict"].value_counts().to_string(), file=sys.stderr)

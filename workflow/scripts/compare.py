@@ -7,6 +7,7 @@ from itertools import product
 import pandas as pd
 
 from crmnet.data.predictions import KEY, test_sets
+from crmnet.data.tsv import write_tsv
 from crmnet.evaluation.metrics import paired_difference
 from crmnet.logs import log_to
 
@@ -49,4 +50,4 @@ if not parts:
     raise ValueError(f"no predictions of {', '.join(job.params.against)} to test {model} against")
 columns = ["medium", "test_set", "model", "against", "metric", "difference", "low", "high", "n"]
 columns += ["families", "seeds", "against_seeds", "p_value"]
-pd.concat(parts)[columns].to_csv(job.output[0], sep="\t", index=False)
+write_tsv(job.output[0], pd.concat(parts)[columns])

@@ -8,7 +8,7 @@ import numpy as np
 
 from crmnet.data.fasta import read_fasta, write_fasta
 from crmnet.data.sequences import letters
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs import discover
 from crmnet.motifs.motif import MotifError, background, write_meme
@@ -61,4 +61,4 @@ if motifs and motifs[0].held_top and min(motifs[0].held_top, motifs[0].held_bott
     )
 write_meme(job.output.motifs, [each.motif for each in motifs], background(tokens))
 table = discover.table(motifs, engine, **known)
-table.to_csv(job.output.table, sep="\t", index=False)
+write_tsv(job.output.table, table)

@@ -3,6 +3,7 @@
 import sys
 
 from crmnet.data.fasta import read_fasta
+from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs import drimust
 from crmnet.motifs.motif import background, write_meme
@@ -25,7 +26,5 @@ print(
 motifs = drimust.motifs(words, tokens, job.params.motifs)
 print(f"{len(motifs)} motifs", file=sys.stderr)
 write_meme(job.output.motifs, [each.motif for each in motifs], background(tokens))
-drimust.table(motifs, words, BUILTIN).to_csv(job.output.table, sep="\t", index=False)
-# Without a time stamp, so that the same words are the same bytes.
-packed = {"method": "gzip", "mtime": 0}
-drimust.word_table(words).to_csv(job.output.words, sep="\t", index=False, compression=packed)
+write_tsv(job.output.table, drimust.table(motifs, words, BUILTIN))
+write_tsv(job.output.words, drimust.word_table(words))

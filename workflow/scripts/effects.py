@@ -6,14 +6,13 @@ import numpy as np
 
 from crmnet.data import sequences
 from crmnet.data.sequences import ALPHABET
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.interpretation.effects import examples, motif_effects
 from crmnet.interpretation.maps import load, masked
 from crmnet.logs import log_to
 from crmnet.motifs.motif import read_meme
 
 job = snakemake
-WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}
 
 log_to(job.log[0])
 motifs = read_table(job.input.motifs)
@@ -39,9 +38,9 @@ table = motif_effects(
     seed=job.params.seed,
 )
 print(table.to_string(), file=sys.stderr)
-table.to_csv(job.output.effects, **WRITTEN)
+write_tsv(job.output.effects, table, digits=6)
 # With each N within, so that letters stand where their saliency does.
 text = np.array(list(ALPHABET))[maps.tokens]
 inserts = ["".join(row[:length]) for row, length in zip(text, lengths, strict=True)]
 shown = examples(targets, hits, ranked, saliency, inserts, maps.prediction)
-shown.to_csv(job.output.examples, **WRITTEN)
+write_tsv(job.output.examples, shown, digits=6)

@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 
 from crmnet.data.predictions import KEY, test_sets
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.evaluation.metrics import metrics
 from crmnet.logs import log_to
 from crmnet.training.learning import problem
@@ -50,6 +50,6 @@ columns = [
     "seeds",
 ]
 table = pd.concat(parts)[[*columns, "p_value"]]
-table.to_csv(job.output.table, sep="\t", index=False)
+write_tsv(job.output.table, table)
 columns = ["model", "medium", "test_set", "seed", "metric", "value", "problem"]
-pd.concat(of_seeds)[columns].to_csv(job.output.seeds, sep="\t", index=False)
+write_tsv(job.output.seeds, pd.concat(of_seeds)[columns])

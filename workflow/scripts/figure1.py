@@ -2,6 +2,7 @@
 
 import sys
 
+from crmnet.data.tsv import write_tsv
 from crmnet.models.blocks import blocks
 from crmnet.report import model_diagram
 from crmnet.report.style import save
@@ -13,6 +14,6 @@ devices.setup_job(job)
 from crmnet.models.architectures.crmnet import crmnet
 
 table = blocks(crmnet(job.params.length, **job.params.model))
-table.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, table)
 print(f"{len(table)} blocks, {table['parameters'].sum():,} parameters", file=sys.stderr)
 save(model_diagram.draw(table), job.output.pdf)

@@ -5,7 +5,7 @@ import sys
 import pandas as pd
 
 from crmnet.data.predictions import read
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.report import scatter
 from crmnet.report.style import save
@@ -25,4 +25,4 @@ except ValueError as error:
     raise ValueError(f"{error}: make {files} anew") from error
 print(numbers.to_string(), file=sys.stderr)
 save(scatter.draw(panels, predictions, numbers, by_seed), job.output.pdf)
-numbers.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, numbers)

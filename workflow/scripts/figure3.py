@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.report import comparison
 from crmnet.report.style import save
@@ -27,4 +27,4 @@ for letter, part in rows.groupby("panel", sort=False):
     print(f"panel {letter}: {part['model'].nunique()} models", file=sys.stderr)
 save(comparison.draw(rows, models, panels, job.params.labels), job.output.pdf)
 table = comparison.table(first, rows, by_seed)
-table.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, table)

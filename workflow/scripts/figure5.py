@@ -2,7 +2,7 @@
 
 import sys
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs.motif import read_meme
 from crmnet.report import motif_figures
@@ -22,4 +22,4 @@ print(
 )
 page, table = motif_figures.figure_5(motifs, known, examples, effects)
 save(page, job.output.pdf)
-table.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, table)

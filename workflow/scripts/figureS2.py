@@ -2,7 +2,7 @@
 
 import sys
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs.motif import read_meme
 from crmnet.report import motif_figures
@@ -15,4 +15,4 @@ known = {motif.name: motif for motif in read_meme(job.input.jaspar)}
 page, table = motif_figures.figure_s2(known, read_table(job.input.examples))
 print(f"{table['panel'].nunique()} examples", file=sys.stderr)
 save(page, job.output.pdf)
-table.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, table)

@@ -1,6 +1,6 @@
 """What motifs' sites do to the predicted expression of random inserts: over all, by position."""
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.report import motif_figures
 from crmnet.report.style import save
@@ -10,4 +10,4 @@ job = snakemake
 log_to(job.log[0])
 table = read_table(job.input[0])
 save(motif_figures.insertion(table), job.output.pdf)
-table.to_csv(job.output.tsv, sep="\t", index=False, float_format="%.6g")
+write_tsv(job.output.tsv, table, digits=6)

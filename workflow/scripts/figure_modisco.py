@@ -2,7 +2,7 @@
 
 import sys
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs.motif import read_meme
 from crmnet.motifs.selection import best_matches
@@ -16,4 +16,4 @@ motifs = read_meme(job.input.motifs)
 table = read_table(job.input.table).join(best_matches(read_table(job.input.matches)), on="motif")
 print(f"{len(motifs)} motifs", file=sys.stderr)
 save(motif_figures.patterns(motifs, table), job.output.pdf)
-table.to_csv(job.output.tsv, sep="\t", index=False, float_format="%.6g")
+write_tsv(job.output.tsv, table, digits=6)

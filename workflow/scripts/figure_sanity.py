@@ -1,6 +1,6 @@
 """Saliency maps of the trained model against those of randomised weights."""
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.report import motif_figures
 from crmnet.report.style import save
@@ -10,4 +10,4 @@ job = snakemake
 log_to(job.log[0])
 table = read_table(job.input.sanity)
 save(motif_figures.sanity(table), job.output.pdf)
-table.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, table)

@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.report import score_figure
 from crmnet.report.style import save
@@ -25,5 +25,5 @@ if path := job.input.get("saliency"):
     maps = pd.concat([chunk[chunk["id"].isin(shown["id"])] for chunk in chunks])
 page, table = score_figure.draw(predictions, variants, shown, maps, labels, job.params.saturated)
 save(page, job.output.pdf)
-table.to_csv(job.output.tsv, sep="\t", index=False, float_format="%.6g")
+write_tsv(job.output.tsv, table, digits=6)
 print(f"maps of {0 if maps is None else len(shown)} sequences", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.report import motif_figures
 from crmnet.report.style import save
@@ -15,4 +15,4 @@ sites = read_table(job.input.sites)
 curve = read_table(job.input.curve)
 save(motif_figures.truth(motifs, sites, curve, job.params.threshold), job.output.pdf)
 parts = [motifs.assign(panel="A"), sites.assign(panel="BCD"), curve.assign(panel="C")]
-pd.concat(parts).to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, pd.concat(parts))

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from crmnet.data.fasta import read_fasta
+from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs import gadem
 from crmnet.motifs.motif import background, write_meme
@@ -39,7 +40,5 @@ print(
 )
 write_meme(job.output.motifs, motifs, background(tokens))
 table = gadem.table(motifs, sites, engine, len(names))
-table.to_csv(job.output.table, sep="\t", index=False)
-# Without a time stamp, so that the same sites are the same bytes.
-packed = {"method": "gzip", "mtime": 0}
-sites.to_csv(job.output.sites, sep="\t", index=False, float_format="%.6g", compression=packed)
+write_tsv(job.output.table, table)
+write_tsv(job.output.sites, sites, digits=6)

@@ -8,7 +8,7 @@ job = snakemake
 devices.setup_job(job, job.params.hardware)
 
 from crmnet.data.sequences import Construct
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.interpretation.insertion import insertion_effects
 from crmnet.models.files import load_model
 from crmnet.motifs.motif import MotifError, read_meme
@@ -37,4 +37,4 @@ effects = insertion_effects(
     seed=job.params.seed,
 )
 print(effects[effects["position"].isna()].to_string(), file=sys.stderr)
-effects.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")
+write_tsv(job.output[0], effects, digits=6)

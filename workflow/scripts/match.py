@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs.jaspar import known_motifs
 from crmnet.motifs.matching import match
@@ -26,4 +26,4 @@ for path in job.input.motifs:
     print(f"{path}: {matches['motif'].nunique()} motifs", file=sys.stderr)
     parts.append(matches)
 table = pd.concat(parts).assign(engine=engine)
-table.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")
+write_tsv(job.output[0], table, digits=6)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 
 job = snakemake
@@ -13,4 +13,4 @@ for paths, output in (
     (job.input.seeds, job.output.seeds),
 ):
     tables = [read_table(path, ["p_value"]) for path in paths]
-    pd.concat(tables).to_csv(output, sep="\t", index=False)
+    write_tsv(output, pd.concat(tables))

@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.interpretation.maps import load
 from crmnet.logs import log_to
 from crmnet.motifs import modisco
@@ -26,4 +26,4 @@ shown = patterns[: job.params.motifs]
 table = modisco.table(shown, f"modisco-lite {package.__version__}")
 print(f"{len(patterns)} motifs in {len(ranked)} sequences\n{table.to_string()}", file=sys.stderr)
 write_meme(job.output.motifs, [pattern.motif for pattern in shown], background(maps.tokens))
-table.to_csv(job.output.table, sep="\t", index=False, float_format="%.6g")
+write_tsv(job.output.table, table, digits=6)

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 
+from crmnet.data.tsv import write_tsv
 from crmnet.training import devices
 
 job = snakemake
@@ -28,4 +29,4 @@ maps = maps.of(maps.row[np.sort(drawn)])
 print(f"{name}: {count:,} of {len(tokens):,} sequences", file=sys.stderr)
 model = load_model(job.input.model)
 table = cascade(model, tokens[maps.row], maps, seed=job.params.seed)
-table.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")
+write_tsv(job.output[0], table, digits=6)

@@ -3,6 +3,7 @@
 import sys
 
 from crmnet.data.fasta import read_fasta
+from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs import scanning
 from crmnet.motifs.motif import background, read_meme
@@ -25,8 +26,4 @@ if program and motifs:
 else:
     hits = scanning.scan(motifs, tokens, names, frequencies, job.params.threshold)
 print(f"{len(hits)} sites in {len(names)} sequences", file=sys.stderr)
-# Without a time stamp, so that the same hits are the same bytes.
-packed = {"method": "gzip", "mtime": 0}
-hits.assign(engine=engine).to_csv(
-    job.output[0], sep="\t", index=False, float_format="%.6g", compression=packed
-)
+write_tsv(job.output[0], hits.assign(engine=engine), digits=6)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs import selection
 from crmnet.motifs.jaspar import known_motifs
@@ -23,4 +23,4 @@ table = selection.table(
 )
 shown = ["motif", "e_value", "target_name", "ties", "reproduced_by", "selected", "why"]
 print(table[shown].to_string(), file=sys.stderr)
-table.to_csv(job.output[0], sep="\t", index=False, float_format="%.6g")
+write_tsv(job.output[0], table, digits=6)

@@ -7,6 +7,7 @@ import pandas as pd
 import yaml
 
 from crmnet.data.tables import read, table_of
+from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 
 job = snakemake
@@ -50,7 +51,7 @@ for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), s
 table = pd.DataFrame(rows)
 counts = table.columns[2:].drop(SHARE)
 table[counts] = table[counts].astype("Int64")
-table.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, table)
 
 text = table.astype("string").fillna("")
 text[SHARE] = [f"{share:.1%}" if pd.notna(share) else "" for share in table[SHARE]]

@@ -4,7 +4,7 @@ import sys
 
 import pandas as pd
 
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.report import training_curves
 from crmnet.report.style import save
@@ -22,5 +22,5 @@ for name, history in histories.items():
 save(training_curves.draw(models), job.output.pdf)
 
 table = pd.concat(histories, names=["training"]).reset_index("training")
-table.to_csv(job.output.tsv, sep="\t", index=False)
+write_tsv(job.output.tsv, table)
 print(f"{len(histories)} trainings, {len(table)} epochs", file=sys.stderr)

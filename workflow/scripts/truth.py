@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from crmnet.data import sequences
-from crmnet.data.tsv import read_table
+from crmnet.data.tsv import read_table, write_tsv
 from crmnet.interpretation.effects import covered
 from crmnet.interpretation.maps import load, masked
 from crmnet.logs import log_to
@@ -14,7 +14,6 @@ from crmnet.motifs import truth
 from crmnet.motifs.selection import RANKED_BY, REPRODUCED_BY
 
 job = snakemake
-WRITTEN = {"sep": "\t", "index": False, "float_format": "%.6g"}
 
 log_to(job.log[0])
 # E-values of motifs may be below the smallest double.
@@ -41,13 +40,13 @@ motifs = truth.found_motifs(
     job.params.select["match_e_value"],
 )
 print(motifs.to_string(), file=sys.stderr)
-motifs.to_csv(job.output.found, **WRITTEN)
+write_tsv(job.output.found, motifs, digits=6)
 
 draw = {"replicates": job.params.replicates, "seed": job.params.seed}
 planted = truth.site_table(sites, hits, ranked, saliency, lengths, factors, **draw)
 print(planted.to_string(), file=sys.stderr)
-planted.to_csv(job.output.sites, **WRITTEN)
+write_tsv(job.output.sites, planted, digits=6)
 
 inside = np.arange(saliency.shape[1]) < lengths[:, None]
 label = covered(sites, pd.Index(ranked["row"]), saliency.shape[1], "row")
-truth.curve(np.abs(saliency)[inside], label[inside]).to_csv(job.output.curve, **WRITTEN)
+write_tsv(job.output.curve, truth.curve(np.abs(saliency)[inside], label[inside]), digits=6)

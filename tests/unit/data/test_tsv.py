@@ -89,3 +89,13 @@ def test_no_table_is_read_in_another_way():
         if re.search(r"\bpd\.read_|\bpandas\.read_|from pandas import", path.read_text())
     }
     assert readers == {"scripts/crmnet/data/tsv.py"}
+
+
+def test_no_table_is_written_in_another_way():
+    """But for the published form of a test set, whose first column has no name."""
+    writers = {
+        path.relative_to(WORKFLOW).as_posix()
+        for path in WORKFLOW.rglob("*.py")
+        if re.search(r"\.to_csv\(|csv\.writer\(", path.read_text())
+    }
+    assert writers == {"scripts/crmnet/data/tsv.py", "scripts/simulate.py"}
