@@ -41,10 +41,10 @@ manifest["families"] = split.counts[job.wildcards.medium] if split else None
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 
 related = manifest["relatives"]
-for name, found in related["of_test_set"].items():
+for name, count in related["of_test_set"].items():
     print(
-        f"{name}: {found['sequences']:,} sequences have a relative among the training sequences, "
-        f"{found['rows']:,} rows",
+        f"{name}: {count['sequences']:,} sequences have a relative among the training sequences, "
+        f"{count['rows']:,} rows",
         file=sys.stderr,
     )
 print(f"{related['dropped']:,} relatives of test sequences left out", file=sys.stderr)

@@ -15,7 +15,7 @@ log_to(job.log[0])
 with open(os.devnull, "w") as nowhere:
     # Bad rows that are dropped are set aside by `shards`.
     rejects = Rejects(nowhere if job.params.data["on_bad_rows"] == "drop" else None)
-    found = split(
+    made = split(
         {m: [table_of(entry) for entry in tables] for m, tables in job.params.train.items()},
         [table_of(entry) for entry in job.params.test],
         job.params.held_out,
@@ -25,12 +25,12 @@ with open(os.devnull, "w") as nowhere:
         rejects=rejects,
         **job.params.relatives,
     )
-found.save(job.output[0])
-for medium, counts in found.counts.items():
+made.save(job.output[0])
+for medium, counts in made.counts.items():
     print(
         f"{medium}: {counts['sequences']:,} sequences in {counts['families']:,} families, the "
         f"largest of {counts['largest']:,} rows",
         file=sys.stderr,
     )
-for use, number in Counter(found.purposes.tolist()).items():
+for use, number in Counter(made.purposes.tolist()).items():
     print(f"for {use}: {number:,} sequences", file=sys.stderr)

@@ -278,7 +278,7 @@ def test_an_index_finds_direct_relatives_alone(distance, overlap, small):
         index = Index(tokens[:20], sets, distance, overlap)
         found = np.concatenate([index.relatives(tokens[20:40]), index.relatives(tokens[40:])])
         expected, whose = compared(tokens[:20], sets, tokens[20:], distance, overlap)
-        assert (found == expected).all() and (index.found == whose).all()
+        assert (found == expected).all() and (index.related == whose).all()
         met |= set(found.tolist())
     assert 0 in met and len(met) > 2
 
@@ -296,7 +296,7 @@ def test_an_index_of_whatever_small_sequences(tokens, number, distance, overlap)
     index = Index(tokens[:number], sets, distance, overlap)
     expected, whose = compared(tokens[:number], sets, tokens[number:], distance, overlap)
     assert (index.relatives(tokens[number:]) == expected).all()
-    assert (index.found == whose).all()
+    assert (index.related == whose).all()
 
 
 def test_an_index_of_many_relatives_compares_no_square(monkeypatch):
@@ -311,7 +311,7 @@ def test_an_index_of_many_relatives_compares_no_square(monkeypatch):
     index = Index(np.concatenate([tokens[:2000], strange]), sets)
     for start in range(2000, 12000, 2000):
         assert (index.relatives(tokens[start : start + 2000]) == 1).all()
-    assert index.found.tolist() == [True] * 2000 + [False]
+    assert index.related.tolist() == [True] * 2000 + [False]
     assert sum(spent) < 100 * 10000
 
 

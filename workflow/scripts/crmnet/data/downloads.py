@@ -131,8 +131,8 @@ def fetch(
             _verify(part, checksum, origin, mend)
         elif files:
             _verify_archive(part, files, origin)
-        found = f"{_size(part):,} bytes, {checksum or 'no checksum known'}"
-        say(f"{destination.name}: {found}, from {origin}")
+        description = f"{_size(part):,} bytes, {checksum or 'no checksum known'}"
+        say(f"{destination.name}: {description}, from {origin}")
         os.replace(part, destination)
         _state(part).unlink(missing_ok=True)
     except OSError as error:
@@ -155,12 +155,12 @@ def _copy(source: Path, part: Path, url: str) -> None:
 def _verify(part: Path, checksum: str, origin: str, mend: str) -> None:
     algorithm, expected = checksum.lower().split(":")
     with part.open("rb") as file:
-        found = checksums.checksum(file, algorithm, part.name, part.stat().st_size)
-    if found != expected:
+        actual = checksums.checksum(file, algorithm, part.name, part.stat().st_size)
+    if actual != expected:
         _discard(part)
         raise DownloadError(
             f"{origin}: wrong checksum, expected {algorithm}:{expected}, found "
-            f"{algorithm}:{found}; {mend}"
+            f"{algorithm}:{actual}; {mend}"
         )
 
 
@@ -168,15 +168,15 @@ def _verify_archive(part: Path, files: dict[str, str], origin: str) -> None:
     """Compares the files in a ZIP archive, whatever their paths in it, with their md5."""
     try:
         with zipfile.ZipFile(part) as archive:
-            found = []
+            sums = []
             for member in archive.infolist():
                 if not member.is_dir():
                     with archive.open(member) as file:
                         name, size = member.filename, member.file_size
-                        found.append(f"md5:{checksums.checksum(file, 'md5', name, size)}")
+                        sums.append(f"md5:{checksums.checksum(file, 'md5', name, size)}")
     except (*damage.ARCHIVE, RuntimeError) as error:
-        found = [str(error)]
-    if sorted(found) != sorted(files.values()):
+        sums = [str(error)]
+    if sorted(sums) != sorted(files.values()):
         _discard(part)
         raise DownloadError(
             f"{origin}: the files in it are not those of the record, {', '.join(sorted(files))}, "

@@ -242,9 +242,9 @@ class _Near:
                 these, queue = queue[:count], queue[count:]
                 near = self._near(planes, these, left).any(axis=0)
                 if near.any():
-                    found = np.unique(labels[left[near]])
-                    self.search.link(np.full(len(found), label), found)
-                    reached = np.isin(labels[left], found)
+                    near_labels = np.unique(labels[left[near]])
+                    self.search.link(np.full(len(near_labels), label), near_labels)
+                    reached = np.isin(labels[left], near_labels)
                     queue, left = np.concatenate([queue, left[reached]]), left[~reached]
 
     def _near(self, planes: np.ndarray, these: np.ndarray, those: np.ndarray) -> np.ndarray:
@@ -400,15 +400,15 @@ def _link_contained(
     words = words[order]
     known = _Filter(words)
     for at, rows, window in _windows(text, size, m, ends[START]):
-        found = known.places(window)
-        place = np.searchsorted(words, window[found]).clip(0, len(words) - 1)
-        equal = words[place] == window[found]
-        found, place = rows[found[equal]], order[place[equal]]
-        if len(found):
+        hits = known.places(window)
+        place = np.searchsorted(words, window[hits]).clip(0, len(words) - 1)
+        equal = words[place] == window[hits]
+        hits, place = rows[hits[equal]], order[place[equal]]
+        if len(hits):
             strand, row = np.divmod(place, len(whole))
             one = whole[row], 2 * strand + START
             # The window is the start of what begins there.
-            _link_equal(search, tokens, size, m, one, (found, START), np.arange(len(found)), at)
+            _link_equal(search, tokens, size, m, one, (hits, START), np.arange(len(hits)), at)
 
 
 def _windows(
@@ -548,12 +548,12 @@ class Index:
         distance, overlap: see `families`.
 
     Attributes:
-        found: (k,) bool, which of them have had a relative so far.
+        related: (k,) bool, which of them have had a relative so far.
     """
 
     def __init__(self, tokens: np.ndarray, sets: np.ndarray, distance: int = 8, overlap: int = 30):
         size = lengths(tokens)
-        self.found = np.zeros(len(tokens), bool)
+        self.related = np.zeros(len(tokens), bool)
         self._budget = _Budget(MOST, len(tokens))
         self._near = {}
         for length in np.unique(size):
@@ -577,9 +577,9 @@ class Index:
             rows = np.flatnonzero(size == length)
             if len(rows):
                 some = text[:length] if len(rows) == len(size) else text[:length, rows]
-                sets[rows] = near.relatives(some, self.found, self._budget)
+                sets[rows] = near.relatives(some, self.related, self._budget)
         if self._ends:
-            self._ends.mark(text, size, sets, self.found)
+            self._ends.mark(text, size, sets, self.related)
         return sets
 
 
@@ -626,7 +626,7 @@ class _Table:
             self.sets = np.bitwise_or.reduceat(sets[self.owners], begins)
 
     def mark(
-        self, words: np.ndarray, rows: np.ndarray, sets: np.ndarray, found: np.ndarray
+        self, words: np.ndarray, rows: np.ndarray, sets: np.ndarray, related: np.ndarray
     ) -> None:
         """Takes note that rows with such words are relatives of the words' owners."""
         place, here = _search(self.words, words)
@@ -634,7 +634,7 @@ class _Table:
         sets[rows[here]] |= self.sets[place]
         place = np.unique(place)
         at, _ = _spread(self.begins[place], self.begins[place + 1] - self.begins[place])
-        found[self.owners[at]] = True
+        related[self.owners[at]] = True
 
 
 def _spread(begins: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -668,7 +668,7 @@ class _NearIndex:
         hashes = _part_hashes(text, self._part, self._pairs)
         return [_words(hashes, *pair) + _power(n) for n, pair in enumerate(self._pairs)]
 
-    def relatives(self, text: np.ndarray, found: np.ndarray, budget: _Budget) -> np.ndarray:
+    def relatives(self, text: np.ndarray, related: np.ndarray, budget: _Budget) -> np.ndarray:
         """The sets (n,) in which sequences, as (length, n), have a relative; takes note of whose
         relatives they are."""
         sets = np.zeros(text.shape[1], np.uint64)
@@ -676,7 +676,7 @@ class _NearIndex:
         rows = [known.places(some) for known, some in zip(self._filters, words, strict=True)]
         words = np.concatenate([some[which] for some, which in zip(words, rows, strict=True)])
         place, here = _search(self._table.words, words)
-        self._compare(np.concatenate(rows)[here], place[here], text, sets, found, budget)
+        self._compare(np.concatenate(rows)[here], place[here], text, sets, related, budget)
         return sets
 
     def _compare(
@@ -685,7 +685,7 @@ class _NearIndex:
         place: np.ndarray,
         text: np.ndarray,
         sets: np.ndarray,
-        found: np.ndarray,
+        related: np.ndarray,
         budget: _Budget,
     ) -> None:
         """Compares rows (m,) with the owners of a word (its place) that they have: each until it is
@@ -696,13 +696,13 @@ class _NearIndex:
         def look(rows, elements):
             owners = self._owners[elements]
             budget.spend(len(rows))
-            news = ((self._sets[owners] & ~sets[rows]) != 0) | ~found[owners]
+            news = ((self._sets[owners] & ~sets[rows]) != 0) | ~related[owners]
             rows, owners, elements = rows[news], owners[news], elements[news]
             some, inverse = np.unique(rows, return_inverse=True)
             one = _planes(text[:, some].T)[..., inverse]
             near = _differences(one, self._planes[..., elements]) <= self._distance
             np.bitwise_or.at(sets, rows[near], self._sets[owners[near]])
-            found[owners[near]] = True
+            related[owners[near]] = True
 
         begins = table.begins[place]
         early = _in_turn(
@@ -716,12 +716,12 @@ class _NearIndex:
         places, first = np.unique(place[early], return_index=True)
         number = np.diff(first, append=len(early))
         at, which = _spread(table.begins[places], np.diff(table.begins)[places])
-        unknown = ~found[self._owners[table.owners[at]]]
+        unknown = ~related[self._owners[table.owners[at]]]
         elements, which = table.owners[at[unknown]], which[unknown]
         _in_turn(
             number[which],
             lambda n, turn: look(rows[early[first[which[n]] + turn]], elements[n]),
-            lambda n: ~found[self._owners[elements[n]]],
+            lambda n: ~related[self._owners[elements[n]]],
         )
 
 
@@ -785,7 +785,9 @@ class _EndIndex:
     def _table(self, words: np.ndarray, rows: np.ndarray) -> _Table:
         return _Table(words, self._owners[rows], self._sets)
 
-    def mark(self, text: np.ndarray, size: np.ndarray, sets: np.ndarray, found: np.ndarray) -> None:
+    def mark(
+        self, text: np.ndarray, size: np.ndarray, sets: np.ndarray, related: np.ndarray
+    ) -> None:
         """Adds to the sets (n,) in which sequences, as (length, n), have a relative, and takes note
         of whose relatives they are."""
         # Each relative has its first or its last letters in common with a sequence of the index, or
@@ -814,14 +816,14 @@ class _EndIndex:
             here = size >= m
             if m in self._tables:
                 starts, ends = self._tables[m]
-                ends.mark(start[here], rows[here], sets, found)
-                starts.mark(end[here], rows[here], sets, found)
+                ends.mark(start[here], rows[here], sets, related)
+                starts.mark(end[here], rows[here], sets, related)
             here = size == m
             if here.any():
-                self._within(m).mark(start[here], rows[here], sets, found)
+                self._within(m).mark(start[here], rows[here], sets, related)
             if m in self._whole:
                 for _, inner, window in _windows(text, size, m, start):
-                    self._whole[m].mark(window, rows[inner], sets, found)
+                    self._whole[m].mark(window, rows[inner], sets, related)
 
     def _within(self, m: int) -> _Table:
         """The words of m letters within longer sequences; made when first asked for."""

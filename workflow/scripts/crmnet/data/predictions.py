@@ -63,7 +63,7 @@ def test_sets(path: str | Path, families: str | Path) -> dict[str, pd.DataFrame]
     Raises:
         ValueError: the predictions are not whole, or the families are of other sequences.
     """
-    found = {}
+    sets = {}
     known = dict(list(read_table(families).groupby("test_set", sort=False)))
     for name, rows in read(path).groupby("test_set", sort=False):
         of_set = known.get(name, pd.DataFrame(columns=["sequence", "family"]))
@@ -73,5 +73,5 @@ def test_sets(path: str | Path, families: str | Path) -> dict[str, pd.DataFrame]
                 "row; make both anew from the same test table"
             )
         rows = rows.reset_index(drop=True)
-        found[name] = rows.set_index(pd.Index(of_set["family"], name="family"))
-    return found
+        sets[name] = rows.set_index(pd.Index(of_set["family"], name="family"))
+    return sets

@@ -100,7 +100,7 @@ class NearValidation:
     def compare(self, tokens: np.ndarray) -> None:
         """Takes note of the validation rows of which training rows (n, length) are relatives."""
         for start in range(0, len(tokens), COMPARED):
-            if not self._index or self._index.found.all():
+            if not self._index or self._index.related.all():
                 return
             some = tokens[start : start + COMPARED]
             starts = np.arange(len(some)) * some.shape[1]
@@ -115,7 +115,7 @@ class NearValidation:
         """The share of the validation rows that have one; None where that is not known."""
         if not self._index or not len(self._place):
             return None
-        return float(self._index.found[self._place].mean())
+        return float(self._index.related[self._place].mean())
 
 
 def write(
@@ -240,7 +240,7 @@ def write(
             return len(records)
 
         counts = list(pool.map(finish, range(len(names))))
-    found = relatives.sequences()
+    distinct = relatives.sequences()
     leaked = count["rows"] - count["dropped"] - sum(counts)
     manifest = {
         "length": length,
@@ -255,7 +255,7 @@ def write(
             "dropped": count["dropped"],
             "elsewhere": count["apart"],
             "of_test_set": {
-                name: {"sequences": found[name], "rows": relatives.rows[name]} for name in held
+                name: {"sequences": distinct[name], "rows": relatives.rows[name]} for name in held
             },
         },
         "validation_with_relative": near_validation and near_validation.share(),
@@ -329,10 +329,10 @@ def manifest_of(folder: Path) -> dict:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: is no whole manifest ({error}); {_anew(folder)}") from error
     for name, size in sizes.items():
-        found = os.path.getsize(folder / name) if (folder / name).is_file() else 0
-        if found != size:
+        actual = os.path.getsize(folder / name) if (folder / name).is_file() else 0
+        if actual != size:
             raise ValueError(
-                f"{folder / name}: has {found:,} of its {size:,} bytes; {_anew(folder)}"
+                f"{folder / name}: has {actual:,} of its {size:,} bytes; {_anew(folder)}"
             )
     return manifest
 

@@ -89,12 +89,12 @@ class Split:
             }
             return cls(arrays["hashes"], arrays["purposes"], arrays["families"], counts)
 
-    def find(self, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def find(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mask (n,) of the hashes of keys that the split has, and the places of these."""
         if not len(self.hashes):
-            return np.zeros(len(found), bool), np.zeros(0, np.intp)
-        place = np.searchsorted(self.hashes, found).clip(max=len(self.hashes) - 1)
-        mask = self.hashes[place] == found
+            return np.zeros(len(wanted), bool), np.zeros(0, np.intp)
+        place = np.searchsorted(self.hashes, wanted).clip(max=len(self.hashes) - 1)
+        mask = self.hashes[place] == wanted
         return mask, place[mask]
 
 
@@ -116,16 +116,16 @@ class _Found:
         """The hashes of a table's keys, row by row, in parts."""
         for chunk in chunks(table, rejects):
             keys = _keys(chunk, self.construct)
-            found = hashes(keys)
-            distinct, first = np.unique(found, return_index=True)
+            values = hashes(keys)
+            distinct, first = np.unique(values, return_index=True)
             self.keys["hash"].append(distinct)
             self.keys["key"].append(keys[first])
             if chunk.families is None:
                 self.unnamed.append(distinct)
             else:
                 names = [self.names.setdefault(n, len(self.names)) for n in chunk.families]
-                self.named.append((found, np.array(names, np.int64)))
-            yield found
+                self.named.append((values, np.array(names, np.int64)))
+            yield values
 
 
 def split(
@@ -170,8 +170,8 @@ def split(
 
     # Rows of each family in each medium.
     sizes, counts = {}, {}
-    for medium, found in rows.items():
-        place = np.searchsorted(known, found)
+    for medium, values in rows.items():
+        place = np.searchsorted(known, values)
         sizes[medium] = np.bincount(family[place], minlength=number)
         numbers = (len(np.unique(place)), (sizes[medium] > 0).sum(), sizes[medium].max())
         counts[medium] = dict(zip(COUNTS, map(int, numbers), strict=True))
@@ -180,7 +180,7 @@ def split(
     free[family[tested]] = False
     untested = np.ones(len(known), bool)
     untested[tested] = False
-    total = {m: int(untested[np.searchsorted(known, found)].sum()) for m, found in rows.items()}
+    total = {m: int(untested[np.searchsorted(known, values)].sum()) for m, values in rows.items()}
 
     wanted: dict[str, dict[str, float]] = {}
     for medium, test_sets in held_out.items():
@@ -219,8 +219,8 @@ def _families(
     # Nodes are sequences, then the families that were found, then those that are named.
     edges = [(searched, sequences + label)]
     nodes = sequences + (label.max() + 1 if len(label) else 0)
-    for found, names in read.named:
-        edges.append((np.searchsorted(known, found), nodes + names))
+    for values, names in read.named:
+        edges.append((np.searchsorted(known, values), nodes + names))
     one, other = (np.concatenate(column) for column in zip(*edges, strict=True))
     total = nodes + len(read.names)
     graph = coo_array((np.ones(len(one), bool), (one, other)), (total, total))
@@ -342,10 +342,10 @@ class Relatives:
 
     def sequences(self) -> dict[str, int]:
         """Name of the test set -> its distinct sequences of which a relative was found."""
-        found = np.array([name in self._met for name in self._names], bool)
+        met = np.array([name in self._met for name in self._names], bool)
         for index, (which, place) in self._indices.values():
-            found[which] |= index.found[place]
+            met[which] |= index.related[place]
         return {
-            name: len(np.unique(hashes(self._keys[found & ((self._sets & bit) != 0)])))
+            name: len(np.unique(hashes(self._keys[met & ((self._sets & bit) != 0)])))
             for name, bit in self.bits.items()
         }

@@ -127,25 +127,25 @@ def hold_out(
         TableError: see `chunks`; or no sequence is held out.
     """
     places: dict[bytes, int] = {}
-    found, total, rows, kept = [], [], [], []
+    sequences, total, rows, kept = [], [], [], []
     for source in sources:
         for chunk in chunks(source, rejects):
             keys = leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct)
             for row in np.flatnonzero(chosen(keys)):
-                place = places.setdefault(keys[row].tobytes(), len(found))
-                if place == len(found):
-                    found.append(letters(chunk.buffer[chunk.starts[row] : chunk.ends[row]]))
+                place = places.setdefault(keys[row].tobytes(), len(sequences))
+                if place == len(sequences):
+                    sequences.append(letters(chunk.buffer[chunk.starts[row] : chunk.ends[row]]))
                     total.append(0.0)
                     rows.append(0)
                     kept.append(keys[row])
                 total[place] += chunk.values["expression"][row]
                 rows[place] += 1
-    if not found:
+    if not sequences:
         raise TableError(
             f"{', '.join(str(source.path) for source in sources)}: no sequence is held out; raise "
             "`held_out`"
         )
-    return found, np.array(total) / np.array(rows), np.array(rows), np.array(kept)
+    return sequences, np.array(total) / np.array(rows), np.array(rows), np.array(kept)
 
 
 def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
@@ -169,7 +169,7 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
         for name, column in columns.items()
     }
     before = int(table.header)  # Lines of the file before the first row of the block.
-    found = False
+    any_rows = False
     try:
         with _open(table.path) as stream:
             for block in _blocks(stream, table.header):
@@ -183,14 +183,14 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
                 if bad:
                     _reject(table, block, before, bad, rejects)
                 before += rows
-                found |= len(chunk) > 0
+                any_rows |= len(chunk) > 0
                 yield chunk
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise TableError(
             f"{table.path}: cannot be read to its end ({_first_line(error)}); it may be truncated "
             "or no text: fetch or make it anew"
         ) from error
-    if not found:
+    if not any_rows:
         raise TableError(f"{table.path}: has no usable row")
 
 

@@ -142,7 +142,7 @@ def read_sequences(
         TableError: the file cannot be read, has no sequence, or bad ones (see `place`), or an id
             twice, or none; or no sequence of all has the flanks that are to be there.
     """
-    found, seen, bad = [], {}, []
+    sequences, seen, bad = [], {}, []
     for where, name, sequence in _records(path, columns, header):
         try:
             if not name:
@@ -150,19 +150,21 @@ def read_sequences(
             if name in seen:
                 raise ValueError(f"this id is that of {seen[name]}, too; give it another")
             seen[name] = where
-            found.append(place(name, sequence, construct, flanks))
+            sequences.append(place(name, sequence, construct, flanks))
         except ValueError as error:
             bad.append(f"{where} ({name!r}): {error}")
     _stop_at(bad, path)
-    if not found:
+    if not sequences:
         raise TableError(f"{path}: has no sequence")
-    if flanks == PRESENT and not any(has_flanks(p.sequence.strip("N"), construct) for p in found):
+    if flanks == PRESENT and not any(
+        has_flanks(p.sequence.strip("N"), construct) for p in sequences
+    ):
         raise TableError(
             f"{path}: no sequence begins with {construct.left_flank} and ends with "
             f"{construct.right_flank}; for bare inserts set `flanks: add`, else mend "
             "`construct: left_flank` and `right_flank`"
         )
-    return found
+    return sequences
 
 
 def read_variants(

@@ -93,8 +93,8 @@ def _kind(block: str) -> str:
 
 
 def _block(name: str) -> str | None:
-    found = _BLOCK.match(name)
-    return found[0] if found else _MEMBERS.get(name)
+    match = _BLOCK.match(name)
+    return match[0] if match else _MEMBERS.get(name)
 
 
 def _label(operation: object) -> str:
@@ -123,7 +123,7 @@ def _collapse(labels: list[str]) -> str:
             while labels[start + times * period : start + (times + 1) * period] == unit:
                 times += 1
             if times > 1:
-                best = max(best, (times, period), key=lambda found: found[0] * found[1])
+                best = max(best, (times, period), key=lambda run: run[0] * run[1])
         times, period = best
         unit = " → ".join(labels[start : start + period])
         unit = f"({unit})" if period > 1 else unit

@@ -101,7 +101,7 @@ def _files(
     container: Path, label: str, folder: Path, depth: int
 ) -> dict[PurePosixPath, tuple[Path, PurePosixPath]]:
     """Path of all files, those of archives in the archive too -> archive on disk, path in it."""
-    found = {}
+    places = {}
     for path, read in _members(container, label):
         if path.name.startswith("._"):  # macOS archives one beside each file, of the same suffix
             continue
@@ -109,10 +109,10 @@ def _files(
             inner = Path(tempfile.mkdtemp(dir=folder), path.name)
             _copy(read, inner)
             nested = _files(inner, f"{label}: {path}", folder, depth - 1)
-            found |= {path / below: place for below, place in nested.items()}
+            places |= {path / below: place for below, place in nested.items()}
         else:
-            found[path] = container, path
-    return found
+            places[path] = container, path
+    return places
 
 
 def _members(
@@ -196,7 +196,7 @@ def weights(saved_model: Path) -> list[tuple[str, np.ndarray]]:
             for child in graph.nodes[0].children
             if (match := _LAYER.fullmatch(child.local_name))
         }
-        found = [
+        candidates = [
             (name, reader.get_tensor(key))
             for _, child in sorted(layers.items())
             for name, key in _variables(graph, child, child.local_name, set())
@@ -206,9 +206,9 @@ def weights(saved_model: Path) -> list[tuple[str, np.ndarray]]:
             f"{checkpoint}: not a whole checkpoint of Keras 2 ({error}); unpack or download it "
             "again"
         ) from error
-    if not found:
+    if not candidates:
         raise ValueError(f"{saved_model}: not a functional Keras model, it has no layers")
-    return found
+    return candidates
 
 
 def _variables(graph, child, path: str, seen: set[int]) -> Iterator[tuple[str, str]]:

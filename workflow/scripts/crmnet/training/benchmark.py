@@ -562,15 +562,15 @@ def measure_apart(arguments: Sequence[str], out: Path) -> dict:
         text=True,
         errors="replace",
     )
-    said = []
+    lines = []
     for line in process.stderr:
-        said.append(line)
+        lines.append(line)
         sys.stderr.write(line)
     if status := process.wait():
-        reason = why_not_measured(status, "".join(said))
+        reason = why_not_measured(status, "".join(lines))
         if reason is None:
             raise RuntimeError(
-                f"{shlex.join(command)} ended with status {status}:\n{''.join(said[-20:])}"
+                f"{shlex.join(command)} ended with status {status}:\n{''.join(lines[-20:])}"
             )
         cell = json.loads(out.read_text()) | {"not_measured": reason}
         out.write_text(json.dumps(cell, indent=1) + "\n")

@@ -117,14 +117,14 @@ def processor() -> str:
     return name[1].strip() if name else platform.processor() or platform.machine()
 
 
-def _enough(found: list, count: int | None) -> list:
-    if count and count > len(found):
+def _enough(seen: list, count: int | None) -> list:
+    if count and count > len(seen):
         raise RuntimeError(
             f"{count} devices are to train together (`training: devices: {count}`), but only "
-            f"{len(found)} are seen here; set that number, or null for all that are seen, or run "
+            f"{len(seen)} are seen here; set that number, or null for all that are seen, or run "
             "this job where there are so many"
         )
-    return found[:count]
+    return seen[:count]
 
 
 def _tensorflow(threads: int, count: int | None) -> Devices:
@@ -139,11 +139,11 @@ def _tensorflow(threads: int, count: int | None) -> Devices:
     (cpu,) = tf.config.list_physical_devices("CPU")
     cpus = tf.config.get_logical_device_configuration(cpu) or [cpu]
     kind = "GPU" if gpus else "CPU"
-    found = _enough([f"{kind}:{number}" for number in range(len(gpus or cpus))], count)
-    if len(found) == 1:
+    chosen = _enough([f"{kind}:{number}" for number in range(len(gpus or cpus))], count)
+    if len(chosen) == 1:
         return Devices(1, kind.lower(), "tensorflow")
-    strategy = tf.distribute.MirroredStrategy(found)
-    return Devices(len(found), kind.lower(), "tensorflow", strategy.scope)
+    strategy = tf.distribute.MirroredStrategy(chosen)
+    return Devices(len(chosen), kind.lower(), "tensorflow", strategy.scope)
 
 
 def _jax(count: int | None, hosts: int) -> Devices:
@@ -153,15 +153,15 @@ def _jax(count: int | None, hosts: int) -> Devices:
     if hosts > 1:
         keras.distribution.initialize()
     by_host = [[d for d in jax.devices() if d.process_index == host] for host in range(hosts)]
-    found = [device for here in by_host for device in _enough(here, count)]
-    if len(found) > 1:
+    chosen = [device for here in by_host for device in _enough(here, count)]
+    if len(chosen) > 1:
         keras.distribution.set_distribution(
             # Each host gives its own part of a batch.
-            keras.distribution.DataParallel(devices=found, auto_shard_dataset=False)
+            keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False)
         )
     return Devices(
-        len(found),
-        found[0].platform,
+        len(chosen),
+        chosen[0].platform,
         "jax",
         host=jax.process_index() if hosts > 1 else 0,
         hosts=hosts,
