@@ -6,7 +6,7 @@ from crmnet.data.sequences import Construct
 from crmnet.data.simulation import Factor, Parameters, simulate
 from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
-from crmnet.motifs.motif import jaspar
+from crmnet.motifs.jaspar import known_motifs
 
 job = snakemake
 
@@ -17,7 +17,7 @@ simulation = simulate(
     media,
     Construct(**job.params.construct),
     job.params.seed,
-    {motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts) for motif in jaspar()},
+    {motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts) for motif in known_motifs()},
 )
 
 for medium, path in zip(media, job.output.train, strict=True):

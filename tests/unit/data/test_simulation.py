@@ -14,7 +14,7 @@ from crmnet.data import sequences
 from crmnet.data import simulation as module
 from crmnet.data.sequences import Construct
 from crmnet.data.simulation import FACTORS, Factor, Parameters
-from crmnet.motifs.motif import jaspar
+from crmnet.motifs.jaspar import known_motifs
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "simulate.py"
 CONSTRUCT = Construct("TGCATTTTTTTCACATC", "GGTTACGGCTGTT", 80, 112)
@@ -26,7 +26,9 @@ LEFT = len(CONSTRUCT.left_flank)
 
 @functools.cache
 def known():
-    return {motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts) for motif in jaspar()}
+    return {
+        motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts) for motif in known_motifs()
+    }
 
 
 def simulated(parameters=PARAMETERS, media=MEDIA, construct=CONSTRUCT, seed=SEED):
