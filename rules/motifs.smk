@@ -56,8 +56,8 @@ rule discover:
         sequences=rules.rank.output.fasta,
         table=rules.rank.output.tsv,
     output:
-        motifs=f"{OUT}/motifs/{{families}}/meme.meme",
-        table=f"{OUT}/motifs/{{families}}/meme.tsv",
+        motifs=f"{OUT}/motifs/{{families}}/discover.meme",
+        table=f"{OUT}/motifs/{{families}}/discover.tsv",
     log:
         f"{LOGS}/discover/{{families}}.log",
     benchmark:

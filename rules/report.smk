@@ -13,7 +13,7 @@ MADE = (*rules.figures.input, *rules.metrics.output)
 ENGINES = {}
 if MOTIFS:
     ENGINES = {
-        "discover": of_motifs("meme.tsv"),
+        "discover": of_motifs("discover.tsv"),
         "drimust": of_motifs("drimust.tsv"),
         "gadem": of_motifs("gadem.tsv"),
         "match": of_motifs("matches.tsv"),

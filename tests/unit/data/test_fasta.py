@@ -2,11 +2,12 @@
 
 import gzip
 
+import pyfaidx
 import pytest
 
 from crmnet.data.delimited import TableError
 from crmnet.data.fasta import read_fasta, records, write_fasta
-from crmnet.data.sequences import N
+from crmnet.data.sequences import N, letters
 
 
 def test_names_are_first_words_and_shorter_sequences_end_in_n(tmp_path):
@@ -52,3 +53,13 @@ def test_what_is_written_is_read(tmp_path):
     write_fasta(tmp_path / "s.fa", [("s1", "ACGT"), ("s0", "GG")])
     assert (tmp_path / "s.fa").read_text() == ">s1\nACGT\n>s0\nGG\n"
     assert list(records(tmp_path / "s.fa")) == [("s1", "ACGT"), ("s0", "GG")]
+
+
+def test_another_projects_reader_reads_the_same(tmp_path):
+    path = tmp_path / "s.fa"
+    write_fasta(path, [("s1", "ACGTN"), ("s0", "GG"), ("s2", "TTTACG")])
+    names, tokens = read_fasta(path)
+    with pyfaidx.Fasta(str(path)) as fasta:
+        theirs = [(record.name, str(record)) for record in fasta]
+    assert [name for name, _ in theirs] == names
+    assert [sequence.rstrip("N") for _, sequence in theirs] == [letters(row) for row in tokens]

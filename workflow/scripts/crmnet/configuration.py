@@ -17,6 +17,7 @@ import yaml
 
 from crmnet.data.delimited import TableError, column_number, first_row, is_fasta
 from crmnet.data.downloads import DownloadError
+from crmnet.models import registry
 from crmnet.plan import CRMNET, PRETRAINED, Plan, declared, is_url, trained
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -432,6 +433,11 @@ def _models(plan: Plan) -> Iterator[str]:
         yield f"models.{RELEASED}: a model cannot have this name; choose another"
     for name, model in plan.config["models"].items():
         key = f"models.{name}"
+        if model["architecture"] not in registry.names():
+            yield (
+                f"{key}.architecture: must be one of {', '.join(registry.names())}, not "
+                f"{model['architecture']!r}"
+            )
         if plan.recipe_name(name) not in plan.config["recipes"]:
             yield (
                 f"{key}.recipe: {plan.recipe_name(name)!r} is not declared in `recipes`; there is "
