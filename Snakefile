@@ -25,6 +25,7 @@ if MOTIFS:
 
     include: "rules/motifs.smk"  # ranked sequences -> motifs
     include: "rules/interpret.smk"  # models -> saliency maps, and what they show
+    include: "rules/motif_figures.smk"  # motifs and maps -> figures
 
 
 if BENCHMARK:
@@ -33,11 +34,6 @@ if BENCHMARK:
 
 
 include: "rules/figures.smk"  # -> figures and tables
-
-
-if MOTIFS:
-
-    include: "rules/motif_figures.smk"  # motifs and maps -> figures
 
 
 include: "rules/report.smk"  # -> where they come from, and one page of all
