@@ -32,10 +32,7 @@ PROVIDES = {
 # Imports in functions that no script calls in these environments: TensorFlow's have no JAX, and
 # their rules, like some others, read known motifs from a file.
 UNREACHED = {
-    "jax": {"train-auto", "train-cpu", "train-gpu", "analysis"},
-    # Of the module of devices, provenance takes the name of the processor alone.
-    "tensorflow": {"analysis"},
-    "keras": {"analysis"},
+    "jax": {"train-auto", "train-cpu", "train-gpu"},
     "pyjaspar": {*TRAINING, "modisco", "rgadem"},
     # The paper's model, for who measures by hand: a job names its own.
     "yaml": TRAINING,

@@ -21,7 +21,7 @@ import yaml
 
 from crmnet.data.checksums import sha256
 from crmnet.data.delimited import open_text
-from crmnet.training.devices import processor
+from crmnet.training.machine import processor
 
 if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate

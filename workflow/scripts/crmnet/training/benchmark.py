@@ -24,6 +24,7 @@ import numpy as np
 
 from crmnet.training import devices
 from crmnet.training.learning import NO_MEMORY
+from crmnet.training.machine import processor
 
 if TYPE_CHECKING:
     import keras
@@ -211,7 +212,7 @@ def about(hardware: devices.Devices) -> dict:
         versions["jax"] = jax.__version__
         name = jax.devices()[0].device_kind
     if hardware.kind == "cpu":
-        name = devices.processor()
+        name = processor()
     return {"kind": hardware.kind, "device": name or hardware.kind, "versions": versions}
 
 

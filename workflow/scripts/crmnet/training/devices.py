@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from crmnet import logs
 
@@ -106,15 +103,6 @@ def setup(
         )
     keras.mixed_precision.set_dtype_policy(precision)
     return devices
-
-
-def processor() -> str:
-    """The name of this machine's CPU."""
-    try:
-        name = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
-    except OSError:
-        name = None
-    return name[1].strip() if name else platform.processor() or platform.machine()
 
 
 def _enough(seen: list, count: int | None) -> list:

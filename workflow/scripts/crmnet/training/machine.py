@@ -1,0 +1,16 @@
+"""The machine that a job runs on. No framework."""
+
+from __future__ import annotations
+
+import platform
+import re
+from pathlib import Path
+
+
+def processor() -> str:
+    """The name of this machine's CPU."""
+    try:
+        name = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+    except OSError:
+        name = None
+    return name[1].strip() if name else platform.processor() or platform.machine()
