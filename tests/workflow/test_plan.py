@@ -24,9 +24,9 @@ from snakemake.settings.types import (
 )
 
 from crmnet.configuration import checked, overlay
-from crmnet.evaluation import claims
 from crmnet.fingerprint import fingerprint
 from crmnet.plan import Plan
+from crmnet.report import claims
 
 ROOT = Path(__file__).parents[2]
 PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())

@@ -7,8 +7,8 @@ import pandas as pd
 import yaml
 
 from crmnet.data.tsv import write_tsv
-from crmnet.evaluation import claims
 from crmnet.logs import log_to
+from crmnet.report import claims
 
 job = snakemake
 

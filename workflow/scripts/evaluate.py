@@ -6,9 +6,9 @@ import pandas as pd
 
 from crmnet.data.predictions import KEY, test_sets
 from crmnet.data.tsv import read_table, write_tsv
+from crmnet.evaluation.learning import problem
 from crmnet.evaluation.metrics import metrics
 from crmnet.logs import log_to
-from crmnet.training.learning import problem
 
 job = snakemake
 

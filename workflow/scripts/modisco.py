@@ -5,9 +5,9 @@ import sys
 import numpy as np
 
 from crmnet.data.tsv import read_table, write_tsv
+from crmnet.interpretation import modisco
 from crmnet.interpretation.maps import load
 from crmnet.logs import log_to
-from crmnet.motifs import modisco
 from crmnet.motifs.motif import MotifError, background, write_meme
 
 job = snakemake

@@ -7,10 +7,10 @@ import pandas as pd
 
 from crmnet.data import sequences
 from crmnet.data.tsv import read_table, write_tsv
+from crmnet.interpretation import truth
 from crmnet.interpretation.effects import covered
 from crmnet.interpretation.maps import load, masked
 from crmnet.logs import log_to
-from crmnet.motifs import truth
 from crmnet.motifs.selection import RANKED_BY, REPRODUCED_BY
 
 job = snakemake

@@ -10,7 +10,7 @@ import pytest
 
 from crmnet.data import predictions
 from crmnet.data.tsv import read_table, write_tsv
-from crmnet.evaluation import claims
+from crmnet.report import claims
 
 WORKFLOW = Path(__file__).parents[3] / "workflow"
 # Words that pandas takes for missing values, numbers or truth values.

@@ -181,7 +181,7 @@ def test_a_replicate_of_one_sequence_has_no_correlation():
 
 def test_intervals_depend_on_the_seed_alone(pairs, monkeypatch):
     table = metrics(*pairs, replicates=60, seed=1)
-    monkeypatch.setattr(module, "NUMBERS_AT_ONCE", 7 * 60)
+    monkeypatch.setattr("crmnet.evaluation.statistics.NUMBERS_AT_ONCE", 7 * 60)
     pd.testing.assert_frame_equal(metrics(*pairs, replicates=60, seed=1), table)
     other = metrics(*pairs, replicates=60, seed=2)
     assert (other["value"] == table["value"]).all()

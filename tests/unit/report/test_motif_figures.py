@@ -11,9 +11,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from crmnet.interpretation.effects import COLUMNS, EXAMPLE_COLUMNS, examples, motif_effects
+from crmnet.interpretation.truth import ALL, CURVE_POINTS
 from crmnet.motifs.motif import Motif, write_meme
 from crmnet.motifs.selection import COLUMNS as MOTIF_COLUMNS
-from crmnet.motifs.truth import ALL, CURVE_POINTS
 from crmnet.report import logos, style
 from crmnet.report.drawings import letters as panel_letters
 

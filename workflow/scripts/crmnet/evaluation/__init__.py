@@ -1,1 +1,1 @@
-"""Metrics of predictions, the statistics behind them, and the claims of the paper."""
+"""Metrics of predictions, the statistics behind them, and whether a model has learned."""

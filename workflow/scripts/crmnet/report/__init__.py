@@ -1,1 +1,1 @@
-"""Figures, logos, the page of a run, and where its results come from."""
+"""Figures, the claims of the paper, the page of a run, and where its results come from."""

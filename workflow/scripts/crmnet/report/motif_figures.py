@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from crmnet.interpretation.insertion import BOTH
+from crmnet.interpretation.truth import ALL
 from crmnet.motifs.motif import Motif
-from crmnet.motifs.truth import ALL
 from crmnet.report.drawings import intervals, letters, note_page, panel
 from crmnet.report.logos import example, example_page, information, logo, short
 from crmnet.report.style import (

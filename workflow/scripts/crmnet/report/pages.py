@@ -21,8 +21,8 @@ from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 from docutils.writers.html5_polyglot import Writer
 
-from crmnet.evaluation.claims import TOLERANCE
 from crmnet.logs import duration
+from crmnet.report.claims import TOLERANCE
 from crmnet.report.summary import cautions
 
 # A point of a PDF on the page, in CSS pixels: its letters are read at an arm's length, not in hand;

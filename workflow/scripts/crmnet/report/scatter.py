@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from crmnet.data.predictions import columns
+from crmnet.evaluation.learning import NOT_FINISHED, NOT_LEARNED
 from crmnet.report.drawings import letters, panel, squares
 from crmnet.report.style import DENSITY, GREY, SMALL, styled
-from crmnet.training.learning import NOT_FINISHED, NOT_LEARNED
 
 
 def local_density(x: np.ndarray, y: np.ndarray, bins: int = 256) -> np.ndarray:

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmnet.evaluation.learning import NO_MEMORY
 from crmnet.training import devices
-from crmnet.training.learning import NO_MEMORY
 from crmnet.training.machine import processor
 
 if TYPE_CHECKING:

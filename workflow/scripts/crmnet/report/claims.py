@@ -13,12 +13,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from crmnet.data.tsv import read_table
+from crmnet.evaluation.learning import NO_MEMORY
 from crmnet.evaluation.metrics import undecided
 from crmnet.evaluation.statistics import rank_correlation
 from crmnet.motifs.motif import MEME
 from crmnet.motifs.programs import BUILTIN
 from crmnet.plan import is_published
-from crmnet.training.learning import NO_MEMORY
 
 NOT_COMPARED = "not compared"
 VERDICTS = ("reproduced", "higher", "lower", "undecided", NOT_COMPARED)

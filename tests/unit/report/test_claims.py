@@ -14,10 +14,10 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from crmnet.evaluation import claims
 from crmnet.interpretation import effects
 from crmnet.motifs import selection
 from crmnet.motifs.programs import BUILTIN
+from crmnet.report import claims
 
 ROOT = Path(__file__).parents[3]
 PAPER = yaml.safe_load((ROOT / "config" / "paper.yaml").read_text())

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crmnet.training.learning import problem
+from crmnet.evaluation.learning import problem
 
 VARIED = np.arange(10.0)
 

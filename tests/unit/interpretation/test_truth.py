@@ -12,7 +12,7 @@ import pytest
 from crmnet.data.sequences import N
 from crmnet.evaluation.statistics import average_precision
 from crmnet.interpretation import maps
-from crmnet.motifs.truth import (
+from crmnet.interpretation.truth import (
     ALL,
     CURVE_POINTS,
     MOTIF_COLUMNS,
