@@ -1,7 +1,7 @@
 # CRMnet, from public downloads to the paper's figures and tables.
 #
-#   snakemake --profile profiles/demo                 everything, simulated data, minutes
-#   snakemake --profile profiles/local figure2        one figure, and what it needs
+#   snakemake --profile profiles/demo            makes everything from simulated data in minutes
+#   snakemake --profile profiles/local figure2   makes one figure and what it needs
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -24,31 +24,31 @@ include: "rules/evaluate.smk"  # models -> predictions and metrics
 if MOTIFS:
 
     include: "rules/motifs.smk"  # ranked sequences -> motifs
-    include: "rules/interpret.smk"  # models -> saliency maps, and what they show
+    include: "rules/interpret.smk"  # models -> saliency maps and their checks
     include: "rules/motif_figures.smk"  # motifs and maps -> figures
 
 
 if BENCHMARK:
 
-    include: "rules/benchmark.smk"  # shards -> times of training
+    include: "rules/benchmark.smk"  # shards -> training times
 
 
-include: "rules/figures.smk"  # -> figures and tables
+include: "rules/figures.smk"  # all of these -> figures and tables
 
 
-include: "rules/report.smk"  # -> where they come from, and one page of all
+include: "rules/report.smk"  # figures and tables -> provenance and the page of the run
 
 
 if SCORE:
 
-    include: "rules/score.smk"  # models -> predictions for your own sequences and variants
+    include: "rules/score.smk"  # models and your own sequences and variants -> predictions
 
 
-include: "rules/left_out.smk"  # what the config has no section for: a sentence
+include: "rules/left_out.smk"  # targets without a section in the config: an error that says why
 
 
 rule all:
-    """Target: everything; last of all the page of it."""
+    """Target: everything. The page of the run is made last."""
     default_target: True
     input:
         rules.index.output,
@@ -67,10 +67,10 @@ rule models:
 
 
 rule report:
-    """Target: the page of the run, index.html, and where all comes from, provenance.json."""
+    """Target: the page of the run (index.html) and its provenance (provenance.json)."""
     input:
         rules.index.output,
         rules.provenance.output,
 
 
-include: "rules/checks.smk"  # of all rules
+include: "rules/checks.smk"  # checks that need all rules

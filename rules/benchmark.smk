@@ -1,25 +1,25 @@
 # Needs: the shards of a medium (data.smk).
-# Makes: under benchmark/ the times of training, one job for each cell of Table 1, and Table 1. Only
-# where the config has `benchmark`.
+# Makes: the training times under benchmark/, with one job for each cell of Table 1, and Table 1.
+# These rules exist only if the config has the section `benchmark`.
 
 
 include: "helpers/benchmark.smk"
 
 
 SPEED_MODEL = BENCHMARK["model"]
-# All of the recipe that decides how long a step takes.
+# The settings of a recipe that decide how long a step takes.
 STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps_per_execution")
 SPEED_RECIPE = PLAN.recipe(SPEED_MODEL, PLAN.stages(SPEED_MODEL)[-1])
 
 
 rule benchmark:
-    """Target: Table 1, how long training takes here."""
+    """Target: Table 1, the training times on this machine."""
     input:
         f"{OUT}/table1.pdf",
 
 
 rule training_speed:
-    """Times of training in one cell of Table 1."""
+    """Training times for one cell of Table 1."""
     input:
         shards=expand(rules.shards.output.shards, medium=BENCHMARK["medium"]),
         manifests=expand(rules.shards.output.manifest, medium=BENCHMARK["medium"]),
@@ -58,7 +58,7 @@ rule training_speed:
 
 
 rule table1:
-    """Table 1: training times here, with the paper's beside ours."""
+    """Table 1: training times on this machine beside the paper's."""
     input:
         cells=expand(
             rules.training_speed.output[0],

@@ -1,5 +1,6 @@
-# Needs: all rules. Makes nothing: gives each job the code that it depends on as a parameter, and
-# refuses to write over what the run reads, such as another config in its `outdir`.
+# Needs: all rules.
+# Makes: nothing. It gives each job a fingerprint of its code as a parameter. It also stops a run
+# whose rules would overwrite a file that the run reads, such as another config in its `outdir`.
 import os
 
 import yaml
@@ -10,16 +11,17 @@ snakemake_internals.give_code_to_jobs(workflow, fingerprint)
 
 
 def writer(path):
-    """Name of the rule that would write over a file, or remove it with its folder, and the key of
-    the folder for what is made that holds it; or None."""
+    """Returns the rule that would overwrite a file or remove it with its folder, or None.
+
+    With the rule's name comes the config key of the folder in which the file lies."""
     for key in ("outdir", "resources"):
-        # As it is spelled, and where links lead.
+        # Compare paths as they are spelled and with links resolved.
         for whole in (os.path.abspath, os.path.realpath):
             folder, file = Path(whole(config[key])), Path(whole(path))
             inside = [each for each in (file, *file.parents) if folder in each.parents]
             for made in inside:
                 made = made.relative_to(folder)
-                # In `.` some rules say ./a, others a.
+                # If the folder is `.`, some rules name a file ./a and others name it a.
                 spellings = f"{config[key]}/{made}", str(Path(config[key], made))
                 for spelling in spellings:
                     if rule_ := snakemake_internals.producer(workflow, spelling):
@@ -28,7 +30,7 @@ def writer(path):
 
 
 def is_of_this_run(file):
-    """Whether a config is the one that an earlier run of the same config wrote down."""
+    """Whether a config file is the copy that an earlier run of the same config wrote."""
     written = Path(OUT, "config.yaml")
     return (
         written.exists()
@@ -39,8 +41,9 @@ def is_of_this_run(file):
 
 given = [("--configfile", file) for file in workflow.configfiles if not is_of_this_run(file)]
 if errors := [
-    f"{file} ({key}) is read by this run, and its rule {found[0]} would write over it; put it "
-    f"into a folder in which nothing is made and name it there, or choose another `{found[1]}`"
+    f"{file} ({key}): this run reads the file, and its rule {found[0]} would write over it; move "
+    f"the file out of the folder `{found[1]}` and give its new path, or choose another "
+    f"`{found[1]}`"
     for key, file in (*given, *PLAN.given_files())
     if (found := writer(file))
 ]:

@@ -1,5 +1,5 @@
-# What all rules share: the checked config, the names of folders, models and media, what reports
-# show, and what a job asks for.
+# What all rules share: the checked config, the names of folders, models and media, the contents of
+# the report, and the memory and time that jobs request.
 import math
 import sys
 from pathlib import Path
@@ -26,7 +26,7 @@ config.update(checked)
 PLAN = plan.Plan(config)
 
 snakemake_internals.shorten_terminal(workflow)
-# A plan needs no conda; a run that does says so before it starts.
+# A dry run works without conda. A run that needs conda stops with an error before its first job.
 CONDA_IS_MISSING = snakemake_internals.conda_is_missing(workflow)
 
 OUT = config["outdir"]
@@ -35,12 +35,12 @@ BENCHMARKS = f"{OUT}/benchmarks"
 MEDIA = list(config["media"])
 MODELS = list(config["models"])
 PRETRAINED = plan.PRETRAINED
-# What has predictions (a model, its ensemble, or its name as a published one) -> media.
+# Each predictor (a model, its ensemble, or its published predictions) -> media.
 PREDICTORS = PLAN.predictors
-# The sections on training times, motif jobs and scores: None where the config leaves them out, and
-# the rules that need them are not included.
+# The sections on training times, motif jobs and scores. A section that the config leaves out is
+# None, and the rules that need it are not included.
 BENCHMARK, MOTIFS, SCORE = (config[section] for section in ("benchmark", "motifs", "score"))
-# Figures that the config does not suffice for -> why.
+# Each figure that this config cannot make -> the reason.
 LEFT_OUT = PLAN.left_out
 
 
@@ -54,32 +54,36 @@ wildcard_constraints:
     stage="|".join([PRETRAINED, *MEDIA]),
 
 
-# What reports show, in the paper's order: section, name and content of a file. Snakemake's report
-# sorts sections by name.
+# The files in the report, in the paper's order: section, name and content. Each section starts with
+# a number because Snakemake's report sorts sections by name.
 REPORTED = {
     "figure1": ("1. Model", "Figure 1", "architecture"),
     "training_curves": ("1. Model", "Training curves", "loss and validation R² of every training"),
-    "figure2": ("2. Performance", "Figure 2", "measured against predicted expression"),
-    "figureS1": ("2. Performance", "Figure S1", "the same in the other media"),
-    "figure3": ("2. Performance", "Figure 3", "against other models"),
+    "figure2": ("2. Performance", "Figure 2", "measured and predicted expression"),
+    "figureS1": (
+        "2. Performance",
+        "Figure S1",
+        "measured and predicted expression in the other media",
+    ),
+    "figure3": ("2. Performance", "Figure 3", "comparison with other models"),
     "figure4": ("2. Performance", "Figure 4", "ablations"),
-    "metrics": ("2. Performance", "Metrics", "of every model and test set"),
-    "figure5": ("3. Motifs", "Figure 5", "saliency maps, motifs, and what these do"),
+    "metrics": ("2. Performance", "Metrics", "metrics of every model on every test set"),
+    "figure5": ("3. Motifs", "Figure 5", "saliency maps, motifs and their effects"),
     "figureS2": ("3. Motifs", "Figure S2", "more saliency maps"),
-    "motifs": ("3. Motifs", "Motif table", "every motif of every method, and the choice"),
-    "figure_sanity": ("3. Motifs", "Sanity checks", "maps of randomised weights"),
-    "figure_truth": ("3. Motifs", "Truth", "what is found of what was planted"),
-    "figure_insertion": ("3. Motifs", "Insertion", "sites put into random inserts"),
-    "figure_modisco": ("3. Motifs", "TF-MoDISco", "motifs of the saliency maps themselves"),
+    "motifs": ("3. Motifs", "Motif table", "all motifs of all methods, and the selected ones"),
+    "figure_sanity": ("3. Motifs", "Sanity checks", "saliency maps from randomised weights"),
+    "figure_truth": ("3. Motifs", "Truth", "planted sites and motifs against those found"),
+    "figure_insertion": ("3. Motifs", "Insertion", "effects of sites in random inserts"),
+    "figure_modisco": ("3. Motifs", "TF-MoDISco", "motifs found in the saliency maps"),
     "table1": ("4. Training times", "Table 1", "time and memory by batch, precision and devices"),
     "tableS1": ("5. Data", "Table S1", "sizes of the data sets"),
-    "claims": ("6. Claims", "Claims", "the paper's numbers, ours beside them, and a verdict"),
+    "claims": ("6. Claims", "Claims", "the paper's numbers beside ours, with a verdict"),
     "provenance": ("7. Provenance", "Provenance", "commit, config, inputs, versions, times"),
 }
 
 
 def reported(file):
-    """A file of the results that reports show, with its caption."""
+    """Marks a result file for the report and adds its caption."""
     name, ending = Path(file).stem, Path(file).suffix[1:]
     section, title, content = REPORTED[name]
     return report(
@@ -91,11 +95,12 @@ def reported(file):
 
 
 def grows(base, per_mb=0, most=math.inf):
-    """Memory or time of a job, that grows with the MB of its input files, and with each attempt up
-    to `most`."""
+    """Returns a resource function: `base` plus `per_mb` for each MB of input, times the attempt.
+
+    The result is at most `most`."""
 
     def needed(wildcards, input, attempt):
-        # Asked for a size, a plan does not know that of files that are yet to be made.
+        # Read the size only if it matters: in a dry run, input files may not exist yet.
         size = input.size_mb if per_mb else 0
         return min(attempt * math.ceil(base + per_mb * size), most)
 
@@ -103,7 +108,7 @@ def grows(base, per_mb=0, most=math.inf):
 
 
 def label(predictor):
-    """A predictor's name in figures."""
+    """Returns a predictor's name in figures."""
     for model, settings in config["models"].items():
         name = settings.get("label", model.replace("_", " "))
         if predictor == model:
@@ -123,8 +128,9 @@ def paths(tables):
 
 
 def why_left_out(target, reason):
-    """An error in place of the input files of a target. Snakemake adds a traceback to an error of an
-    input function, but none to one of an iterator."""
+    """Returns an iterator that raises an error, in place of a target's input files.
+
+    Snakemake adds a traceback to an error of an input function, but not to one of an iterator."""
 
     def stop(target):
         raise WorkflowError(f"{target} is left out: {reason}")

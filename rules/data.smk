@@ -1,6 +1,6 @@
 # Needs: the files that the config declares, as URLs or local paths, or its section `simulation`.
-# Makes: resources/ (downloads) or simulated/, and under data/ the shards of each medium, which
-# sequences are held out of training, and the family of each test sequence.
+# Makes: resources/ (downloads) or simulated/; and under data/ the shards of each medium, the
+# sequences held out of training, and the family of each test sequence.
 import re
 
 
@@ -9,8 +9,8 @@ include: "helpers/data.smk"
 
 DOWNLOADS = PLAN.downloads
 SIMULATED = PLAN.simulated()
-# The media whose validation and held-out sequences are whole families, and the test tables that are
-# not taken from training tables.
+# The media that are split by whole families, and the test tables that have files of their own (the
+# other test sets are held out of training tables).
 BY_FAMILIES = [medium for medium in MEDIA if config["media"][medium]["split"] == "families"]
 OWN_TESTS = [
     PLAN.test_tables(medium)[name]
@@ -21,7 +21,7 @@ OWN_TESTS = [
 
 
 rule download:
-    """A file of the config from its URL, or from the mirror, checked."""
+    """One file of the config, from its URL or the mirror, with its checksum verified."""
     output:
         str(Path(config["resources"], "{file}")),
     log:
@@ -70,8 +70,8 @@ rule simulate:
 
 
 rule split:
-    """Whole families of training sequences, for validation and for held-out test sets: the same in
-    all media that split by families."""
+    """The split of training sequences by whole families into training, validation and held-out test
+    sets, the same in all media that are split by families."""
     input:
         train=[path for medium in BY_FAMILIES for path in paths(PLAN.train_tables(medium))],
         test=paths(OWN_TESTS),
@@ -99,7 +99,7 @@ rule split:
 
 
 rule hold_out:
-    """A test set from the training files (`held_out`), which `shards` then leaves out."""
+    """A test set held out of the training files (`held_out`). The rule `shards` leaves it out."""
     input:
         train=lambda wildcards: paths(PLAN.train_tables(wildcards.medium)),
         split=split_file,
@@ -125,7 +125,7 @@ rule hold_out:
 
 
 rule families:
-    """The family of each test sequence of a medium: what metrics resample."""
+    """The family of each test sequence of a medium. The bootstrap resamples families."""
     input:
         test=lambda wildcards: paths(PLAN.test_tables(wildcards.medium).values()),
     output:
@@ -154,7 +154,8 @@ rule shards:
         test=[path for medium in MEDIA for path in paths(PLAN.test_tables(medium).values())],
         split=split_file,
     output:
-        # Test sequences of other media lie apart, for models of this medium alone.
+        # Test sequences of other media are in separate shards, which only a model of this medium
+        # alone may train on.
         manifest=f"{OUT}/data/{{medium}}/manifest.json",
         rejected=f"{OUT}/data/{{medium}}/rejected.tsv",
         shards=directory(f"{OUT}/data/{{medium}}/shards"),

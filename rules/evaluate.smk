@@ -1,7 +1,7 @@
-# Needs: trained models (train.smk), test sets and their families (data.smk), and the predictions
-# that others have published.
-# Makes: predictions/ and metrics/ of each model, of its ensemble, and of published predictions;
-# comparisons/ of the models of a figure; and metrics.tsv, with all metrics.
+# Needs: trained models (train.smk), test sets and their families (data.smk), and published
+# predictions.
+# Makes: predictions/ and metrics/ for each model, each ensemble and the published predictions;
+# comparisons/ between the models of a figure; and metrics.tsv with all metrics.
 
 
 include: "helpers/evaluate.smk"
@@ -40,7 +40,7 @@ rule predict:
 
 
 rule ensemble:
-    """The mean of the predictions of a model's trainings, a predictor of its own."""
+    """The mean of the predictions of a model's trainings, as another predictor."""
     input:
         f"{OUT}/predictions/{{model}}/{{medium}}.tsv",
     output:
@@ -59,7 +59,7 @@ rule ensemble:
 
 
 rule published:
-    """The predictions that others published, in the order of the measured sequences."""
+    """Published predictions, in the order of the test sequences."""
     input:
         tables=lambda wildcards: [
             path for pair in published_sets(wildcards).values() for path in paths(pair)
@@ -83,7 +83,7 @@ rule published:
 
 
 rule evaluate:
-    """Metrics of one model in one medium, with 95 % intervals, and whether it has learned."""
+    """Metrics of one model in one medium with 95 % intervals, and a check that it has learned."""
     input:
         predictions=f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv",
         families=rules.families.output[0],
@@ -108,7 +108,7 @@ rule evaluate:
 
 
 rule compare:
-    """The model of Figure 3 or 4 against each of the others, on the same sequences."""
+    """Paired comparison of the main model of Figure 3 or 4 with each other model."""
     input:
         predictions=lambda wildcards: of_figure(
             f"{OUT}/predictions/{{predictor}}/{{medium}}.tsv", wildcards.figure
@@ -142,7 +142,7 @@ rule compare:
 
 
 rule metrics:
-    """The metrics of all models, and of each of their trainings."""
+    """The metrics of all models and of each training."""
     input:
         tables=of_all(rules.evaluate.output.table),
         seeds=of_all(rules.evaluate.output.seeds),

@@ -1,7 +1,7 @@
 # Needs: predictions, metrics and comparisons (evaluate.smk), histories of trainings (train.smk),
-# manifests of shards (data.smk), and what the motif jobs and the benchmark make, if there are any.
-# Makes: each figure, as a PDF with its numbers in a TSV beside it; Table S1; and the paper's claims,
-# with this run's numbers. It reads tables and draws: a figure that looks different trains nothing.
+# manifests of shards (data.smk), and the tables of the motif jobs and the benchmark, if any.
+# Makes: each figure as a PDF with its numbers in a TSV beside it, Table S1, and the paper's claims
+# with this run's numbers. The rules only read tables and draw: a change of a figure trains nothing.
 
 
 include: "helpers/figures.smk"
@@ -20,7 +20,7 @@ rule figures:
 
 
 rule figure1:
-    """Figure 1: the architecture, drawn from the model object itself."""
+    """Figure 1: the architecture, drawn from the model object."""
     output:
         pdf=reported("figure1.pdf"),
         tsv=reported("figure1.tsv"),
@@ -41,7 +41,7 @@ rule figure1:
 
 
 rule figure2:
-    """Figure 2: measured against predicted expression, first medium."""
+    """Figure 2: measured and predicted expression in the first medium."""
     input:
         predictions=lambda wildcards: scatter_input("predictions", "figure2"),
         metrics=lambda wildcards: scatter_input("metrics", "figure2"),
@@ -65,7 +65,7 @@ rule figure2:
 
 
 use rule figure2 as figureS1 with:
-    """Figure S1: measured against predicted expression, the other media."""
+    """Figure S1: measured and predicted expression in the other media."""
     input:
         predictions=lambda wildcards: scatter_input("predictions", "figureS1"),
         metrics=lambda wildcards: scatter_input("metrics", "figureS1"),
@@ -82,7 +82,7 @@ use rule figure2 as figureS1 with:
 
 
 rule figure3:
-    """Figure 3: CRMnet against other models, on every test set."""
+    """Figure 3: CRMnet compared with other models on every test set."""
     input:
         metrics=lambda wildcards: of_figure(rules.evaluate.output.table, "figure3"),
         seeds=lambda wildcards: of_figure(rules.evaluate.output.seeds, "figure3"),
@@ -109,9 +109,8 @@ rule figure3:
 
 
 use rule figure3 as figure4 with:
-    """Figure 4: CRMnet and the same model without pre-training (also with as many steps as
-    pre-training and fine-tuning together), without one of its parts, or trained in half
-    precision."""
+    """Figure 4: ablations. CRMnet is compared with the same model without pre-training, without one
+    of its parts, or trained in half precision."""
     input:
         metrics=lambda wildcards: of_figure(rules.evaluate.output.table, "figure4"),
         seeds=lambda wildcards: of_figure(rules.evaluate.output.seeds, "figure4"),
@@ -154,7 +153,7 @@ rule training_curves:
 
 
 rule tableS1:
-    """Table S1: sizes of all data sets, with the paper's beside ours."""
+    """Table S1: sizes of all data sets, beside the paper's."""
     input:
         manifests=expand(rules.shards.output.manifest, medium=MEDIA),
         test=[path for medium in MEDIA for path in paths(PLAN.test_tables(medium).values())],
@@ -179,7 +178,7 @@ rule tableS1:
 
 
 rule claims:
-    """Every number of the paper, with ours beside it and a verdict."""
+    """Every claim of the paper with our number and a verdict."""
     input:
         paper=workflow.source_path("../config/paper.yaml"),
         metrics=rules.metrics.output.table,

@@ -1,10 +1,12 @@
-# Needs: a trained model (train.smk), a test set, and for `insertion` the selected motifs (motifs.smk).
-# Makes: under saliency/ the maps of the test set with their sanity checks; and under motifs/ the
-# predicted effects of sites that are put into random inserts. Only where the config has `motifs`.
+# Needs: a trained model (train.smk), a test set (data.smk), and for `insertion` the selected motifs
+# (motifs.smk).
+# Makes: the saliency maps of the test set and their sanity checks, under saliency/; and the
+# predicted effects of motif sites in random inserts, under motifs/. These rules exist only if the
+# config has the section `motifs`.
 
 
 rule saliency:
-    """Input-masked gradients over the inserts of a test set."""
+    """Saliency maps (gradient times input) of the inserts of a test set."""
     input:
         model=model_file,
         test=lambda wildcards: test_table(wildcards)["path"],
@@ -32,7 +34,7 @@ rule saliency:
 
 
 rule sanity:
-    """The same maps from randomised weights, and how they correlate with the real ones."""
+    """Correlation of the saliency maps with maps from randomised weights."""
     input:
         model=model_file,
         test=lambda wildcards: test_table(wildcards)["path"],
@@ -62,7 +64,7 @@ rule sanity:
 
 
 rule insertion:
-    """Sites of the selected motifs in random inserts: their predicted effect."""
+    """Predicted effects of sites of the selected motifs in random inserts."""
     input:
         model=MOTIF_MODEL,
         motifs=f"{OUT}/motifs/jaspar.meme",

@@ -1,6 +1,8 @@
-# Needs nothing, and makes nothing: says why what the config has no section for cannot be asked for.
+# Needs: nothing.
+# Makes: nothing. If a target needs a section that the config leaves out, its rule here stops the
+# run and says why.
 
-# Target -> why there is none.
+# Each such target -> the reason.
 ABSENT = {}
 if not MOTIFS:
     figures = [*plan.MOTIF_FIGURES, "figure_truth", "figure_modisco", "figure_insertion"]

@@ -1,17 +1,17 @@
-# Needs: what the motif jobs and the interpretation of models make (motifs.smk, interpret.smk).
-# Makes: the figures of that, each as a PDF with its numbers in a TSV beside it. Only where the
-# config has `motifs`.
+# Needs: the tables of the motif jobs and of the interpretation (motifs.smk, interpret.smk).
+# Makes: the motif figures, each as a PDF with its numbers in a TSV beside it. These rules exist
+# only if the config has the section `motifs`.
 
 
 rule beyond:
-    """Target, not in the paper: motifs of the saliency maps, and motifs in random inserts."""
+    """Target: two figures that the paper does not have, figure_modisco and figure_insertion."""
     input:
         f"{OUT}/figure_modisco.pdf",
         f"{OUT}/figure_insertion.pdf",
 
 
 rule figure5:
-    """Figure 5: saliency maps beside the motifs of highly expressed promoters, and what these motifs do."""
+    """Figure 5: saliency maps, the motifs of highly expressed promoters, and their effects."""
     input:
         motifs=of_motifs("motifs.tsv"),
         jaspar=rules.jaspar.output[0],
@@ -75,7 +75,7 @@ rule figure_sanity:
 
 
 rule figure_truth:
-    """Simulated data: what was planted, and what is found of it."""
+    """Simulated data: planted motifs and sites against those found."""
     input:
         found=of_motifs("truth_motifs.tsv"),
         sites=of_motifs("truth_sites.tsv"),
@@ -99,7 +99,7 @@ rule figure_truth:
 
 
 rule figure_modisco:
-    """Not in the paper: the motifs of the saliency maps themselves."""
+    """Motifs that TF-MoDISco finds in the saliency maps (not in the paper)."""
     input:
         motifs=of_motifs("modisco.meme"),
         table=of_motifs("modisco.tsv"),
@@ -121,7 +121,7 @@ rule figure_modisco:
 
 
 rule figure_insertion:
-    """Not in the paper: what the selected motifs do in random inserts."""
+    """Effects of the selected motifs in random inserts (not in the paper)."""
     input:
         insertion=of_motifs("insertion.tsv"),
     output:

@@ -1,7 +1,8 @@
-# Needs: a test set and its families (data.smk), and saliency maps of it (interpret.smk).
-# Makes: under motifs/ the sequences ranked by expression, the motifs of each method, their sites and
-# known counterparts, the choice for Figure 5, and what the motifs do. Folder `all` is of all
-# sequences, `representatives` of one sequence of each family. Only where the config has `motifs`.
+# Needs: a test set with its families (data.smk) and its saliency maps (interpret.smk).
+# Makes: under motifs/ the sequences ranked by expression, the motifs of each method, their sites
+# and matching known motifs, the selection for Figure 5, and the motifs' effects. The folder `all`
+# uses all sequences, `representatives` one sequence of each family. These rules exist only if the
+# config has the section `motifs`.
 
 
 include: "helpers/motifs.smk"
@@ -11,20 +12,21 @@ include: "helpers/motifs.smk"
 MOTIF_SET = PLAN.test_tables(MOTIFS["medium"])[MOTIFS["test_set"]]
 MOTIF_MODEL = model_path(MOTIFS["model"], MOTIFS["medium"])
 MAPS = f"{OUT}/saliency/{MOTIFS['model']}/{MOTIFS['medium']}/{MOTIFS['test_set']}"
-# The figures that are drawn each time; what was planted is known of simulated data alone.
+# The figures that every run with motif jobs draws. figure_truth needs simulated data, because only
+# these come with planted sites.
 MOTIF_FIGURES = list(plan.MOTIF_FIGURES)
 if Path(MOTIF_SET["path"]).is_relative_to(PLAN.simulated()):
     MOTIF_FIGURES.append("figure_truth")
 
 
 rule motifs:
-    """Target: the motifs of every method, their matches, and the choice for Figure 5."""
+    """Target: the motifs of all methods, their matches, and the selection for Figure 5."""
     input:
         of_motifs("motifs.tsv"),
 
 
 rule rank:
-    """The inserts of the test set, best expression first, and their families."""
+    """The inserts of the test set with their families, from highest to lowest expression."""
     input:
         test=MOTIF_SET["path"],
         families=rules.families.output[0].format(medium=MOTIFS["medium"]),
@@ -51,7 +53,7 @@ rule rank:
 
 
 rule discover:
-    """Motifs enriched in the most highly against the most lowly expressed: MEME, or built in."""
+    """Motifs enriched in high against low expression, by MEME or the built-in engine."""
     input:
         sequences=rules.rank.output.fasta,
         table=rules.rank.output.tsv,
@@ -78,7 +80,7 @@ rule discover:
 
 
 rule drimust:
-    """Motifs of the top of the ranked list, as DRIMust finds them."""
+    """Motifs at the top of the ranked list, by DRIMust's method."""
     input:
         sequences=rules.rank.output.fasta,
     output:
@@ -101,7 +103,7 @@ rule drimust:
 
 
 rule gadem:
-    """Motifs of the most highly expressed by rGADEM, or its stand-in."""
+    """Motifs of the most highly expressed inserts, by rGADEM or the built-in engine."""
     input:
         sequences=rules.rank.output.fasta,
     output:
@@ -126,7 +128,7 @@ rule gadem:
 
 
 rule modisco:
-    """Motifs of the saliency maps themselves."""
+    """Motifs in the saliency maps, by TF-MoDISco."""
     input:
         saliency=lambda wildcards: f"{MAPS}.npz",
         table=rules.rank.output.tsv,
@@ -151,7 +153,7 @@ rule modisco:
 
 
 rule jaspar:
-    """The known motifs."""
+    """The known motifs of JASPAR, in MEME's format."""
     output:
         f"{OUT}/motifs/jaspar.meme",
     log:
@@ -170,7 +172,7 @@ rule jaspar:
 
 
 rule scan:
-    """Matches of the known motifs in all sequences: FIMO, or built in."""
+    """Matches of the known motifs in all sequences, by FIMO or the built-in engine."""
     input:
         motifs=rules.jaspar.output[0],
         sequences=f"{OUT}/motifs/all/ranked.fa",
@@ -193,7 +195,7 @@ rule scan:
 
 
 rule match:
-    """Which known motif each found one is: Tomtom, or built in; and by TFBSTools' measures."""
+    """The known motif that matches each motif best, by Tomtom or the built-in engine."""
     input:
         motifs=[
             rules.discover.output.motifs,
@@ -220,7 +222,7 @@ rule match:
 
 
 use rule match as match_modisco with:
-    """The same of the motifs of the saliency maps."""
+    """The known motif that matches each motif of the saliency maps best."""
     input:
         motifs=[rules.modisco.output.motifs],
         tables=[rules.modisco.output.table],
@@ -233,7 +235,7 @@ use rule match as match_modisco with:
 
 
 rule selection:
-    """All motifs of all methods, with their matches, and which of them Figure 5 shows."""
+    """All motifs of all methods with their matches, and the selection for Figure 5."""
     input:
         motifs=rules.match.input.motifs,
         tables=rules.match.input.tables,
@@ -257,7 +259,7 @@ rule selection:
 
 
 rule effects:
-    """Saliency on the matches of the selected motifs, expression with them; and examples."""
+    """Saliency at the matches of the selected motifs, expression with them, and examples."""
     input:
         motifs=rules.selection.output[0],
         hits=rules.scan.output[0],
@@ -285,7 +287,7 @@ rule effects:
 
 
 rule truth:
-    """Simulated data: what was planted against what was found."""
+    """Simulated data: planted motifs and sites against those found, as tables."""
     input:
         motifs=rules.selection.output[0],
         matches=rules.match.output[0],

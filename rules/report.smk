@@ -1,6 +1,7 @@
-# Needs: all figures and tables (figures.smk, benchmark.smk, motif_figures.smk), and what made them.
-# Makes: provenance.json with where they come from, an RO-Crate, the config of the run, and last of
-# all index.html, the page of the run. Says at the end of a run what it made, or what failed.
+# Needs: all figures and tables (figures.smk, benchmark.smk, motif_figures.smk) and the files that
+# they were made from.
+# Makes: provenance.json, an RO-Crate, the config of the run, and last of all the page of the run
+# (index.html). At the end of a run it prints what the run made or which jobs failed.
 
 
 include: "helpers/report.smk"
@@ -9,7 +10,7 @@ include: "helpers/report.smk"
 from crmnet.report import summary
 
 MADE = (*rules.figures.input, *rules.metrics.output)
-# The table of each motif job that says what its engine was.
+# The table of each motif job that names its engine.
 ENGINES = {}
 if MOTIFS:
     ENGINES = {
@@ -24,9 +25,9 @@ if MOTIFS:
 onstart:
     if CONDA_IS_MISSING:
         raise WorkflowError(
-            "each job is to have its own conda environment (`--sdm conda`, which the profiles of "
-            "clusters set), and there is no conda on the PATH: load or install it, or add "
-            "`--sdm env-modules` to take all programs from the PATH"
+            "`--sdm conda` (set by the cluster profiles) runs each job in a conda environment, but "
+            "conda is not on the PATH: load or install conda, or add `--sdm env-modules` to take "
+            "all programs from the PATH"
         )
     for figure, reason in LEFT_OUT.items():
         print(f"{figure} is left out: {reason}", file=sys.stderr)
@@ -44,17 +45,17 @@ onerror:
 
 
 rule provenance:
-    """Where all figures and tables come from: commit, config, data, software, hardware, jobs."""
+    """The origin of all figures and tables: commit, config, data, software, hardware and jobs."""
     input:
         results=MADE,
-        # Those of the config's files that were used.
+        # Only the files of the config that the results depend on.
         files=lambda wildcards: [
             path for path in dict.fromkeys(PLAN.files) if path in lineage(MADE)[0]
         ],
         engines=list(ENGINES.values()),
     output:
         json=reported("provenance.json"),
-        # A run that is started from this file reads it until then.
+        # `update` keeps the old file until the new one is written: a run may be started from it.
         config=update(f"{OUT}/config.yaml"),
         crate=f"{OUT}/ro-crate-metadata.json",
     log:
@@ -78,7 +79,7 @@ rule provenance:
         "../workflow/scripts/provenance.py"
 
 
-# What the page shows: each file that reports show and the run makes, in the paper's order.
+# The page shows each file that is in the report and that this run makes, in the paper's order.
 PAGE = {Path(path).stem for path in rules.figures.input} | {"metrics"}
 PAGE = {name: list(map(str, getattr(rules, name).output)) for name in REPORTED if name in PAGE}
 if MOTIFS:
@@ -86,10 +87,10 @@ if MOTIFS:
 
 
 rule index:
-    """The page of the run, in one file that needs no other: made last."""
+    """The page of the run, one file that needs no others. It is made last."""
     input:
         shown=[path for paths in PAGE.values() for path in paths],
-        # Every table on the way.
+        # All tables that the results were made from.
         tables=lambda wildcards: [
             path for path in lineage(MADE)[3] if path.endswith((".tsv", ".tsv.gz"))
         ],
@@ -98,7 +99,7 @@ rule index:
         template=workflow.source_path("../workflow/report/index.html.j2"),
         captions=[workflow.source_path(f"../workflow/report/{name}.rst") for name in PAGE],
     output:
-        # Not in Snakemake's report, in which browsers show no page above 2 MB.
+        # It is not in Snakemake's report, because browsers do not show a page above 2 MB there.
         f"{OUT}/index.html",
     log:
         f"{LOGS}/index.log",

@@ -1,14 +1,14 @@
 # Needs: a trained model of each medium (train.smk), and the sequences and variants that the section
 # `score` of the config names.
-# Makes: under score/ their predictions, the effects of the variants, saliency maps, and a figure.
-# Only where the config has `score`, and only when asked for.
+# Makes: predictions, variant effects, saliency maps and a figure, under score/. These rules exist
+# only if the config has the section `score`, and they run only for the target `score`.
 
 
 include: "helpers/score.smk"
 
 
 SCORE_TABLES = [table for table in SCORE.values() if isinstance(table, dict) and "file" in table]
-# What is checked, and what the section asks for: name of the output -> file.
+# The checked inputs and the requested results: name of the output -> file.
 CHECKED = {"sequences": f"{OUT}/score/input/sequences.tsv.gz"}
 SCORED = {"predictions": f"{OUT}/score/predictions.tsv"}
 if SCORE["variants"]:
@@ -22,13 +22,13 @@ SCORE_MEDIA = [SCORE["medium"]] if SCORE["medium"] else MEDIA
 
 
 rule score:
-    """Target: predictions for sequences and variants of your own (`score` in the config)."""
+    """Target: predictions for your own sequences and variants (`score` in the config)."""
     input:
         [*SCORED.values(), f"{OUT}/score/figure_score.pdf"],
 
 
 rule score_input:
-    """The sequences in the construct, and the variants; an error where they cannot be scored."""
+    """Your sequences in the construct and your variants, checked."""
     input:
         tables=[table["file"] for table in SCORE_TABLES],
     output:
@@ -51,7 +51,7 @@ rule score_input:
 
 
 rule score_predictions:
-    """Their predictions, effects and saliency maps."""
+    """Predictions, variant effects and saliency maps of your sequences."""
     input:
         **CHECKED,
         models=lambda wildcards: [score_model(medium) for medium in SCORE_MEDIA],
@@ -78,7 +78,7 @@ rule score_predictions:
 
 
 rule figure_score:
-    """Saliency maps of the first sequences, with their variants; predictions and effects of all."""
+    """Saliency maps of the first sequences and their variants, with all predictions and effects."""
     input:
         **{name: path for name, path in SCORED.items() if name != "maps"},
     output:

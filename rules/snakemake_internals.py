@@ -1,7 +1,7 @@
-"""All that this workflow uses of Snakemake beyond what its documentation promises.
+"""All uses of Snakemake's internals, which its documentation does not promise to keep.
 
-Written for Snakemake 9.27. `tests/workflow/test_internals.py` fails when another version has
-changed what is used here; a run then says so, and does not go on as if nothing were missing.
+This module was written for Snakemake 9.27. If another version changes these internals,
+`tests/workflow/test_internals.py` fails, and a run stops or warns instead of going on silently.
 """
 
 import logging
@@ -24,12 +24,12 @@ WRITTEN_FOR = "9.27"
 def give_code_to_jobs(workflow, fingerprint: Callable[[Path], str]) -> None:
     """Makes the fingerprint of a rule's script the parameter `code` of its jobs.
 
-    Snakemake runs a job again when a parameter has changed. (Its own trigger `code` looks only at
-    the time at which a script was written, so the profiles leave that one out.)
+    Snakemake runs a job again if a parameter has changed. (Snakemake's own trigger `code` looks
+    only at the time at which a script was written, so the profiles do not use it.)
 
     Args:
-        workflow: Snakemake's, after all rules.
-        fingerprint: gives the text of a script's path; called for the jobs of a plan alone.
+        workflow: Snakemake's workflow, after all rules are defined.
+        fingerprint: script path -> fingerprint. It is called only for jobs that are planned.
     """
     with _known("no job would run again after an edit of the code", fatal=True):
         for rule in workflow.rules:
@@ -39,9 +39,9 @@ def give_code_to_jobs(workflow, fingerprint: Callable[[Path], str]) -> None:
 
 
 def conda_is_missing(workflow) -> bool:
-    """Whether jobs are to have conda environments and there is no conda.
+    """Whether jobs should use conda environments although conda is missing.
 
-    If so, conda is taken out of the deployment methods, without which no plan could be made.
+    If so, this removes conda from the deployment methods; otherwise a dry run would fail, too.
     """
     methods = workflow.deployment_settings.deployment_method
     wanted = workflow.is_main_process and DeploymentMethod.CONDA in methods
@@ -57,23 +57,23 @@ def uses_conda(workflow) -> bool:
 
 
 def cores_of_this_machine(workflow) -> int | None:
-    """The cores that all jobs together may use; None where they run elsewhere, or without limit."""
+    """Returns the cores that all jobs together may use; None on a cluster or without a limit."""
     return workflow.resource_settings.cores if workflow.local_exec else None
 
 
 def targets(workflow) -> set[str]:
-    """What was asked for on the command line."""
+    """Returns the targets on the command line."""
     return set(workflow.dag_settings.targets)
 
 
 def producer(workflow, file: str):
-    """The first rule that makes a file, or None."""
+    """Returns the first rule that makes a file, or None."""
     return next((rule for rule in workflow.rules if rule.is_producer(file)), None)
 
 
 def job_files(rule, file: str) -> tuple[list[str], list[str], str, str]:
-    """Of the job of a rule that makes a file: inputs, outputs, benchmark file, and the name of its
-    conda environment."""
+    """Returns the files of the job that makes a file: inputs, outputs, benchmark file, and the name
+    of its conda environment."""
     wildcards = rule.get_wildcards(file)
     inputs, outputs = (
         list(map(str, expand(wildcards)[0])) for expand in (rule.expand_input, rule.expand_output)
@@ -82,12 +82,12 @@ def job_files(rule, file: str) -> tuple[list[str], list[str], str, str]:
 
 
 def forget_lost_outputs(workflow) -> None:
-    """Makes the next run make anew what was made from the outputs of jobs that have failed.
+    """Makes the next run remake every file that depends on the outputs of failed jobs.
 
-    Snakemake removes these outputs, but notes the same of them as of those of a job that succeeds:
-    without this, what was once made from them counts as up to date as soon as they are there again.
+    Snakemake removes these outputs but records them as if the job had succeeded. Without this
+    function, older files made from them would count as up to date once the outputs exist again.
     """
-    with _known("what was made from results of the failed jobs may count as up to date"):
+    with _known("files made from outputs of the failed jobs may count as up to date"):
         for job in workflow.dag.needrun_jobs() if workflow.dag else ():
             for path in job.output:
                 record = workflow.persistence.metadata(path)
@@ -97,8 +97,8 @@ def forget_lost_outputs(workflow) -> None:
 
 
 def failed_jobs(workflow) -> Iterable[tuple[str, list[str]]]:
-    """Rule and logs of each job that has failed."""
-    with _known("the jobs that have failed cannot be listed here"):
+    """Returns the rule and logs of each failed job."""
+    with _known("the failed jobs cannot be listed here"):
         jobs = workflow.scheduler.failed if workflow.scheduler else ()
         return sorted((job.rule.name, list(job.log)) for job in jobs)
     return ()
@@ -106,8 +106,10 @@ def failed_jobs(workflow) -> Iterable[tuple[str, list[str]]]:
 
 @contextmanager
 def _known(consequence: str, fatal: bool = False):
-    """Says what is the matter where this Snakemake lacks something that is used here: in an error,
-    or, in a run that ends with one already, in a warning."""
+    """Explains an error that comes from a change in Snakemake's internals, and its consequence.
+
+    It raises a WorkflowError if `fatal`; otherwise it prints a warning, for a run that has failed
+    already."""
     try:
         yield
     except (AttributeError, TypeError) as error:
@@ -121,8 +123,9 @@ def _known(consequence: str, fatal: bool = False):
 
 
 def shorten_terminal(workflow) -> None:
-    """Gives the terminal one line for each job if the setting `quiet` has `reason`, as in all
-    profiles. The run's log, in .snakemake/log, keeps all that Snakemake says."""
+    """Prints one line for each job if the setting `quiet` contains `reason`, as in all profiles.
+
+    The run's log, in .snakemake/log, keeps all of Snakemake's messages."""
     settings = workflow.output_settings
     if workflow.is_main_process and Quietness.REASON in (settings.quiet or ()):
         for place, handler in enumerate(logger.handlers):
@@ -134,7 +137,8 @@ def shorten_terminal(workflow) -> None:
 
 
 class Terminal(ColorizingTextHandler):
-    """One line for each job, with how many are done; the table of jobs; the end of a failed log."""
+    """A log handler that prints the table of jobs, one line for each job with the number of jobs
+    that are done, and the last lines of the log of a failed job."""
 
     HIDDEN = (
         "Assuming unrestricted",
@@ -147,7 +151,7 @@ class Terminal(ColorizingTextHandler):
         "Execute ",
         "Reasons:",
         "Elapsed time",
-        # The command that ran a script; the script itself has said what was wrong.
+        # It names the command that ran a script. The script itself has said what was wrong.
         "RuleException:\nCalledProcessError",
     )
     TAIL = 10
@@ -161,45 +165,45 @@ class Terminal(ColorizingTextHandler):
                 self.flush()
 
     def text(self, record: logging.LogRecord) -> str:
-        """What is said of a record; nothing of most."""
+        """Returns what to print for a record; for most records nothing."""
         event = getattr(record, "event", None)
         if event == LogEvent.PROGRESS:
             self.done, self.total = record.done, record.total
             return self.count() if self.done == self.total else ""
         if event == LogEvent.JOB_INFO:
-            # A target has no log, and does nothing.
+            # A target has no log, because it only collects files.
             return f"{self.count()}  {_name(record)}" if record.log and not self.dry else ""
         if event == LogEvent.JOB_FINISHED:
             return ""
         if event == LogEvent.JOB_ERROR:
-            # On a cluster, the number of the job and the scheduler's log.
+            # On a cluster, `aux` has the number of the job and the scheduler's log.
             where = "".join(f"\n  {key}: {value}" for key, value in record.aux.items())
             ends = "".join(f"\n  {path} ends:{_end(path, self.TAIL)}" for path in record.log)
             return f"{self.count()}  {_name(record)} has failed{where}{ends}"
         if event == LogEvent.RUN_INFO and hasattr(record, "stats"):
             self.total = record.stats.get("total", 0)
-            # A plan has it twice.
+            # A dry run logs the table of jobs twice.
             again, self.shown = self.shown, True
             return "" if again else self.format(record).rstrip()
         text = self.format(record) or ""
         if text.startswith("This was a dry-run"):
-            return "This is the plan. `--quiet host` shows each job's files and why it is to run."
+            return "This is the plan. `--quiet host` shows each job's files and why it would run."
         return "" if text.startswith(self.HIDDEN) else text
 
     def count(self) -> str:
-        """The time, and how much of the run is done."""
+        """Returns the time and how much of the run is done."""
         percent = 100 * self.done // max(self.total, 1)
         return f"{time.strftime('%H:%M:%S')}  {self.done:3d} of {self.total} done, {percent:2d} %"
 
 
 def _name(record: logging.LogRecord) -> str:
-    """A job's name, as at the head of its own messages."""
+    """Returns a job's name, as its own messages give it."""
     logs = [Path(path).with_suffix("").as_posix().rpartition("/logs/")[2] for path in record.log]
     return next(iter(logs), record.rule_name)
 
 
 def _end(path: str, lines: int) -> str:
-    """The last lines of a log, indented."""
+    """Returns the last lines of a log, indented."""
     try:
         text = Path(path).read_text(errors="replace")
     except OSError:

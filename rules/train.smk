@@ -1,6 +1,6 @@
 # Needs: the shards of the media (data.smk), or the authors' archives of weights (`released`).
 # Makes: under models/ each trained model with its history, ensembles, and models with the authors'
-# weights. One job is one training: of one model, from one seed, at one stage.
+# weights. One job trains one model from one seed in one stage.
 
 
 include: "helpers/train.smk"
@@ -18,14 +18,14 @@ else:
 
 
 rule train:
-    """One training, from one seed: of all media (`pretrained`), or of one."""
+    """One training from one seed, on all media (stage `pretrained`) or on one medium."""
     input:
         shards=lambda wildcards: expand(rules.shards.output.shards, medium=train_media(wildcards)),
         manifests=lambda wildcards: expand(
             rules.shards.output.manifest, medium=train_media(wildcards)
         ),
         start=start_from,
-        # What the model would be pre-trained on, to count the steps of that.
+        # The data of a pre-training, only to count its steps.
         pretraining=lambda wildcards: (
             expand(rules.shards.output.shards, medium=MEDIA) if budget(wildcards) else []
         ),
@@ -51,14 +51,14 @@ rule train:
         length=config["construct"]["length"],
         seed=lambda wildcards: int(wildcards.seed),
         budget=budget,
-        # Outside `output`, which Snakemake wipes when a job fails.
+        # It is no `output`, because Snakemake deletes outputs when a job fails.
         checkpoint=f"{OUT}/checkpoints/{{model}}/{{seed}}/{{stage}}.npz",
     script:
         "../workflow/scripts/train.py"
 
 
 rule ensemble_model:
-    """The mean of a model's trainings from several seeds, as one model."""
+    """One model that predicts the mean of a model's trainings from several seeds."""
     input:
         models=lambda wildcards: trained_models(wildcards.model, wildcards.medium).values(),
     output:
@@ -80,7 +80,7 @@ rule ensemble_model:
 
 
 rule released:
-    """The authors' weights in our model (`weights: released`)."""
+    """Our model with the authors' weights (`weights: released`)."""
     input:
         archive=lambda wildcards: PLAN.path(config["released"][wildcards.medium]),
     output:

@@ -1,9 +1,10 @@
-# Functions that benchmark.smk calls, and the rules after it.
+# Helper functions for benchmark.smk and the rules that are included after it.
 
 
 def alone(wildcards):
-    """Threads of a job beside which no other may run, for its times would be others: on this
-    machine all, so that Snakemake starts nothing else. On a cluster the job has its share of a
-    machine to itself, and asks for what a training asks for."""
+    """Returns the threads of a job that must run alone, because other jobs would change its times.
+
+    On this machine the job takes all cores, so that Snakemake starts nothing else. On a cluster the
+    job has its cores to itself and requests as many as a training does."""
     threads = config["training"]["threads"]
     return max(threads, snakemake_internals.cores_of_this_machine(workflow) or 1)

@@ -1,4 +1,4 @@
-# Functions that data.smk calls, and the rules after it.
+# Helper functions for data.smk and the rules that are included after it.
 
 
 def test_table(wildcards):
@@ -6,6 +6,6 @@ def test_table(wildcards):
 
 
 def split_file(wildcards):
-    """What says which families are for what, where a medium is split by families."""
+    """Returns the file with the split of families, for a medium that is split by families."""
     by_families = config["media"][wildcards.medium]["split"] == "families"
     return f"{OUT}/data/split.npz" if by_families else []

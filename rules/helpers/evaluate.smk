@@ -1,4 +1,4 @@
-# Functions that evaluate.smk calls, and the rules after it.
+# Helper functions for evaluate.smk and the rules that are included after it.
 
 
 def predicted_sets(wildcards):
@@ -7,7 +7,7 @@ def predicted_sets(wildcards):
 
 
 def published_sets(wildcards):
-    """Of each test set the table, and that of the model's predictions."""
+    """Returns test set -> its table and the table of the model's published predictions."""
     model, medium = wildcards.model, wildcards.medium
     return {
         name: [PLAN.test_tables(medium)[name], PLAN.published_table(model, medium, name)]
@@ -16,8 +16,8 @@ def published_sets(wildcards):
 
 
 def shown(figure):
-    """The predictors in a figure: its model, its ensemble, then the others, each before what is
-    published of it."""
+    """Returns the predictors in a figure: its main model, the ensemble of that model, and the other
+    models, each followed by its published predictions."""
     drawn = config["figures"][figure]
     ensemble, published = plan.ENSEMBLE, plan.PUBLISHED
     others = [ensemble.format(model=drawn["model"])]
@@ -27,7 +27,7 @@ def shown(figure):
 
 
 def pairs(figure):
-    """Each predictor in a figure with each medium in which it has predictions."""
+    """Returns each predictor of a figure with each medium in which it has predictions."""
     media = PLAN.figure_media(figure)
     return [
         [name, medium] for name in shown(figure) for medium in PREDICTORS[name] if medium in media
@@ -35,14 +35,14 @@ def pairs(figure):
 
 
 def of_figure(pattern, figure):
-    """The files of a figure's predictors."""
+    """Returns the files of a figure's predictors."""
     if figure in LEFT_OUT:
         return why_left_out(figure, LEFT_OUT[figure])
     return [pattern.format(predictor=name, medium=medium) for name, medium in pairs(figure)]
 
 
 def of_all(pattern):
-    """The files of all predictors."""
+    """Returns the files of all predictors."""
     return [
         pattern.format(predictor=predictor, medium=medium)
         for predictor, media in PREDICTORS.items()

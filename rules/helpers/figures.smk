@@ -1,8 +1,8 @@
-# Functions that figures.smk calls, and the rules after it.
+# Helper functions for figures.smk and the rules that are included after it.
 
 
 def scatter_input(kind, figure, ending=".tsv"):
-    """The predictions or metrics that a scatter figure draws, medium by medium."""
+    """Returns the files of predictions or metrics for a scatter figure, one for each medium."""
     if figure in LEFT_OUT:
         return why_left_out(figure, LEFT_OUT[figure])
     model = config["figures"][figure]["model"]
@@ -11,7 +11,7 @@ def scatter_input(kind, figure, ending=".tsv"):
 
 
 def panels(figure):
-    """Medium, test set and title of each panel."""
+    """Returns the medium, test set and title of each panel."""
     return [
         [medium, test_set, set_label(medium, test_set)] for medium, test_set in PLAN.panels(figure)
     ]
@@ -22,9 +22,9 @@ def set_label(medium, test_set):
 
 
 def run_conditions():
-    """What decides whether this run can be compared with the paper's."""
+    """Returns the settings that decide whether this run can be compared with the paper."""
     shown_first = config["figures"][PLAN.figures[0]]["model"] if PLAN.figures else MODELS[0]
-    # An ensemble is as its model was trained.
+    # An ensemble has the settings of the model whose trainings it averages.
     main = plan.trained(shown_first)
     released = PLAN.released(main)
     return {

@@ -1,6 +1,6 @@
-# Functions that motifs.smk calls, and the rules after it.
+# Helper functions for motifs.smk and the rules that are included after it.
 
 
 def of_motifs(file):
-    """A file of the motif jobs, of the sequences that the figures show."""
+    """Returns a file of the motif jobs for the sequences that the figures show (`families`)."""
     return f"{OUT}/motifs/{MOTIFS['families']}/{file}"

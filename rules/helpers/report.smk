@@ -1,11 +1,13 @@
-# Functions that report.smk calls, and the rules after it.
+# Helper functions for report.smk and the rules that are included after it.
 import functools
 
 
 @functools.cache
 def lineage(targets):
-    """What makes the target files, whether it is to run again or not: all files on the way to them,
-    the benchmark files of the jobs, the names of their environments, and all that the jobs make."""
+    """Returns what the target files were made from, whether or not jobs are to run again.
+
+    These are all files that the targets depend on, the benchmark files of the jobs, the names of
+    their environments, and all outputs of the jobs."""
     todo = [*targets]
     files, benchmarks, environments, made = set(), set(), set(), set()
     while todo:

@@ -1,8 +1,8 @@
-# Functions that train.smk calls, and the rules after it.
+# Helper functions for train.smk and the rules that are included after it.
 
 
 def accelerators(devices):
-    """What a job on so many GPUs or TPU cores asks for: so many GPUs, or the TPU, whole."""
+    """Returns the resources of a job on that many devices: that many GPUs, or the whole TPU."""
     return {
         "gpu": devices * (DEVICE in ("gpu", "auto")),
         "tpu": int(DEVICE == "tpu"),
@@ -10,7 +10,7 @@ def accelerators(devices):
 
 
 def stage_kind(wildcards):
-    """Which changes of `training: stages` a training takes."""
+    """Returns the entry of `training: stages` that applies to a training."""
     return PLAN.stage_kind(wildcards.model, wildcards.stage)
 
 
@@ -19,27 +19,28 @@ def train_media(wildcards):
 
 
 def budget(wildcards):
-    """The stages whose steps together are the most that this model makes, or None."""
+    """Returns the stages whose steps together limit this model's training, or None."""
     return PLAN.budget(wildcards.model)
 
 
 def start_from(wildcards):
-    """The pre-trained model that fine-tuning goes on from."""
+    """Returns the pre-trained model that fine-tuning starts from."""
     if stage_kind(wildcards) != "finetune":
         return []
     return f"{OUT}/models/{wildcards.model}/{wildcards.seed}/{PRETRAINED}.keras"
 
 
 def trained_models(model, medium):
-    """The models whose predictions are a model's in a medium: name of the prediction -> file. One
-    for each seed, or the authors'."""
+    """Returns a model's trained files in a medium: name of the prediction -> file.
+
+    There is one for each seed, or one with the authors' weights."""
     if medium in PLAN.released(model):
         return {"released": f"{OUT}/models/released/{medium}.keras"}
     return {str(seed): f"{OUT}/models/{model}/{seed}/{medium}.keras" for seed in PLAN.seeds(model)}
 
 
 def model_path(predictor, medium):
-    """The one model of which maps are made: the first that was trained, or all as an ensemble."""
+    """Returns the one model for saliency maps: a model's first training, or its ensemble."""
     if predictor in MODELS:
         return next(iter(trained_models(predictor, medium).values()))
     return f"{OUT}/models/{predictor}/{medium}.keras"
@@ -50,13 +51,14 @@ def model_file(wildcards):
 
 
 def architecture_code(predictor):
-    """The fingerprint of the architecture of a model or its ensemble. A script imports that by its
-    name, so that no module has all architectures in it."""
+    """Returns the fingerprint of the architecture of a model or its ensemble.
+
+    The fingerprint of a script leaves architectures out, because they are imported by name."""
     name = PLAN.architecture(plan.trained(predictor))["architecture"]
     return fingerprint(PACKAGE / "models" / "architectures" / f"{name}.py")
 
 
 def history_files(model, medium):
-    """How the trainings behind a model's predictions in a medium went."""
+    """Returns the training histories behind a model's predictions in a medium."""
     files = trained_models(model, medium).items() if model in MODELS else ()
     return [path.replace(".keras", ".history.tsv") for name, path in files if name != "released"]

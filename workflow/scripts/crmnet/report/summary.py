@@ -1,5 +1,6 @@
-"""What a run says at its end: what it made, what it left out, the headline numbers, and which
-trainings to be wary of. Standard library only: Snakemake itself says it."""
+"""The message at the end of a run: the files it made, the figures it left out, the main numbers and
+the trainings to check. It uses only the standard library, because Snakemake's own process runs it.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +13,16 @@ WIDTH = 100
 
 
 def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> str:
-    """The figures and tables that are in the folder of results, what is left out, the correlations
-    of one model's predictions with the measurements, and trainings whose numbers say little.
+    """Returns the message after a run that succeeded.
+
+    It lists the figures and tables in the folder of results, the figures that were left out, the
+    correlations of one model's predictions with the measurements, and the trainings to check.
 
     Args:
         outdir: the folder of results.
-        model: in metrics.tsv.
+        model: the model's name in metrics.tsv.
         label: the model's name for readers.
-        left_out: figure -> why it is.
+        left_out: figure -> reason.
     """
     there = [*outdir.glob("*"), *outdir.glob("score/*")]
     shown = (path for path in there if path.suffix in (".pdf", ".md"))
@@ -37,15 +40,15 @@ def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> s
 
 
 def failure(failed: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """What to do after jobs failed.
+    """Returns the message after jobs failed: which ones, and what to do.
 
     Args:
         failed: rule and logs of each failed job.
     """
     lines = [f"Failed: {rule}" + (f" ({', '.join(logs)})" if logs else "") for rule, logs in failed]
     lines.append(
-        "What is finished is kept. Mend what the errors above say (the logs say more), and run the "
-        "same command again."
+        "All finished files are kept. Fix what the errors above name (the logs have the details), "
+        "then run the same command again."
     )
     return "\n".join(lines)
 
@@ -55,11 +58,12 @@ def cautions(
     label: Callable[[str], str] = str,
     medium: Callable[[str], str] = "{} medium".format,
 ) -> list[str]:
-    """Each training whose numbers say little about its model, once, with the reason.
+    """Returns a text for each training that has not learned or not ended, with the reason.
 
     Args:
-        rows: of metrics_by_seed.tsv.
-        label, medium: the names of a model and of a medium for readers.
+        rows: rows of metrics_by_seed.tsv.
+        label: gives a model's name for readers.
+        medium: gives a medium's name for readers.
     """
     texts = {}
     for row in rows:
