@@ -122,7 +122,7 @@ def test_simulated_data_reproduces_no_claim(results):
     assert len(trained) == 4 and trained["ours"].notna().all()
     assert set(claims["verdict"]) == {"not compared"}
     assert trained["why"].str.contains("simulated data").all()
-    assert "This run: simulated data" in (results / "claims.md").read_text()
+    assert "This run uses simulated data" in (results / "claims.md").read_text()
 
 
 def test_checkpoints_are_gone_after_success(results):

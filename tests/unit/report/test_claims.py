@@ -1067,9 +1067,9 @@ def test_markdown_has_every_claim_as_a_reader_wants_it():
     assert shown["crmnet-p-complex-random"][3] == "< 5e-324"
     assert shown["motif-saliency"][3:5] == ["0.0200", "5"]
     assert shown["motif-order"][3] == "1.0000"
-    assert "measured data; training sequences: complex medium 30,415,152" in head
+    assert "measured data. Training sequences: complex medium 30,415,152" in head
     assert "34,170,289 parameters" in head and "pre-trained on all media" in head
-    assert f"Of {len(found)} claims" in head
+    assert f"the paper's {len(found)} claims" in head
     assert f"{len(COMPARED) - 1} reproduced, 0 higher, 1 lower, 0 undecided, 0 not compared" in head
     assert f"{len(STATEMENTS)} yes, 0 no, 0 undecided" in head
 
@@ -1089,7 +1089,7 @@ def test_a_run_that_made_nothing_says_so():
     found = claims.table(PAPER, full_run(simulated=True), {})
     assert set(found["verdict"]) == {"not compared"} and found["ours"].isna().all()
     text = claims.markdown(found, full_run(simulated=True), {})
-    assert "simulated data; training sequences: not counted" in text
+    assert "simulated data. Training sequences: not counted" in text
     assert "nan" not in text.lower() and "None" not in text
 
 

@@ -255,7 +255,7 @@ def test_a_figure_of_two_pages_is_refused(tmp_path):
     with PdfPages(tmp_path / "two.pdf") as pdf:
         for _ in range(2):
             pdf.savefig(matplotlib.figure.Figure((1, 1)))
-    with pytest.raises(ValueError, match=r"two\.pdf: has 2 pages"):
+    with pytest.raises(ValueError, match=r"two\.pdf: a figure must have one page, but this has 2"):
         pages.picture(tmp_path / "two.pdf")
 
 

@@ -1,5 +1,5 @@
-"""The paper's claims beside what a run found: what the run says of each by itself, and a verdict
-where it can be compared with the paper. No framework."""
+"""The paper's claims beside this run's numbers: whether the run's own numbers support each claim,
+and a verdict on the paper's number if the two can be compared. Needs no deep learning framework."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ from crmnet.plan import is_published
 NOT_COMPARED = "not compared"
 VERDICTS = ("reproduced", "higher", "lower", "undecided", NOT_COMPARED)
 COLUMNS = ("id", "claim", "where", "paper", "ours", "low", "high", "n", "here", "verdict", "why")
-# What a run finds of a statement, by what would be the verdict.
+# Verdict as if all conditions were met -> whether this run's own numbers support the statement.
 HERE = {"reproduced": "yes", "higher": "no", "lower": "no", "undecided": "undecided"}
-# A set whose size is so near to the paper's is the paper's: the public files differ by a few rows.
+# A set counts as the paper's if its size differs by no more than this share, because the public
+# files differ from the paper's by a few rows.
 TOLERANCE = 0.01
-# An adjusted P below it is significant.
+# An adjusted P below this is significant.
 SIGNIFICANT = 0.05
-# A time that differs by no more is the same: so do machines of one make.
+# Times count as equal if they differ by no more than this share, as machines of one make do.
 NEAR_TIME = 0.1
 # The source of our rows in Table 1.
 OURS = "this run"
-# A rank correlation needs so many motifs or more.
+# The fewest motifs for a rank correlation.
 FEWEST_RANKED = 3
 
 
 class _Evidence(NamedTuple):
-    """What `table` is given."""
+    """The arguments of `table`."""
 
     paper: dict
     run: dict
@@ -47,8 +48,10 @@ class _Evidence(NamedTuple):
 
 @dataclass
 class _Finding:
-    """The columns `ours` to `why` of the table of claims; before `_judged`, the verdict as if all
-    conditions were met, and `why` what it rests on, if there is more to say."""
+    """The columns `ours` to `why` of the table of claims.
+
+    Before `_judged`, `verdict` is the verdict as if all conditions were met, and `why` explains it
+    if it needs an explanation."""
 
     ours: float | int | str | None = None
     low: float | None = None
@@ -60,13 +63,14 @@ class _Finding:
 
 
 def read(path: str | Path) -> pd.DataFrame:
-    """One of the tables that claims are compared with: an empty cell is missing, "NA" is text."""
+    """Reads a table that claims are compared with. An empty cell is missing; "NA" is text."""
     return read_table(path, ["p_value"])
 
 
 def claims_of(paper: dict) -> list[dict]:
-    """The claims of config/paper.yaml, one by one, each with `id`, `claim`, `where`, `kind`,
-    `value` and what its kind needs."""
+    """Returns the claims of config/paper.yaml, one for each number.
+
+    Each has `id`, `claim`, `where`, `kind`, `value` and the keys that its kind needs."""
     claims = []
     for entry in paper["claims"]:
         if "value" in entry:
@@ -101,50 +105,57 @@ def claims_of(paper: dict) -> list[dict]:
 
 
 def table(paper: dict, run: dict, tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Each claim with the run's own number, what the run finds of it, and a verdict.
+    """Returns the table of claims: the paper's number, this run's number and a verdict for each.
 
-    A claim is compared only where the run meets its conditions: measured data, the claim's test set
-    (by its size), and, unless it is on published predictions, the paper's architecture with either
-    the authors' weights or the paper's recipe on all of its training data, on eight devices with
-    TensorFlow, in float32 or mixed_float16, 8,192 sequences a step. Otherwise it is `not compared`:
-    `why` has every condition that is not met, and our number is shown all the same. Motifs need
-    MEME itself, on all sequences of the test set; of the model, only their saliency.
+    A claim is compared with the paper only if the run meets its conditions: the data are measured,
+    and the test set is the paper's (by its size). Claims on CRMnet also need the paper's
+    architecture, with either the authors' weights or the paper's recipe on all of its training
+    data, on eight devices with TensorFlow, in float32 or mixed_float16, with 8,192 sequences per
+    step. Claims on motifs need MEME itself, on all sequences of the test set; only those on
+    saliency depend on the model. If a condition is not met, the verdict is `not compared`, and
+    `why` names every such condition. Our number is shown in any case.
 
-    A number is `reproduced` if the paper's lies within our 95 % interval, widened by half a unit of
-    the last digit printed, else `higher` or `lower` (ours than the paper's); a count if they are
-    equal. An order is `reproduced` or `lower` if the interval of the difference is above or below
-    0, else `undecided`; that nothing is lost, `reproduced` or `higher` if the interval of the loss
-    is below or above the margin. What is claimed of every motif is `reproduced` if it holds of each
-    of ours, `lower` if of each the opposite does, else `undecided`. An interval over one training
-    says nothing of the next: with one training of ours, or of a model that it is compared with, an
-    order is `undecided`, and so is a number that the interval does not hold. Published predictions
-    and released weights are what they are, and need no second training.
+    The verdicts are:
 
-    `here` is what the run finds of a statement, whatever the conditions: "yes", "no" or
-    "undecided"; "" of a plain number.
+    - For a number: `reproduced` if the paper's number lies within our 95 % interval, widened by
+      half a unit of the last printed digit. Otherwise `higher` or `lower`, which says how our
+      number differs from the paper's. A count is `reproduced` only if it is equal.
+    - For an order: `reproduced` or `lower` if the interval of the difference lies above or below 0.
+      Otherwise `undecided`.
+    - For a claim that nothing is lost: `reproduced` or `higher` if the interval of the loss lies
+      below or above the margin. Otherwise `undecided`.
+    - For a claim on every motif: `reproduced` if it holds for each of ours, `lower` if the opposite
+      holds for each. Otherwise `undecided`.
+
+    An interval over one training says nothing about the next training. If our model, or the model
+    that it is compared with, was trained only once, an order is `undecided`, and so is a number
+    outside the interval. Published predictions and released weights count as they are.
+
+    `here` tells whether the run's own numbers support a statement, whatever the conditions: "yes",
+    "no" or "undecided". It is "" for a plain number.
 
     Args:
-        paper: of config/paper.yaml.
-        run: what was run: `simulated` (whether the data are), `main_model` (the one that stands for
-            CRMnet), its `model` (as of `plan.Plan.architecture`), `pretrain`, `recipe` (a
-            name) and `training` (stage -> as of `plan.Plan.recipe`), `precision` (model -> in
-            which it is trained), `weights` (medium -> "trained" or "released", of the main model),
-            `backend`, `motifs` (`model`, `medium`, `test_set` and `families` of the motif jobs;
-            None where there are none).
-        tables: which the run made of `metrics`, `comparisons`, `tableS1`, `figure1`, `table1`,
-            `motifs` (as of `selection.table`) and `effects` (as of `effects.motif_effects`).
+        paper: the content of config/paper.yaml.
+        run: the conditions of the run: `simulated` (whether the data are simulated), `main_model`
+            (the model that stands for CRMnet), its `model` (see `plan.Plan.architecture`),
+            `pretrain`, `recipe` (a name) and `training` (stage -> see `plan.Plan.recipe`),
+            `precision` (model -> precision of its training), `weights` (medium -> "trained" or
+            "released", for the main model), `backend`, and `motifs` (`model`, `medium`, `test_set`
+            and `families` of the motif jobs; None if there are no motif jobs).
+        tables: those that the run made of `metrics`, `comparisons`, `tableS1`, `figure1`, `table1`,
+            `motifs` (see `selection.table`) and `effects` (see `effects.motif_effects`).
 
     Returns:
-        `COLUMNS`, a row a claim, as objects: `paper` as printed; `ours` a float, an int where it
-        counts, or a text; None where there is nothing.
+        `COLUMNS` with one row per claim, as objects. `paper` is the number as printed. `ours` is a
+        float, an int (a count), a text, or None if there is no number.
 
     Raises:
-        ValueError: a claim of an unknown kind, or an unknown table.
+        ValueError: a claim has an unknown kind, or a table has an unknown name.
     """
     for name in tables:
         if name not in MISSING:
             known = ", ".join(MISSING)
-            raise ValueError(f"no claim is compared with a table {name!r}; those known are {known}")
+            raise ValueError(f"table {name!r}: no claim needs it; the known tables are {known}")
     evidence = _Evidence(paper, run, tables)
     rows = []
     for claim in claims_of(paper):
@@ -182,7 +193,7 @@ def _performance(claim: dict, evidence: _Evidence) -> _Finding:
         finding = _Finding(p, n=int(row["n"]))
         finding.verdict = "reproduced" if p == claim["value"] else "higher" if p else "undecided"
     else:
-        # Squares of positive numbers are in their order: so are the ends of the interval.
+        # Squaring keeps the order of positive numbers, so it keeps the ends of the interval.
         power = 2 if metric == "mse" else 1
         ours, low, high = (float(row[column]) ** power for column in ("value", "low", "high"))
         finding = _Finding(ours, low, high, int(row["n"]))
@@ -197,7 +208,7 @@ def _ordering(claim: dict, evidence: _Evidence) -> _Finding:
 
 
 def _no_loss(claim: dict, evidence: _Evidence) -> _Finding:
-    """A test of non-inferiority: what is lost against a margin."""
+    """Tests non-inferiority: the loss against a margin."""
     model, run = claim["against"], evidence.run
     wanted = {run["main_model"]: "float32", model: "mixed_float16"}
     unmet = [
@@ -209,8 +220,7 @@ def _no_loss(claim: dict, evidence: _Evidence) -> _Finding:
 
 
 def _compared(claim: dict, evidence: _Evidence, unmet: list[str]) -> _Finding:
-    """Pearson's r of `main` minus that of another model, which is to be above 0 or below a
-    margin."""
+    """Compares the main model's Pearson's r minus another model's with 0 or a margin."""
     row = _difference(claim, claim["set"], evidence)
     if row is None:
         return _Finding(why=f"this run has no comparison with {claim['against']} for it")
@@ -222,9 +232,11 @@ def _compared(claim: dict, evidence: _Evidence, unmet: list[str]) -> _Finding:
 
 
 def _contrast(claim: dict, evidence: _Evidence) -> _Finding:
-    """The difference of two differences, on sets of sequences that are independent of each other:
-    the half-widths of its interval are those of both, added in squares (Zou and Donner 2008). Both
-    are of the same trainings, so that what a training gains on both sets makes it too wide."""
+    """Compares the differences between two models on two independent sets of sequences.
+
+    The half-widths of the two intervals are added in squares (Zou and Donner 2008). Both
+    differences use the same trainings. An effect that a training has on both sets cancels in the
+    difference but not in the intervals, so the interval is too wide rather than too narrow."""
     unmet, notes, ends = [], [], []
     for name in (claim["on"], claim["than"]):
         row = _difference(claim, name, evidence)
@@ -258,8 +270,9 @@ def _parameters(claim: dict, evidence: _Evidence) -> _Finding:
 
 
 def _motifs(claim: dict, evidence: _Evidence) -> _Finding:
-    """The paper's first motifs against as many of ours; known motifs that match one of ours equally
-    well are the same."""
+    """Compares the paper's first motifs with as many of ours.
+
+    If several known motifs match one of ours equally well, each of them counts as that motif."""
     wanted = claim["value"].split(", ")
     rows = evidence.tables["motifs"]
     rows = rows[rows["selected"].notna()].sort_values("selected").head(len(wanted))
@@ -281,7 +294,7 @@ def _motif_saliency(claim: dict, evidence: _Evidence) -> _Finding:
 
 
 def _motif_map(measure: str, claim: dict, evidence: _Evidence) -> _Finding:
-    """A measure of the saliency map on the matches of each motif, against other places."""
+    """Compares a measure of the saliency map at the matches of each motif with other positions."""
     rows = _measured(measure, evidence)
     above = (rows["difference"] > 0) & (rows["p_holm"] < SIGNIFICANT)
     finding = _each(rows, above, rows["difference"] <= 0)
@@ -294,13 +307,13 @@ def _motif_expression(claim: dict, evidence: _Evidence) -> _Finding:
     finding = _each(rows, rows["low"] > rows["control"], rows["high"] < rows["control"])
     unmet, notes = _motif_jobs(claim, evidence)
     passed = (rows["p_holm"] < SIGNIFICANT).sum()
-    # Relatives with and without the motif: another question, with its own answer.
+    # The comparison of relatives with and without the motif answers another question.
     within = f"within families, P < {SIGNIFICANT:g} for {passed} of {len(rows)} motifs"
     return _judged(claim, finding, unmet, [within, *notes] if len(rows) else notes)
 
 
 def _motif_order(claim: dict, evidence: _Evidence) -> _Finding:
-    """Spearman's rank correlation of saliency with expression, over the motifs."""
+    """Computes Spearman's rank correlation of saliency with expression over the motifs."""
     measured = [
         _measured(measure, evidence).set_index("target")["value"].rename(measure)
         for measure in ("saliency", "expression")
@@ -325,7 +338,7 @@ def _motif_logo(claim: dict, evidence: _Evidence) -> _Finding:
 
 
 def _time(claim: dict, evidence: _Evidence) -> _Finding:
-    """One cell of Table 1: on the paper's hardware where this run has it, else on another."""
+    """Compares one cell of Table 1, on the paper's hardware if this run has it, else on another."""
     cells = _cells(evidence, **claim["cell"])
     if not len(cells):
         return _Finding(why="this run has no such cell")
@@ -352,7 +365,7 @@ def _time(claim: dict, evidence: _Evidence) -> _Finding:
 
 
 def _faster_devices(claim: dict, evidence: _Evidence) -> _Finding:
-    """Hours on the fewest and on the most devices, of the smallest batch that has both."""
+    """Compares the hours on the fewest and the most devices, for the smallest batch with both."""
     for _, cells in _measured_cells(evidence).groupby(["batch_size", "precision"]):
         few, many = (
             cells[cells["devices"] == count(cells["devices"])]["total_hours"].astype(float).min()
@@ -378,7 +391,8 @@ def _less_memory(claim: dict, evidence: _Evidence) -> _Finding:
 
 
 def _precision(claim: dict, column: str, text: str, evidence: _Evidence) -> _Finding:
-    """What a half precision takes of what float32 does, at the largest batch of both."""
+    """Gives the time or memory in half precision relative to float32, at the largest batch that
+    was measured in both."""
     cells = _measured_cells(evidence).dropna(subset=[column])
     for (batch, *_), group in sorted(
         cells.groupby(["batch_size", "devices", "device"]), key=lambda pair: -pair[0][0]
@@ -408,8 +422,8 @@ def _larger_batch(claim: dict, evidence: _Evidence) -> _Finding:
     return _judged(claim, _Finding(ours, verdict=verdict), _architecture(evidence), [])
 
 
-# Kind of claim -> the table that it is compared with, how, and whether it is a statement, which a
-# run can find true or not by itself.
+# Kind of claim -> the table that it needs, the function that compares it, and whether it is a
+# statement, whose truth a run's own numbers can decide.
 KINDS = {
     "performance": ("metrics", _performance, False),
     "ordering": ("comparisons", _ordering, True),
@@ -444,7 +458,7 @@ SIMULATED = ["simulated data"]
 def _row(
     evidence: _Evidence, table: str, name: str, keys: dict[str, str], column: str = "test_set"
 ) -> pd.Series | None:
-    """The row of a set, or of its first stand-in that has one."""
+    """Returns the row of a set, or of the first of its stand-ins that has a row."""
     for candidate in (name, *evidence.paper["stand_ins"].get(name, ())):
         rows = evidence.tables[table]
         for key, value in {**keys, column: candidate}.items():
@@ -461,9 +475,10 @@ def _difference(claim: dict, name: str, evidence: _Evidence) -> pd.Series | None
 
 
 def _need_trainings(finding: _Finding, claim: dict, row: pd.Series, evidence: _Evidence) -> None:
-    """Makes a finding undecided that rests on one training of the main model, or of the one that it
-    is compared with: what another seed would give is then unknown. Published predictions and
-    released weights are no draw of ours."""
+    """Makes a finding undecided if one of the compared models was trained only once.
+
+    It is then unknown what another seed would give. Published predictions and released weights
+    depend on no seed of ours."""
     alone = "against" not in claim
     published = alone or is_published(claim["against"])
     why = undecided(
@@ -477,13 +492,13 @@ def _need_trainings(finding: _Finding, claim: dict, row: pd.Series, evidence: _E
 
 
 def _measured(measure: str, evidence: _Evidence) -> pd.DataFrame:
-    """The effects of the selected motifs on one measure, a row a motif."""
+    """Returns the effects of the selected motifs on one measure, one row per motif."""
     rows = evidence.tables["effects"]
     return rows[rows["measure"] == measure]
 
 
 def _cells(evidence: _Evidence, **values: object) -> pd.DataFrame:
-    """Our rows of Table 1 with these values."""
+    """Returns our rows of Table 1 that have these values."""
     rows = evidence.tables["table1"]
     rows = rows[rows["source"] == OURS]
     for key, value in values.items():
@@ -497,7 +512,7 @@ def _measured_cells(evidence: _Evidence) -> pd.DataFrame:
 
 
 def _each(rows: pd.DataFrame, above: pd.Series, below: pd.Series) -> _Finding:
-    """What is claimed of every motif: the smallest difference, and whether it holds of each."""
+    """Judges a claim on every motif by the smallest difference and the motifs that fail."""
     if not len(rows):
         return _Finding(n=0, verdict="undecided", why="no motif is selected")
     verdict = "reproduced" if above.all() else "lower" if below.all() else "undecided"
@@ -506,8 +521,8 @@ def _each(rows: pd.DataFrame, above: pd.Series, below: pd.Series) -> _Finding:
     return _Finding(float(rows["difference"].min()), n=len(rows), verdict=verdict, why=why)
 
 
-# What follows gives the conditions that are not met; `_set`, `_near` and those of motifs with a set
-# also what there is to say where they are.
+# The following functions return the conditions that are not met. `_set`, `_near`, `_motif_jobs` and
+# `_motif_set` also return notes for the case that all conditions are met.
 
 
 def _set(n: int, medium: str, name: str, evidence: _Evidence) -> tuple[list[str], list[str]]:
@@ -528,12 +543,12 @@ def _architecture(evidence: _Evidence) -> list[str]:
 
 
 def _accelerated(cells: pd.DataFrame, evidence: _Evidence) -> list[str]:
-    """Of cells of Table 1, to be of the paper's model, on what it calls hardware accelerators."""
+    """Checks that cells of Table 1 were measured for the paper's model and not on a CPU."""
     return _architecture(evidence) + (["on a CPU"] if "cpu" in set(cells["kind"]) else [])
 
 
 def _differences(ours: dict, wanted: dict) -> list[str]:
-    """What differs from what is wanted: a value, or one of several."""
+    """Returns a text for each value that is not the wanted one, or not one of several wanted."""
     return [
         f"{key.replace('_', ' ')} {_said(ours.get(key))} instead of {_said(value)}"
         for key, value in wanted.items()
@@ -550,7 +565,7 @@ def _said(value: object) -> str:
 
 
 def _execution(recipe: dict, run: dict) -> dict:
-    """What trains, and how many of it together; a number that is not set is not known."""
+    """Returns the hardware and software of a training; a number that is not set is None."""
     devices = recipe["devices"] and recipe["devices"] * recipe["hosts"]
     return {
         "flavour": run["model"].get("flavour"),
@@ -562,7 +577,7 @@ def _execution(recipe: dict, run: dict) -> dict:
 
 
 def _model(medium: str, evidence: _Evidence) -> list[str]:
-    """Of the main model, to be the paper's CRMnet."""
+    """Checks that the main model is the paper's CRMnet."""
     paper, run, tables = evidence
     unmet = _architecture(evidence)
     if run["weights"][medium] == "released":
@@ -576,7 +591,7 @@ def _model(medium: str, evidence: _Evidence) -> list[str]:
     if not run["pretrain"]:
         unmet.append("not pre-trained")
     if not run["simulated"]:
-        # Of every medium, for pre-training draws on all.
+        # Check every medium, because pre-training uses all of them.
         for name, sizes in paper["data_sizes"].items():
             unmet += _training(name, sizes["train"], paper["validation_fraction"], tables)
     return unmet
@@ -595,7 +610,7 @@ def _training(
 
 
 def _pair(claim: dict, evidence: _Evidence) -> list[str]:
-    """Of the main model and the one that it is compared with."""
+    """Checks the main model and the model that it is compared with."""
     medium, against = claim["medium"], claim["against"]
     unmet = _model(medium, evidence)
     if evidence.run["weights"][medium] == "released" and not is_published(against):
@@ -604,7 +619,7 @@ def _pair(claim: dict, evidence: _Evidence) -> list[str]:
 
 
 def _motif_jobs(claim: dict, evidence: _Evidence) -> tuple[list[str], list[str]]:
-    """Of the motif jobs, to be on the paper's sequences and with its program."""
+    """Checks that the motif jobs used the paper's sequences and its program."""
     families = evidence.run["motifs"]["families"]
     unmet, notes = _motif_set(claim, evidence)
     if families != "all":
@@ -637,7 +652,7 @@ def _meme(tables: dict[str, pd.DataFrame]) -> list[str]:
 
 
 def _motif_model(evidence: _Evidence) -> list[str]:
-    """Of the model whose saliency it is, to be the paper's CRMnet."""
+    """Checks that the saliency maps are of the paper's CRMnet."""
     jobs, main = evidence.run["motifs"], evidence.run["main_model"]
     if jobs["model"] != main:
         return [f"saliency of {jobs['model']} instead of {main}"]
@@ -645,29 +660,29 @@ def _motif_model(evidence: _Evidence) -> list[str]:
 
 
 def trained_on(tables: dict[str, pd.DataFrame], medium: str) -> int | None:
-    """Sequences that a model of one medium is trained on; None where that is not known."""
+    """Returns how many sequences a model of one medium is trained on; None if it is not known."""
     if "tableS1" not in tables:
         return None
     sizes = tables["tableS1"]
     rows = sizes[(sizes["medium"] == medium) & (sizes["set"] == "train")]
-    # Sequences in another medium's test set are kept from pre-training alone.
+    # A sequence in another medium's test set is left out of pre-training only.
     return int(rows[["trained on", "in another medium's"]].sum().sum()) if len(rows) else None
 
 
 def _number(printed: str, low: float, high: float) -> str:
-    """Our interval against a number as printed, which stands for all that round to it."""
+    """Compares our interval with a printed number, i.e. with all numbers that round to it."""
     if not (isfinite(low) and isfinite(high)):
         return "undecided"
     value = Decimal(printed)
     half = Decimal(1).scaleb(value.as_tuple().exponent) / 2
-    # As decimals: in doubles, 0.9705 + 0.0005 need not be 0.971.
+    # Decimals are exact; in doubles, 0.9705 + 0.0005 may differ from 0.971.
     if Decimal(repr(low)) - half > value:
         return "higher"
     return "lower" if Decimal(repr(high)) + half < value else "reproduced"
 
 
 def _order(low: float, high: float, claimed: str) -> str:
-    """The interval of a difference against what is claimed of it: "> 0", or "< " a margin."""
+    """Compares the interval of a difference with the claim: "> 0", or "< " and a margin."""
     sign, bound = claimed[0], float(claimed[1:])
     if low > bound:
         return "reproduced" if sign == ">" else "higher"
@@ -684,7 +699,8 @@ def _count(claim: dict, ours: int, unmet: list[str]) -> _Finding:
 
 
 def _judged(claim: dict, finding: _Finding, unmet: list[str], notes: list[str]) -> _Finding:
-    """A finding with its reasons, and a verdict only where no condition is unmet."""
+    """Completes a finding: it adds the reasons, and keeps the verdict only if all conditions are
+    met."""
     for name in ("ours", "low", "high"):
         value = getattr(finding, name)
         if isinstance(value, float) and not isfinite(value):
@@ -697,7 +713,7 @@ def _judged(claim: dict, finding: _Finding, unmet: list[str], notes: list[str]) 
         bound = claim["value"].split()[-1]
         finding.why = f"the interval holds {bound}" if known else "no value, or no interval of it"
     if unmet:
-        # What makes a statement undecided here has nothing to do with the paper.
+        # The reason why a statement is undecided in this run does not depend on the paper.
         reasons = [finding.why] if is_statement else []
         finding.verdict, notes = NOT_COMPARED, dict.fromkeys(unmet)
     else:
@@ -707,10 +723,12 @@ def _judged(claim: dict, finding: _Finding, unmet: list[str], notes: list[str]) 
 
 
 def markdown(claims: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> str:
-    """The table of claims for a reader, below what was run and how many have which verdict.
+    """Returns the table of claims for a reader, below an introduction that describes the run and
+    counts the verdicts.
 
     Args:
-        claims: what `table` gave for this `run` and these `tables`.
+        claims: the result of `table`.
+        run, tables: the arguments of `table`.
     """
     lines = [
         ["claim", "where", "paper", "ours (95 % interval)", "n", "in this run", "against the paper"]
@@ -739,17 +757,18 @@ def _head(claims: pd.DataFrame, run: dict, tables: dict[str, pd.DataFrame]) -> s
         for column, words in (("verdict", VERDICTS), ("here", dict.fromkeys(HERE.values())))
     )
     return (
-        f"This run: {'simulated' if run['simulated'] else 'measured'} data; training sequences: "
-        f"{counted or 'not counted'}. Model: {run['main_model']} ({', '.join(model)}). Weights: "
-        f"{weights}. Recipe: {run['recipe']}. Backend: {run['backend']}. Of {len(claims)} claims "
-        f"of the paper: {verdicts}. A claim is compared only where this run meets its conditions; "
-        "elsewhere our number beside it is no test of the paper's. What this run finds of a "
-        f"statement, whatever the conditions, stands in a column of its own: {here}."
+        f"This run uses {'simulated' if run['simulated'] else 'measured'} data. Training "
+        f"sequences: {counted or 'not counted'}. Model: {run['main_model']} ({', '.join(model)}). "
+        f"Weights: {weights}. Recipe: {run['recipe']}. Backend: {run['backend']}. Verdicts on the "
+        f"paper's {len(claims)} claims: {verdicts}. A claim is compared with the paper only if "
+        "this run meets its conditions. Otherwise our number is no test of the paper's. The "
+        'column "in this run" tells whether this run\'s own numbers support a statement, whatever '
+        f"the conditions: {here}."
     )
 
 
 def _shown(row) -> str:
-    """Our number in three digits, differences in four, and its interval."""
+    """Returns our number with three decimals, or four for a difference, and its interval."""
     if row.ours is None or isinstance(row.ours, str):
         return row.ours or ""
     if isinstance(row.ours, int):

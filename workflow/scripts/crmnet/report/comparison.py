@@ -1,4 +1,4 @@
-"""Figures 3 and 4: models side by side on several test sets, each tested against the first."""
+"""Figures 3 and 4: models side by side on several test sets, each compared with the first model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from crmnet.report.style import (
     styled,
 )
 
-# The metrics that are drawn. What the paper prints as "R2" is in the table alone.
+# The metrics that are drawn. The squared r, which the paper prints as "R2", is only in the table.
 DRAWN = {"pearson_r": "Pearson's r", "r2": "R²"}
 METRICS = [*DRAWN, "squared_r"]
 KEY = ["medium", "test_set", "model", "metric"]
@@ -41,7 +41,7 @@ COLUMNS = [
     *("difference", "difference_low", "difference_high", "p_value", "p_holm", "undecided"),
     "problem",
 ]
-# Mm: the line of a model; what is above and below a panel.
+# Height of a model's line, and of the space above and below a panel, mm.
 _LINE, _AROUND = 4.0, 17.0
 
 
@@ -53,24 +53,24 @@ def panel_rows(
     by_seed: pd.DataFrame,
     comparisons: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The numbers of each model in each panel, and its comparison with the first model.
+    """Returns the numbers of each model in each panel, and its comparison with the first model.
 
     Args:
         first: the model that the others are compared with.
-        models: all, in their order, the first included.
-        panels: medium, test set and title of each.
-        metrics: of the models, as `metrics.metrics` gives them.
-        by_seed: metrics of each training, `METRICS` alone: `KEY`, seed, value, problem.
-        comparisons: of the first model, as `metrics.paired_difference` gives them.
+        models: all models in their order, including the first.
+        panels: medium, test set and title of each panel.
+        metrics: the metrics of the models, see `metrics.metrics`.
+        by_seed: the metrics `METRICS` of each training: `KEY`, seed, value, problem.
+        comparisons: the comparisons of the first model, see `metrics.paired_difference`.
 
     Returns:
-        A row a panel, model and metric: panel (its letter), `KEY`, what `metrics` has, values and
-        problem (see `compare`), difference with its interval, p_value, p_holm (adjusted over the
-        models of a panel), undecided.
+        One row per panel, model and metric: panel (its letter), `KEY`, the columns of `metrics`,
+        values and problem (see `compare`), difference with its interval, p_value, p_holm (adjusted
+        over the models of a panel), undecided.
 
     Raises:
-        ValueError: a panel has no metrics of the first model, or models of other sequences than
-            were compared.
+        ValueError: a panel has no metrics of the first model, or its metrics and comparisons are
+            not for the same sequences.
     """
     rows = metrics[metrics["model"].isin(models) & metrics["metric"].isin(METRICS)]
     rows = rows.drop(columns="p_value")
@@ -84,13 +84,14 @@ def panel_rows(
         part = rows[(rows["medium"] == medium) & (rows["test_set"] == test_set)]
         if first not in set(part["model"]):
             raise ValueError(f"test set {test_set} of {medium}: there are no metrics of {first}")
-        # Each of the same sequences, and compared on these.
+        # All metrics and comparisons of a panel must be for the same sequences.
         others = part["model"] != first
         if part["n"].nunique() > 1 or (part["tested"] != part["n"])[others].any():
             raise ValueError(
-                f"test set {test_set} of {medium}: the models' metrics are of n = "
-                f"{sorted(part['n'].unique())}, but those compared of n = "
-                f"{sorted(part.loc[others, 'tested'].unique())}; make all anew"
+                f"test set {test_set} of {medium}: the models' metrics are for n = "
+                f"{sorted(part['n'].unique())}, but the comparisons are for n = "
+                f"{sorted(part.loc[others, 'tested'].unique())}; delete the files in metrics/ and "
+                "comparisons/ and run the workflow again"
             )
         adjusted = part.groupby("metric")["p_value"].transform(holm)
         parts.append(part.assign(panel=letter, p_holm=adjusted))
@@ -98,8 +99,8 @@ def panel_rows(
 
 
 def _trainings(by_seed: pd.DataFrame) -> pd.DataFrame:
-    """Of several trainings of a model their values, and the problems of any: `KEY`, values,
-    problem."""
+    """Returns `KEY`, the values of a model's trainings (empty for one training), and their
+    problems."""
     rows = []
     for key, trainings in by_seed.groupby(KEY):
         values = list(trainings["value"]) if len(trainings) > 1 else []
@@ -111,11 +112,12 @@ def _trainings(by_seed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tested(first: str, by_seed: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons of the first model, each by the other model, and why it decides nothing."""
+    """Returns the comparisons of the first model, keyed by the other model, with the reason why a
+    comparison is undecided."""
     rows = comparisons[comparisons["model"] == first].drop(columns="model")
     names = {"against": "model", "low": "difference_low", "high": "difference_high", "n": "tested"}
     rows = rows.rename(columns=names)
-    # What others published, or released, is the one predictor that it is.
+    # Published predictions and released weights count as they are, without another training.
     given = by_seed[by_seed["seed"].isin(GIVEN)]
     given = set(zip(given["model"], given["medium"], strict=True))
     rows["undecided"] = [
@@ -137,12 +139,12 @@ def draw(
     panels: Sequence[tuple[str, str, str]],
     labels: Mapping[str, str],
 ) -> Figure:
-    """A pair of panels each test set: Pearson's r and R squared of all models.
+    """Draws a pair of panels for each test set: Pearson's r and R squared of all models.
 
     Args:
-        rows: of `panel_rows`.
-        models, panels: see there.
-        labels: model -> what is written of it, where that is not its name.
+        rows: the result of `panel_rows`.
+        models, panels: see `panel_rows`.
+        labels: model -> its label, for models whose label is not their name.
     """
     shown = pd.DataFrame(
         {
@@ -161,18 +163,18 @@ def draw(
             pair[column].set_xlabel(name)
     for part, (left, _), (_, _, title) in zip(parts, axes, panels, strict=True):
         panel(left, part["panel"].iloc[0], f"{title} (N = {part['n'].iloc[0]:,})")
-    # Of those that have predictions.
+    # The legend explains only the models that have predictions.
     predicted = rows.drop_duplicates("model").set_index("model")
     comparison_legend(page, shown.join(predicted, how="inner"))
     return page
 
 
 def table(first: str, rows: pd.DataFrame, by_seed: pd.DataFrame) -> pd.DataFrame:
-    """The numbers in the figure, with `COLUMNS`: of each model, and of its single trainings.
+    """Returns the numbers in the figure, with `COLUMNS`, for each model and each single training.
 
     Args:
         first, by_seed: see `panel_rows`.
-        rows: of `panel_rows`.
+        rows: the result of `panel_rows`.
     """
     comparison = (first + " - " + rows["model"]).where(rows["model"] != first)
     several = by_seed.merge(rows.loc[rows["seeds"] > 1, ["panel", *KEY]], on=KEY)
@@ -185,9 +187,10 @@ def table(first: str, rows: pd.DataFrame, by_seed: pd.DataFrame) -> pd.DataFrame
 
 @styled()
 def pairs(count: int, lines: int) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of so many pairs of panels, two pairs side by side, each of so many lines of text.
+    """Returns a figure with `count` pairs of panels, two pairs side by side.
 
-    All share their y axis, with its labels at the left of the page.
+    Each panel has `lines` lines of text. All panels share the y axis, whose labels are at the left
+    of the page.
     """
     rows, columns = -(-count // 2), min(count, 2)
     width = DOUBLE if columns == 2 else 0.6 * DOUBLE
@@ -199,18 +202,20 @@ def pairs(count: int, lines: int) -> tuple[Figure, list[list[Axes]]]:
 
 
 def compare(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> None:
-    """A coefficient of several models, one below the other: dots with their intervals, and numbers.
+    """Draws a coefficient of several models, one below the other, as dots with intervals and
+    numbers.
 
-    The others are compared with the first: behind the number of each that is significantly worse
-    or better stands a mark. A dot below the limits is an arrow at the edge.
+    The other models are compared with the first. A mark follows the number of a model that is
+    significantly worse or better. A dot below the limits is drawn as an arrow at the edge.
 
     Args:
-        table: a row a model, from the top: label, published (whether its predictions are; then the
-            dot is open), value, low, high, n (NaN: no predictions), values (of its trainings, where
-            it has several; each a small dot), problem (empty, or why its numbers say little),
-            difference (of the first model minus this one), p_holm (of the difference, adjusted),
-            undecided (empty, or why no test decides).
-        limits: of the x axis.
+        table: one row per model, from the top. The columns are: label; published (whether the
+            predictions are published, which gives an open dot); value, low and high; n (NaN if
+            there are no predictions); values (those of several trainings, drawn as small dots);
+            problem (empty, or why the numbers say little); difference (the first model minus this
+            one); p_holm (the adjusted P of the difference); undecided (empty, or why no test can
+            decide).
+        limits: the limits of the x axis.
     """
     axis.set(xlim=limits, ylim=(len(table) - 0.5, -0.5))
     axis.set_yticks(range(len(table)), table["label"])
@@ -260,7 +265,8 @@ def compare(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> Non
 
 
 def comparison_limits(table: pd.DataFrame) -> tuple[float, float]:
-    """Limits of an x axis for all values of a table with their intervals, from `LOWEST` on."""
+    """Returns x limits that hold all values of a table and their intervals, but not below
+    `LOWEST`."""
     ends = table[["value", "low", "high"]]
     low, high = max(ends.min(axis=None), LOWEST), max(ends.max(axis=None), 0)
     margin = 0.06 * (high - low) or 0.05
@@ -268,10 +274,10 @@ def comparison_limits(table: pd.DataFrame) -> tuple[float, float]:
 
 
 def comparison_legend(figure: Figure, table: pd.DataFrame) -> None:
-    """What the dots and marks of `compare` say, below its panels.
+    """Draws a legend below the panels that explains the dots and marks of `compare`.
 
     Args:
-        table: as of `compare`.
+        table: see `compare`.
     """
     faces = {"trained here": BLUE}
     if table["published"].any():
@@ -290,7 +296,7 @@ def comparison_legend(figure: Figure, table: pd.DataFrame) -> None:
             f"\nundecided, no {WORSE}{BETTER}: {reason}, and another seed could reverse the order"
         )
     if table["problem"].ne("").any():
-        title += f"\n{UNLEARNED} a training has not learned or not ended (the table says which)"
+        title += f"\n{UNLEARNED} a training has not learned or not ended (named in the table)"
     figure.legend(
         handles=[
             Line2D([], [], marker="o", color=BLUE, markerfacecolor=face, label=label)

@@ -1,4 +1,4 @@
-"""What several figures share: panels and their letters, dots with intervals, pages of text."""
+"""Parts that several figures share: panels and their letters, dots with intervals, notes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crmnet.report.style import BLUE, DOUBLE, SINGLE, SMALL, STYLE, figure, styl
 
 @styled()
 def squares(count: int) -> tuple[Figure, list[Axes]]:
-    """A figure of so many square panels: one in a single column, more in twos across the page."""
+    """Returns a figure with `count` square panels: one in a single column, or two side by side."""
     columns = min(count, 2)
     rows = -(-count // columns)
     width = SINGLE if count == 1 else DOUBLE
@@ -25,7 +25,7 @@ def squares(count: int) -> tuple[Figure, list[Axes]]:
 
 
 def panel(axis: Axes, letter: str, title: str = "", note: str = "") -> None:
-    """Letter and title above the top left corner of a panel, and a note between them and it."""
+    """Writes a letter, a title and below them a note above the top left corner of a panel."""
     above = 4 + (note.count("\n") + 1) * 9 if note else 4
     axis.set_title(letter, loc="left", fontsize=9, fontweight="bold", pad=above)
     axis.annotate(
@@ -53,7 +53,7 @@ def panel(axis: Axes, letter: str, title: str = "", note: str = "") -> None:
 
 
 def letters(count: int) -> list[str]:
-    """Letters of so many panels: A, B, ..., Z, A2, B2, ..."""
+    """Returns the letters of `count` panels: A, B, ..., Z, A2, B2, ..."""
     alphabet = string.ascii_uppercase
     rounds = range(count // len(alphabet) + 1)
     return [f"{letter}{turn + 1 if turn else ''}" for turn in rounds for letter in alphabet][:count]
@@ -61,7 +61,7 @@ def letters(count: int) -> list[str]:
 
 @styled()
 def note_page(text: str) -> Figure:
-    """A figure that says why it shows nothing."""
+    """Returns a figure with only a text, which says why there is nothing to show."""
     page = figure(SINGLE, 20.0)
     page.text(0.5, 0.5, text, horizontalalignment="center", verticalalignment="center", wrap=True)
     return page
@@ -70,7 +70,7 @@ def note_page(text: str) -> Figure:
 def intervals(
     axis: Axes, values: pd.Series, low: pd.Series, high: pd.Series, *, label: str = ""
 ) -> None:
-    """Dots with their intervals, side by side at 0, 1, 2, ..."""
+    """Draws dots with their intervals, side by side at 0, 1, 2, ..."""
     gaps = [values - low, high - values]
     style = {"fmt": "o", "color": BLUE, "capsize": 2, "linewidth": 0.8}
     axis.errorbar(range(len(values)), values, gaps, label=label, **style)

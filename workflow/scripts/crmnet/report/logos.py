@@ -1,4 +1,4 @@
-"""Sequence logos: of motifs, of saliency maps, and of one above the other."""
+"""Sequence logos of motifs and saliency maps, and of a map above a motif."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ from crmnet.report.style import (
     styled,
 )
 
-# Heights of a map, of the logo below it, and of what is written around a panel, mm.
+# Heights of a map, of the logo below it, and of the text around a panel, mm.
 MAP, LOGO, AROUND = 12.0, 7.0, 10.0
 
 LETTER_COLOURS = dict(zip(LETTERS, (GREEN, BLUE, ORANGE, VERMILLION), strict=True))
 
 
 def logo(axis: Axes, heights: np.ndarray, start: int = 0) -> None:
-    """Draws A C G T of heights (width, 4) from position `start`; negative ones below the line."""
+    """Draws the letters A C G T with heights (width, 4) from position `start` on.
+
+    Letters with negative heights are drawn below the line."""
     frame = pd.DataFrame(heights, columns=list(LETTERS), index=range(start, start + len(heights)))
     logomaker.Logo(
         frame,
@@ -45,12 +47,14 @@ def logo(axis: Axes, heights: np.ndarray, start: int = 0) -> None:
 
 
 def map_heights(letters: str, values: np.ndarray) -> np.ndarray:
-    """Heights (n, 4): the value (n,) of each letter that is there; N has none."""
+    """Returns heights (n, 4): each letter of a sequence with its value (n,), and 0 elsewhere.
+
+    An N has no height."""
     return (np.array(list(letters))[:, None] == np.array(list(LETTERS))) * values[:, None]
 
 
 def information(motif: Motif) -> np.ndarray:
-    """Heights (width, 4) of a motif's logo in bits."""
+    """Returns the heights (width, 4) of a motif's logo, in bits."""
     return motif.probabilities() * motif.information()[:, None]
 
 
@@ -58,12 +62,13 @@ def information(motif: Motif) -> np.ndarray:
 def example_page(
     count: int, bottom: float = 0, panels: int = 0
 ) -> tuple[Figure, list[tuple[Axes, Axes]], list[Axes]]:
-    """A page with places for so many examples, each a map and a logo below it, and under them for a
-    row of panels.
+    """Returns a page with `count` places for examples (a map and a logo below it), above a row of
+    panels.
 
     Args:
-        bottom: height of that row, mm.
-        panels: in that row.
+        count: number of examples.
+        bottom: height of the row of panels, mm.
+        panels: number of panels in that row.
     """
     heights = [MAP, LOGO] * count + [bottom] * (panels > 0)
     page = figure(DOUBLE, sum(heights) + AROUND * (count + (panels > 0)))
@@ -79,13 +84,14 @@ def example_page(
 def example(
     place: tuple[Axes, Axes], rows: pd.DataFrame, known: Motif, letter: str, note: str
 ) -> None:
-    """A sequence's saliency map with a match marked, and aligned below it the known motif's logo.
+    """Draws a sequence's saliency map with a marked match, and below it the known motif's logo.
 
     Args:
-        place: of the map, and of the logo.
-        rows: a row a position: position, letter, saliency, match_start, match_end, match_strand.
-        known: the motif, as on the given strand.
-        letter, note: of the panel.
+        place: the axes of the map and of the logo.
+        rows: one row per position: position, letter, saliency, match_start, match_end,
+            match_strand.
+        known: the known motif, on its given strand.
+        letter, note: texts of the panel.
     """
     first = rows.iloc[0]
     start, end = int(first["match_start"]), int(first["match_end"])
@@ -118,6 +124,6 @@ def example(
 
 
 def short(number: str) -> str:
-    """A number that may be too small for a float, with two digits."""
+    """Returns a number with two digits. The number may be too small for a float."""
     value = Decimal(number)
     return f"{value:.1e}".lower() if value and not 0.01 <= value < 1000 else f"{value:.2g}"

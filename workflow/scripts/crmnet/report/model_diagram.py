@@ -24,8 +24,8 @@ from crmnet.report.style import (
     styled,
 )
 
-# All in mm: its size; the middles of the arms of the U; its lowest row, and from row to
-# row; the longest and the thickest bar.
+# All in mm: size of the drawing; x of the middle of each arm of the U; y of its lowest row, and the
+# distance between rows; the longest and the thickest bar.
 WIDTH, HEIGHT = DOUBLE, 125.0
 _LEFT, _RIGHT = 52.0, 128.0
 _LOWEST, _ROW = 41.0, 15.0
@@ -43,12 +43,13 @@ _KINDS = {
 
 @styled()
 def draw(blocks: pd.DataFrame) -> Figure:
-    """The U of encoders, transformer blocks and decoders, and what follows it.
+    """Draws the U of encoders, transformer blocks and decoders, and the blocks after it.
 
-    Bars are to scale: as long as a block's output has positions, as thick as it has channels.
+    The length of a bar is proportional to the positions of the block's output, its thickness to the
+    channels.
 
     Args:
-        blocks: of `models.blocks.blocks`.
+        blocks: the result of `models.blocks.blocks`.
     """
     page = figure(WIDTH, HEIGHT)
     axis = page.subplots()
@@ -57,12 +58,12 @@ def draw(blocks: pd.DataFrame) -> Figure:
     axis.axis("off")
     table = blocks.set_index("block")
     for link in ("skip", "beside"):
-        # Read from a table, an empty text is a missing number.
+        # In a table that was read from a file, an empty text is NaN.
         table[link] = table[link].astype(object).fillna("")
     kinds = dict(iter(table.groupby("kind", sort=False)))
     lengths = table["positions"] * _LONGEST / table["positions"].max()
     maps = table[table["positions"] > 1]
-    # So thin a bar as that of the five letters would not print.
+    # The input has so few channels that its bar would be too thin to print.
     thicknesses = (table["channels"] * _THICKEST / maps["channels"].max()).clip(lower=0.8)
 
     # Down the left arm.
@@ -78,7 +79,7 @@ def draw(blocks: pd.DataFrame) -> Figure:
             (_LEFT, y[below] + thicknesses[below] / 2 + 0.4),
         )
 
-    # Up the right arm: each decoder beside its skip, then row by row.
+    # Up the right arm: each decoder is level with its skip connection.
     up = [*kinds["decoder"].index, *kinds["se_block"].index]
     for row, name in enumerate(up, start=1):
         y[name] = _LOWEST + _ROW * row
@@ -120,7 +121,7 @@ def draw(blocks: pd.DataFrame) -> Figure:
             thicknesses[kinds["transformer"].index[0]],
         )
 
-    # Above the right arm: the MLP narrows to the one value.
+    # Above the right arm: the MLP narrows to one value.
     foot = y[up[-1]] + 9
     corners = [(-_LONGEST / 2, foot), (_LONGEST / 2, foot), (2, foot + 6), (-2, foot + 6)]
     axis.add_patch(
@@ -163,11 +164,11 @@ def _caption(axis: Axes, block: pd.Series, x: float, y: float, align: str) -> No
 
 
 def _arrow(axis: Axes, *path: tuple[float, float], **style) -> None:
-    """A line through points, with a head at the last."""
+    """Draws a line through points, with an arrow head at the last one."""
     style = {"color": BLACK, "linewidth": 0.8} | style
     axis.plot(*zip(*path, strict=True), **style, zorder=1)
     head = {"arrowstyle": "-|>", "mutation_scale": 6, "shrinkA": 0, "shrinkB": 0}
-    # Only the head: dashes of the line would cut it.
+    # Draw the head separately, because a dashed line would cut it.
     (x, y), (x_before, y_before) = path[-1], path[-2]
     away = np.hypot(x - x_before, y - y_before)
     from_ = (x - (x - x_before) / away, y - (y - y_before) / away)
@@ -177,7 +178,7 @@ def _arrow(axis: Axes, *path: tuple[float, float], **style) -> None:
 
 
 def _sign(axis: Axes, sign: str, x: float, radius: float) -> None:
-    """A sign in a circle on the lowest row."""
+    """Draws a sign in a circle on the lowest row."""
     axis.add_patch(Circle((x, _LOWEST), radius, facecolor="white", edgecolor=BLACK, zorder=2))
     axis.text(x, _LOWEST - 0.1, sign, ha="center", va="center_baseline", zorder=3)
 
@@ -190,7 +191,7 @@ def _position_encoding(axis: Axes, block: pd.Series, x: float) -> None:
 def _transformers(
     axis: Axes, rows: pd.DataFrame, span: tuple[float, float], length: float, thickness: float
 ) -> None:
-    """The transformer blocks in a row, with a plus between those that stand side by side."""
+    """Draws the transformer blocks in a row, with a plus between parallel ones."""
     x = np.mean(span)
     pitch = min((span[1] - span[0]) / len(rows), 2 * length)
     length = min(length, 0.7 * pitch)
@@ -230,14 +231,14 @@ def _transformers(
         axis.text(
             x,
             _LOWEST + thickness / 2 + 2.8,
-            "+: of the same input, outputs added",
+            "+: blocks with the same input, whose outputs are added",
             ha="center",
             fontsize=SMALL,
         )
 
 
 def _inside(axis: Axes, kinds: dict[str, pd.DataFrame]) -> None:
-    """The legend: the colour of each kind of block, and the layers in it."""
+    """Draws the legend: the colour of each kind of block and the layers in it."""
     shown = [kind for kind in _KINDS if kind in kinds and kind not in ("input", "position")]
     for line, kind in enumerate(shown):
         y = 2.0 + 4.0 * (len(shown) - line)
@@ -254,7 +255,7 @@ def _inside(axis: Axes, kinds: dict[str, pd.DataFrame]) -> None:
     axis.text(
         2,
         2,
-        "After Conv stands the kernel's width, after Dense the units. SE: squeeze and excitation.",
+        "Conv: kernel width. Dense: number of units. SE: squeeze and excitation.",
         fontsize=SMALL,
     )
 

@@ -1,5 +1,5 @@
-"""The figures of motifs: Figure 5 and S2, the motifs of saliency maps, sites in random inserts, the
-truth of simulated data, the sanity check of the maps."""
+"""The motif figures: Figures 5 and S2, the motifs of saliency maps, sites in random inserts,
+planted against found motifs in simulated data, and the sanity check of the maps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from crmnet.report.style import (
     styled,
 )
 
-# Figure 5: height of the panels of effects, mm; the measures in them, and their axes.
+# Figure 5: height of the panels of effects, mm; their measures and the labels of their axes.
 EFFECTS = 40.0
 MEASURES = {"saliency": "mean saliency", "expression": "mean expression"}
 FIGURE_5_COLUMNS = [
@@ -42,16 +42,17 @@ FIGURE_5_COLUMNS = [
     *("sequence", "row", "expression", "predicted", "position", "letter"),
     *("match_start", "match_end", "match_strand", "match_p_value"),
 ]
-# Motifs of saliency maps: how many are drawn, at most; how many targets that match one as well are
-# named; mm: the line of one, and what is above and below them.
+# Motifs of saliency maps: the largest number of motifs, and of equally good matches that are named;
+# height of a motif's line, and of the space above and below all lines, mm.
 PATTERNS, TIES, PATTERN, AROUND_PATTERNS = 8, 3, 13.0, 10.0
 SIGNS = {"positive": f"{BETTER} raises", "negative": f"{WORSE} lowers"}
-# Sites in random inserts, mm: the line of a motif; what is above and below; the least of a panel.
+# Sites in random inserts, mm: height of a motif's line; of the space above and below; least height
+# of a panel.
 SITE, AROUND_SITES, LEAST = 8.0, 24.0, 42.0
 STRANDS = {"+": "-", "-": (0, (3, 1.5))}
 # The sanity check: the measure of agreement, and its colour.
 AGREEMENT = {"absolute": BLUE, "signed": ORANGE}
-# The truth: -log10 E-values that are drawn in the same colour as it.
+# Planted against found: all -log10 E-values from this one on have the same colour.
 STRONGEST = 30
 
 
@@ -62,13 +63,13 @@ def figure_5(
     examples: pd.DataFrame,
     effects: pd.DataFrame,
 ) -> tuple[Figure, pd.DataFrame]:
-    """A saliency map beside the logo of each selected motif, and below these what the motifs do.
+    """Draws Figure 5: a saliency map and a logo for each selected motif, and the motifs' effects.
 
     Args:
-        motifs: the selected rows, in their order, of the table of `selection.table`.
+        motifs: the selected rows of `selection.table`, in their order.
         known: target -> its motif.
-        examples: one for each target that has a match, as of `effects.examples`.
-        effects: as of `effects.motif_effects`.
+        examples: one example for each target that has a match, see `effects.examples`.
+        effects: see `effects.motif_effects`.
 
     Returns:
         The figure, and the numbers in it, with `FIGURE_5_COLUMNS`.
@@ -87,7 +88,7 @@ def figure_5(
             panel(axis, letter)
     else:
         page = note_page(
-            "No motif passes the rule of selection:\nthe table of all motifs says why."
+            "No motif passes the selection rule.\nThe table of all motifs gives the reasons."
         )
     panel_of = dict(zip(shown, panels, strict=False))
     panel_of_measure = dict(zip(MEASURES, panels[len(shown) :], strict=True))
@@ -99,8 +100,8 @@ def figure_5(
 
 
 def _origin(motif: pd.Series) -> str:
-    """E-value and engine of a motif, the methods that reproduce it, and the targets that match it
-    as well as its own."""
+    """Returns a text with a motif's E-value and engine, the methods that reproduce it, and the
+    other known motifs that match it equally well."""
     engine = motif["engine"].replace("meme", "MEME")
     note = f"E = {short(motif['e_value'])} ({engine}); also by {motif['reproduced_by']}"
     if ties := sorted(set(motif["ties"].split(", ")) - {"", motif["target_name"]}):
@@ -109,13 +110,13 @@ def _origin(motif: pd.Series) -> str:
 
 
 def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
-    """What motifs do: a dot with its interval each, the control as a line with its band, and the
-    P of each above.
+    """Draws each motif's effect as a dot with its interval and its P above, and the control as a
+    line with a band.
 
     Args:
-        table: a row a motif: target_name, value, low, high, control, control_low, control_high,
-            p_holm; all of the same control.
-        name: of the value.
+        table: one row per motif: target_name, value, low, high, control, control_low, control_high,
+            p_holm. All rows have the same control.
+        name: the label of the axis.
     """
     control = table.iloc[0]
     axis.axhspan(control["control_low"], control["control_high"], color=GREY, alpha=0.3, lw=0)
@@ -146,11 +147,11 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
 
 @styled()
 def figure_s2(known: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
-    """More saliency maps beside the logos of selected motifs.
+    """Draws Figure S2: more saliency maps, each with the logo of a selected motif.
 
     Args:
         known: target -> its motif.
-        examples: as of `effects.examples`.
+        examples: see `effects.examples`.
 
     Returns:
         The figure, and the examples with the letter of their panel.
@@ -161,11 +162,11 @@ def figure_s2(known: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Figur
         page, places, _ = example_page(len(groups))
         for place, letter, ((target, _), rows) in zip(places, panels, groups, strict=True):
             first = rows.iloc[0]
-            note = f"{first['share_above']:.0%} of families have more saliency on their match; "
+            note = f"{first['share_above']:.0%} of families have more saliency at their match; "
             note += f"measured {first['expression']:.1f}, predicted {first['predicted']:.1f}"
             example(place, rows, known[target], letter, note)
     else:
-        page = note_page("No motif was selected, so that there is no example.")
+        page = note_page("No motif was selected, so there is no example.")
     panel_of = {key: letter for letter, (key, _) in zip(panels, groups, strict=True)}
     keys = zip(examples["target"], examples["example"], strict=True)
     table = examples.copy()
@@ -175,12 +176,12 @@ def figure_s2(known: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Figur
 
 @styled()
 def patterns(motifs: Sequence[Motif], table: pd.DataFrame) -> Figure:
-    """Motifs of saliency maps: what each does to expression, its logo, and the known motif that it
-    matches best.
+    """Draws the motifs of saliency maps, each with its effect on expression, its logo and the known
+    motif that matches it best.
 
     Args:
-        motifs: those of `table`, in its order.
-        table: as of `modisco.table`, with the columns of `selection.best_matches`.
+        motifs: the motifs of `table`, in its order.
+        table: the result of `modisco.table` with the columns of `selection.best_matches`.
     """
     shown = list(zip(motifs, table.itertuples(), strict=True))[:PATTERNS]
     if not shown:
@@ -203,28 +204,29 @@ def patterns(motifs: Sequence[Motif], table: pd.DataFrame) -> Figure:
 
 
 def _best_match(row) -> str:
-    """The best match of a motif in a few lines."""
+    """Returns a text of a few lines with a motif's best match."""
     if pd.isna(row.target):
         return "no match"
     text = f"{row.target_name}\nE = {row.match_e_value:.2g}"
     names = [name for name in row.ties.split(", ") if name not in ("", row.target_name)]
     if names:
         more = len(names) - TIES
-        text += f"\nas good: {', '.join(names[:TIES])}" + (f" (+{more})" if more > 0 else "")
+        text += f"\nequally good: {', '.join(names[:TIES])}" + (f" (+{more})" if more > 0 else "")
     return text
 
 
 @styled()
 def insertion(table: pd.DataFrame) -> Figure:
-    """What motifs' sites do in random inserts: over all positions, and by position and strand.
+    """Draws the effects of motif sites in random inserts, over all positions and by position and
+    strand.
 
     Args:
-        table: as of `insertion.insertion_effects`.
+        table: the result of `insertion.insertion_effects`.
     """
     overall = table[table["strand"] == BOTH].reset_index(drop=True)
     count = len(overall)
     if not count:
-        return note_page("No motif was selected, so that no site was inserted.")
+        return note_page("No motif was selected, so no site was inserted.")
     page = figure(DOUBLE, max(count * SITE, LEAST) + AROUND_SITES)
     left, right = page.subplots(1, 2, width_ratios=[1, 1.3])
     colours = dict(zip(overall["motif"], COLOURS * count, strict=False))
@@ -251,8 +253,8 @@ def insertion(table: pd.DataFrame) -> Figure:
     left.spines["left"].set_visible(False)
     right.set(xlabel="start of the site in the insert", ylabel="effect on predicted expression")
     inserts = overall["inserts"].iloc[0]
-    panel(left, "A", f"A site in {inserts:,} random inserts, at all positions")
-    panel(right, "B", "By position and strand, motifs coloured as in A")
+    panel(left, "A", f"A site in {inserts:,} random inserts, mean over all positions")
+    panel(right, "B", "By position and strand (colours as in A)")
     page.legend(
         handles=[
             Line2D([], [], color=BLACK, marker="o", label="site"),
@@ -274,12 +276,12 @@ def insertion(table: pd.DataFrame) -> Figure:
 def truth(
     motifs: pd.DataFrame, sites: pd.DataFrame, curve: pd.DataFrame, threshold: float
 ) -> Figure:
-    """What was planted in simulated promoters, and what is found of it.
+    """Draws how well the motifs and sites planted in simulated promoters were found.
 
     Args:
-        motifs: planted factors among the motifs of each method, as of `truth.found_motifs`.
-        sites: planted sites, as of `truth.site_table`.
-        curve: precision and recall of the saliency of all positions, as of `truth.curve`.
+        motifs: the planted factors among the motifs of each method, see `truth.found_motifs`.
+        sites: the planted sites, see `truth.site_table`.
+        curve: precision and recall of the saliency of all positions, see `truth.curve`.
         threshold: the largest P of a match in scanning.
     """
     whole, factors = sites[sites["factor"] == ALL].iloc[0], sites[sites["factor"] != ALL]
@@ -299,7 +301,7 @@ def truth(
     overall.axhline(whole["base_rate"], color=GREY, linestyle="--")
     overall.annotate(
         f"by chance {whole['base_rate']:.3f}",
-        # The curve starts above it, and ends on it.
+        # On the left the text is free of the curve, which starts above the line and ends on it.
         (0, whole["base_rate"]),
         (3, 2),
         textcoords="offset points",
@@ -322,7 +324,7 @@ def truth(
 
 
 def _factors_of_methods(axis: Axes, motifs: pd.DataFrame, factors: list[str]) -> None:
-    """-log10 E-values of each method's motifs of the planted factors, as a coloured table."""
+    """Draws the -log10 E-values of each method's motifs for the planted factors, as a heat map."""
     methods = list(motifs["method"].unique())
     strength = -motifs.pivot(index="method", columns="factor", values="ln_e_value") / np.log(10)
     strength = strength.loc[methods, factors]
@@ -345,7 +347,7 @@ def _factors_of_methods(axis: Axes, motifs: pd.DataFrame, factors: list[str]) ->
                 color="black" if np.isnan(value) or value > STRONGEST / 2 else "white",
             )
     bar = axis.figure.colorbar(image, ax=axis, shrink=0.8)
-    bar.set_label(f"-log10 E-value ({STRONGEST} and more alike)", fontsize=SMALL)
+    bar.set_label(f"-log10 E-value (one colour from {STRONGEST} on)", fontsize=SMALL)
 
 
 def _diamonds(axis: Axes, values: pd.Series, label: str) -> None:
@@ -353,7 +355,7 @@ def _diamonds(axis: Axes, values: pd.Series, label: str) -> None:
 
 
 def _at_factors(axis: Axes, factors: pd.DataFrame, **limits: object) -> None:
-    """Names the factors along a panel, with a legend below."""
+    """Labels the x axis of a panel with the factors, and adds a legend below."""
     number = len(factors)
     axis.set(xticks=np.arange(number), xticklabels=list(factors["factor"]), **limits)
     axis.set_xlim(-0.5, number - 0.5)
@@ -362,15 +364,15 @@ def _at_factors(axis: Axes, factors: pd.DataFrame, **limits: object) -> None:
 
 @styled()
 def sanity(table: pd.DataFrame) -> Figure:
-    """Saliency maps of the trained model against those of randomised weights.
+    """Draws how saliency maps from randomised weights correlate with those of the trained model.
 
     Args:
-        table: as of `saliency.cascade`.
+        table: the result of `saliency.cascade`.
     """
     stages = list(table["stage"].unique())
     page = figure(SINGLE, 60.0)
     axis = page.subplots()
-    # Draws of the weights side by side.
+    # Place the random draws of the weights side by side.
     draw = 0.05 * (table["draw"] - table.groupby("stage")["draw"].transform("mean"))
     for offset, (measure, colour) in zip((-0.18, 0.18), AGREEMENT.items(), strict=True):
         rows = table.assign(x=table["stage"].map(stages.index) + offset + draw)

@@ -1,4 +1,4 @@
-"""The page of a run: its figures, tables and facts in one HTML file that loads nothing."""
+"""The page of a run: its figures, tables and facts in one HTML file that loads no other files."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from crmnet.logs import duration
 from crmnet.report.claims import TOLERANCE
 from crmnet.report.summary import cautions
 
-# A point of a PDF on the page, in CSS pixels: its letters are read at an arm's length, not in hand;
-# and pixels of the image, for screens of twice the usual density.
+# CSS pixels per point of a PDF: figures are enlarged, because a screen is farther from the eye than
+# paper. Images have twice as many pixels, for screens of twice the usual density.
 CSS_PIXELS_PER_POINT = 1.75
 PIXELS_PER_POINT = 2 * CSS_PIXELS_PER_POINT
-# What a figure has: itself, and its numbers.
+# The files of a figure: the figure itself and its numbers.
 PICTURED = {".pdf", ".tsv"}
-# In Table S1: of a test set, its sequences that have relatives in the training files.
+# The column of Table S1 that counts a test set's sequences with relatives in the training files.
 WITH_RELATIVES = "with relatives in the training files"
 METRICS = {
     "pearson_r": "r",
@@ -43,12 +43,12 @@ METRICS = {
 
 
 class Table(NamedTuple):
-    """A table as it is shown.
+    """A table on the page.
 
     Attributes:
-        columns: their heads.
-        rows: cells of text.
-        note: what stands below it.
+        columns: the heads of the columns.
+        rows: the cells of each row, as text.
+        note: the text below the table.
     """
 
     columns: list[str]
@@ -57,7 +57,7 @@ class Table(NamedTuple):
 
     @property
     def numeric(self) -> list[bool]:
-        """Of each column, whether it holds numbers (or nothing), to stand on the right."""
+        """Whether each column has only numbers or empty cells, and is therefore aligned right."""
         return [
             all(re.match(r"[-+<>]? ?\d|-?$|n/a$", row[number]) for row in self.rows)
             for number in range(len(self.columns))
@@ -65,7 +65,7 @@ class Table(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """An image in the page: a data URI, and its size in CSS pixels."""
+    """An image on the page: its data URI and its size in CSS pixels."""
 
     uri: str
     width: int
@@ -73,14 +73,15 @@ class Picture(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """The claims as they are shown.
+    """The claims on the page.
 
     Attributes:
-        table: without the reasons.
-        here: how many statements this run finds true, or not, or cannot decide.
-        verdicts: how many claims have which.
-        reasons: each once.
-        reason_of: of each row its place in `reasons`, from 1; None where there is none.
+        table: the claims without the reasons.
+        here: "yes", "no" or "undecided" -> the number of statements that this run's own numbers
+            support, contradict or cannot decide.
+        verdicts: verdict -> number of claims.
+        reasons: the different reasons.
+        reason_of: the place of each row's reason in `reasons`, from 1; None if it has no reason.
     """
 
     table: Table
@@ -91,14 +92,14 @@ class Claims(NamedTuple):
 
 
 def picture(path: str | Path) -> Picture:
-    """The page of a one-page PDF as a WebP image without loss, on white.
+    """Renders a one-page PDF as a lossless WebP image on white.
 
     Raises:
-        ValueError: the PDF has another number of pages.
+        ValueError: the PDF does not have exactly one page.
     """
     with pypdfium2.PdfDocument(path) as document:
         if len(document) != 1:
-            raise ValueError(f"{path}: has {len(document)} pages, and a figure has one")
+            raise ValueError(f"{path}: a figure must have one page, but this has {len(document)}")
         page = document[0]
         size = [round(CSS_PIXELS_PER_POINT * points) for points in page.get_size()]
         image = page.render(scale=PIXELS_PER_POINT).to_pil()
@@ -109,11 +110,13 @@ def picture(path: str | Path) -> Picture:
 
 
 def caption(path: str | Path, config: Mapping) -> str:
-    """A caption of Snakemake's report as HTML: reStructuredText in which Jinja puts what it needs
-    of `snakemake.config`.
+    """Returns a caption of Snakemake's report as HTML.
+
+    A caption is reStructuredText. Jinja fills in values of `snakemake.config`.
 
     Raises:
-        ValueError: the caption names a key that the config has not, or is no reStructuredText.
+        ValueError: the caption uses a key that the config does not have, or it is not valid
+            reStructuredText.
     """
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -136,16 +139,16 @@ def caption(path: str | Path, config: Mapping) -> str:
 
 
 def read_tsv(path: str | Path) -> list[dict[str, str]]:
-    """The rows of a table, its cells as text."""
+    """Returns the rows of a table, with all cells as text."""
     with open(path, newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
 def read_markdown(path: str | Path) -> Table:
-    """The table in a Markdown file that the workflow made for a reader, and the text below it.
+    """Returns the table in a Markdown file of the workflow, and the text below the table.
 
     Raises:
-        ValueError: it has none.
+        ValueError: the file has no table.
     """
     lines = Path(path).read_text().splitlines()
     rows = [
@@ -160,7 +163,7 @@ def read_markdown(path: str | Path) -> Table:
 
 
 def claims(path: str | Path) -> Claims:
-    """The claims of `claims.md`; a reason that many share is said once."""
+    """Returns the claims of `claims.md`. Claims with the same reason share it."""
     columns, rows, _ = read_markdown(path)
     here, verdict, why = map(columns.index, ("in this run", "against the paper", "why"))
     reasons = list(dict.fromkeys(row[why] for row in rows if row[why]))
@@ -174,7 +177,7 @@ def claims(path: str | Path) -> Claims:
 
 
 def metrics(rows: Iterable[Mapping[str, str]]) -> Table:
-    """The table of metrics, a row a model and test set: each number with its 95 % interval."""
+    """Returns the metrics with their 95 % intervals, one row per model and test set."""
     cells_of: dict[tuple, dict[str, str]] = {}
     for row in rows:
         counts = (f"{int(row[key]):,}" for key in ("n", "families", "seeds"))
@@ -185,7 +188,7 @@ def metrics(rows: Iterable[Mapping[str, str]]) -> Table:
 
 
 def interval(row: Mapping[str, str]) -> str:
-    """A metric with its interval, in three decimals."""
+    """Returns a metric with its interval, with three decimals."""
     value, low, high = (f"{float(row[key]):z.3f}" for key in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
 
@@ -193,17 +196,17 @@ def interval(row: Mapping[str, str]) -> str:
 def headlines(
     rows: Iterable[Mapping[str, str]], claimed: Iterable[Mapping[str, str]], paper: Mapping, model
 ) -> list[dict[str, str]]:
-    """Pearson's r of a model on each test set, with the paper's where it has one.
+    """Returns Pearson's r of a model on each test set, with the paper's number if there is one.
 
     Args:
-        rows: of `metrics.tsv`.
+        rows: rows of `metrics.tsv`.
         claimed: rows of `claims.tsv`.
-        paper: of config/paper.yaml.
-        model: the one that stands for CRMnet.
+        paper: the content of config/paper.yaml.
+        model: the model that stands for CRMnet.
 
     Returns:
-        Of each test set `medium`, `test_set`, `r`, `interval`, `n`, `families`, `seeds`, and of the
-        paper `paper` and `verdict`, empty where it has none.
+        For each test set `medium`, `test_set`, `r`, `interval`, `n`, `families`, `seeds`, and the
+        number (`paper`) and `verdict` of the paper's claim, which are empty if it has none.
     """
     by_id = {row["id"]: row for row in claimed}
     numbers = []
@@ -211,7 +214,7 @@ def headlines(
         if (row["model"], row["metric"]) != (model, "pearson_r"):
             continue
         medium, name = row["medium"], row["test_set"]
-        # A set that stands in for one of the paper's is shown beside that one's number.
+        # A set that stands in for a set of the paper is shown with the paper's number for that set.
         sets = [name, *(of for of, others in paper["stand_ins"].items() if name in others)]
         ids = [f"crmnet-r-{medium}-{one}" for one in sets]
         claim = next((by_id[one] for one in ids if one in by_id), {"paper": "", "verdict": ""})
@@ -231,16 +234,16 @@ def headlines(
 
 
 def medium_label(name: str, config: Mapping) -> str:
-    """A medium's name for readers."""
+    """Returns a medium's name for readers."""
     return config["media"][name].get("label", name)
 
 
 def relatives(rows: Iterable[Mapping[str, str]], config: Mapping) -> list[str]:
-    """How many test sequences have relatives in the training files, a text a medium.
+    """Returns how many test sequences have relatives in the training files, one text per medium.
 
     Args:
-        rows: of `tableS1.tsv`.
-        config: with every default.
+        rows: rows of `tableS1.tsv`.
+        config: the config with every default.
     """
     texts_of: dict[str, list[str]] = {}
     for row in rows:
@@ -251,13 +254,15 @@ def relatives(rows: Iterable[Mapping[str, str]], config: Mapping) -> list[str]:
 
 
 def of_the_papers_data(rows: Iterable[Mapping[str, str]], simulated: bool, paper: Mapping) -> bool:
-    """Whether a run is of the paper's data, or of simulated ones in their place, and not of others:
-    a training or test set, at least, has the name and size of one of the paper's in its medium.
+    """Whether a run uses the paper's data, or simulated data in their place.
+
+    A run uses the paper's data if at least one of its training or test sets has the name and size
+    of a set of the paper in the same medium.
 
     Args:
-        rows: of `tableS1.tsv`.
-        simulated: whether the data are.
-        paper: of config/paper.yaml.
+        rows: rows of `tableS1.tsv`.
+        simulated: whether the data are simulated.
+        paper: the content of config/paper.yaml.
     """
     sizes = paper["data_sizes"]
     wanted = ((row, sizes.get(row["medium"], {}).get(row["set"])) for row in rows)
@@ -269,7 +274,7 @@ def of_the_papers_data(rows: Iterable[Mapping[str, str]], simulated: bool, paper
 
 
 def selected_motifs(rows: Iterable[Mapping[str, str]]) -> Table:
-    """The motifs that Figure 5 shows, in its order."""
+    """Returns the motifs of Figure 5, in the figure's order."""
     columns = ["number", "consensus", "known motif", "E-value", "engine", "reproduced by"]
     shown = sorted((row for row in rows if row["selected"]), key=lambda row: int(row["selected"]))
     return Table(
@@ -289,12 +294,12 @@ def selected_motifs(rows: Iterable[Mapping[str, str]]) -> Table:
 
 
 def same_model(model: Mapping, paper: Mapping) -> bool:
-    """Whether an architecture is the paper's, in all that config/paper.yaml says of it."""
+    """Whether an architecture has all values that config/paper.yaml gives for the paper's."""
     return all(model.get(key) == value for key, value in paper["model"].items())
 
 
 def jobs(provenance: Mapping) -> Table:
-    """Time and memory of each job, the longest first."""
+    """Returns the time and memory of each job, the longest job first."""
     ordered = sorted(provenance["jobs"], key=lambda job: -(job["seconds"] or 0))
     return Table(
         ["job", "time, s", "CPU time, s", "peak memory, MB"],
@@ -309,12 +314,12 @@ def jobs(provenance: Mapping) -> Table:
 
 
 def number(value: float | None) -> str:
-    """A time or size of a job; "-" where it was not measured."""
+    """Returns a job's time or memory as text; "-" if it was not measured."""
     return "-" if value is None else f"{value:,.1f}"
 
 
 def versions(provenance: Mapping) -> Table:
-    """What software made the results."""
+    """Returns the versions of the software that made the results."""
     software = provenance["software"]
     rows = [[key, str(software[key])] for key in ("python", "snakemake")]
     rows += [[name, str(version)] for name, version in sorted(software["packages"].items())]
@@ -325,7 +330,7 @@ def versions(provenance: Mapping) -> Table:
 
 
 def inputs(provenance: Mapping) -> Table:
-    """The files that the run started from."""
+    """Returns the files that the run started from."""
     columns = ["file", "bytes", "SHA-256", "from"]
     files = provenance["inputs"]
     return Table(
@@ -335,13 +340,13 @@ def inputs(provenance: Mapping) -> Table:
 
 
 def link(path: str | Path, folder: str | Path) -> dict[str, str]:
-    """A file of the results, as a link from the page in their folder: `href` and `text`."""
+    """Returns `href` and `text` of a link from the page to a file in the folder of results."""
     inside = PurePosixPath(Path(path).relative_to(folder).as_posix())
     return {"href": quote(str(inside)), "text": str(inside)}
 
 
 def grouped(paths: Iterable[str], folder: str | Path) -> dict[str, list[dict[str, str]]]:
-    """Links to files by the folder of the results in which they lie."""
+    """Returns links to result files, grouped by the folder in which they lie."""
     groups: dict[str, list[dict[str, str]]] = {}
     for one in sorted((link(path, folder) for path in paths), key=lambda one: one["text"]):
         top = one["text"].rpartition("/")[0].partition("/")[0]
@@ -361,19 +366,20 @@ def facts(
     run: Mapping,
     label: str,
 ) -> dict[str, object]:
-    """What the template of the page needs.
+    """Returns the facts that the template of the page needs.
 
     Args:
-        shown: name -> section ("1. Model"), title, content and files of what is shown: a PDF for
-            its picture, or a `.md` for its table. `metrics` (with `metrics_by_seed.tsv`), `claims`,
-            `tableS1` and `figure1` are always there, `motifs` and `table1` may be.
-        captions: name -> its caption, see `caption`.
+        shown: name -> section ("1. Model"), title, content and files of each item on the page. Its
+            files include a PDF for a picture, or a `.md` for a table. `metrics` (with
+            `metrics_by_seed.tsv`), `claims`, `tableS1` and `figure1` are required; `motifs` and
+            `table1` are optional.
+        captions: name -> file of its caption, see `caption`.
         tables: all tables to link to.
-        provenance: provenance.json, in the folder that the page is for, and the files beside it.
-        paper: of config/paper.yaml.
-        config: with every default.
-        left_out: figure -> why it is not made.
-        run: as `claims.table` has it.
+        provenance: provenance.json, which lies in the folder of the page, and the files beside it.
+        paper: the content of config/paper.yaml.
+        config: the config with every default.
+        left_out: figure -> reason.
+        run: see `claims.table`.
         label: the name of the run's main model.
 
     Raises:
@@ -393,7 +399,7 @@ def facts(
             "title": title,
             "content": content,
             "caption": caption(captions[name], config),
-            # A table that is there for readers is one on the page, too.
+            # An item with a table for readers (.md) is shown as a table, not as a picture.
             "picture": picture(files[name][".pdf"]) if set(files[name]) == PICTURED else None,
             "links": [link(path, folder) for path in paths],
         }
@@ -413,7 +419,7 @@ def facts(
         "headlines": headlines(rows["metrics"], rows["claims"], paper, run["main_model"]),
         "cautions": cautions(
             rows["metrics_by_seed"],
-            # What is published is no model of the config.
+            # Published predictions belong to no model of the config.
             lambda name: config["models"].get(name, {}).get("label", name.replace("_", " ")),
             lambda name: medium_label(name, config),
         ),
@@ -437,7 +443,7 @@ def facts(
 
 
 def page(template: str | Path, **facts) -> str:
-    """The page, from a Jinja template; every text in it is escaped.
+    """Returns the page, made from a Jinja template that escapes every text.
 
     Raises:
         jinja2.UndefinedError: the template needs a fact that is not given.

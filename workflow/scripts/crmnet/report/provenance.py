@@ -1,5 +1,6 @@
-"""What a run's results come from, as one record and as an RO-Crate: workflow, config, data by their
-hashes, software, hardware, and the time and memory of each job. Needs no framework."""
+"""The origin of a run's results, as one record and as an RO-Crate: workflow, config, data with
+their hashes, software, hardware, and the time and memory of each job. Needs no deep learning
+framework."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
 
 ROOT = Path(__file__).parents[4]
-# What is read of a file at a time, bytes.
+# Bytes of a file that are read at a time.
 CHUNK = 1 << 20
 MEDIA_TYPES = {
     ".csv": "text/csv",
@@ -40,8 +41,8 @@ MEDIA_TYPES = {
     ".yaml": "application/yaml",
     ".zip": "application/zip",
 }
-# Profiles of RO-Crate that a crate follows: the first, and the others where its workflow is in the
-# web, for they want one that can be had.
+# The profiles of RO-Crate that a crate follows. All but the first need a workflow that can be
+# downloaded from the web.
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
     "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
@@ -50,13 +51,14 @@ PROFILES = {
 
 
 def without_credentials(url: str) -> str:
-    """A URL without the user, password or token before its host; any other text as it is."""
+    """Removes a user, password or token before the host of a URL; other text stays as it is."""
     return re.sub(r"://[^/?#\s]*@", "://", url)
 
 
 def plain(value: object) -> object:
-    """A config, or a part of it, as JSON has it: keys are text, and so is what JSON does not know;
-    URLs are without credentials."""
+    """Returns a config or a part of it in types that JSON knows, and without credentials in URLs.
+
+    Keys become text, and so does every value of a type that JSON does not know."""
     if isinstance(value, Mapping):
         return {str(key): plain(part) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -67,15 +69,15 @@ def plain(value: object) -> object:
 
 
 def workflow(root: Path = ROOT) -> dict[str, object]:
-    """The workflow's name, and the state of its files that git knows.
+    """Returns the workflow's name and its state in git.
 
     Args:
         root: the folder of the Snakefile and CITATION.cff.
 
     Returns:
-        `commit`, whether tracked files were `modified` since, and the `repository` that the clone
-        is of (a path on this machine is none); all None without git, or in a folder that git has
-        not the Snakefile of.
+        `name`, `commit`, `modified` (whether tracked files were changed since), and `repository`,
+        the URL of the clone's origin (None if that is a path on this machine). All but `name` are
+        None if git is missing or does not track the Snakefile.
     """
     state = dict.fromkeys(("commit", "modified", "repository"))
     if _git(root, "ls-files", "--error-unmatch", "Snakefile") is not None:
@@ -91,11 +93,11 @@ def workflow(root: Path = ROOT) -> dict[str, object]:
 
 
 def inputs(paths: Iterable[str], urls: Mapping[str, str]) -> list[dict[str, object]]:
-    """Path, URL, bytes and SHA-256 of each file; of a folder, each file in it.
+    """Returns path, URL, bytes and SHA-256 of each file.
 
     Args:
-        paths: files or folders.
-        urls: where some of the paths were downloaded from.
+        paths: files, or folders, which stand for all files in them.
+        urls: path -> URL, for the paths that were downloaded.
     """
     files = []
     for path in map(Path, paths):
@@ -109,32 +111,33 @@ def inputs(paths: Iterable[str], urls: Mapping[str, str]) -> list[dict[str, obje
 
 
 def engines(tables: Mapping[str, str]) -> dict[str, str]:
-    """What did each motif job, by the column `engine` of its table; a job that found nothing has an
-    empty table, and is left out.
+    """Returns the engine of each motif job, from the column `engine` of its table.
+
+    A job that found nothing has an empty table and is left out.
 
     Args:
-        tables: job -> its table, TSV, gzip or not.
+        tables: job -> its table, a TSV file that may be compressed with gzip.
     """
     engine_of = {}
     for job, path in tables.items():
         with open_text(Path(path)) as file:
             row = next(csv.DictReader(file, delimiter="\t"), None)
         if row is None:
-            print(f"{path}: empty, and its engine unknown", file=sys.stderr)
+            print(f"{path} is empty, so the engine of the job is unknown", file=sys.stderr)
         else:
             engine_of[job] = row["engine"]
     return engine_of
 
 
 def software(snakemake: str, environments: Iterable[str], root: Path = ROOT) -> dict[str, object]:
-    """Python, Snakemake, and all packages beside this Python: not those on its path that are
-    Snakemake's own, where a job has another environment.
+    """Returns the versions of Python, Snakemake and all packages installed for this Python.
+
+    If a job has its own environment, Snakemake's packages are on its path but are not listed.
 
     Args:
-        snakemake: its version.
-        environments: names of the files of conda environments, of which the pinned dependencies
-            are named too.
-        root: the folder that has them in envs/.
+        snakemake: the version of Snakemake.
+        environments: file names of conda environments, whose pinned dependencies are listed, too.
+        root: the folder in which envs/ has these files.
     """
     own = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     installed = importlib.metadata.distributions(path=sorted(own))
@@ -148,7 +151,7 @@ def software(snakemake: str, environments: Iterable[str], root: Path = ROOT) -> 
 
 
 def hardware() -> dict[str, object]:
-    """The machine that this runs on. GPUs are those that nvidia-smi lists."""
+    """Describes this machine. Its accelerators are the GPUs that nvidia-smi lists."""
     try:
         command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -167,21 +170,22 @@ def hardware() -> dict[str, object]:
 
 
 def jobs(benchmarks: Iterable[str], folder: str) -> list[dict[str, object]]:
-    """Wall and CPU seconds and peak memory (MB, resident) of each job's last run.
+    """Returns wall and CPU seconds and peak resident memory (MB) of each job's last run.
 
     Args:
-        benchmarks: Snakemake's benchmark files, `<folder>/<rule>.tsv` or, of a rule with wildcards,
-            `<folder>/<rule>/<wildcards>.tsv`. Of a job that ran before its rule had one there is
-            none: it is left out, and the log names it.
-        folder: where they are.
+        benchmarks: Snakemake's benchmark files, `<folder>/<rule>.tsv`, or for a rule with wildcards
+            `<folder>/<rule>/<wildcards>.tsv`. A job without such a file is left out, and the log
+            names it; it ran before its rule had a benchmark file.
+        folder: the folder of the benchmark files.
 
     Returns:
-        The jobs by rule and wildcards; None for what Snakemake did not measure.
+        A row per job, sorted by rule and wildcards. A number that Snakemake did not measure is
+        None.
     """
     measured_jobs = []
     for path in sorted(map(Path, benchmarks)):
         if not path.is_file():
-            print(f"{path}: not there, and the job's time unknown", file=sys.stderr)
+            print(f"{path} is missing, so the time of the job is unknown", file=sys.stderr)
             continue
         with path.open(newline="") as file:
             *_, row = csv.DictReader(file, delimiter="\t")
@@ -193,7 +197,7 @@ def jobs(benchmarks: Iterable[str], folder: str) -> list[dict[str, object]]:
 
 
 def total(measured: Sequence[Mapping[str, object]]) -> dict[str, float | None]:
-    """The sum of all jobs' wall and CPU seconds, and the largest peak memory, MB."""
+    """Returns the sums of all jobs' wall and CPU seconds, and the largest peak memory (MB)."""
 
     def known(key):
         return [job[key] for job in measured if job[key] is not None]
@@ -216,12 +220,12 @@ def record(
     benchmarks: Iterable[str],
     folder: str,
 ) -> dict[str, object]:
-    """All of the above, as provenance.json has it.
+    """Returns the whole record, the content of provenance.json.
 
     Args:
         config: the config with every default.
         files, urls: see `inputs`.
-        snakemake, environments: see `software`; no environments where conda is not used.
+        snakemake, environments: see `software`; no environments if conda is not used.
         tables: see `engines`.
         benchmarks, folder: see `jobs`.
     """
@@ -242,16 +246,17 @@ def record(
 def crate(
     run: Mapping[str, object], outdir: Path, results: Iterable[Path], root: Path = ROOT
 ) -> ROCrate:
-    """A run as an RO-Crate 1.1 (doi:10.3233/DS-210053) whose root is `outdir`: a Workflow Run Crate
-    0.5 (doi:10.1371/journal.pone.0309210), or a Process Run Crate where the workflow's commit is in
-    no repository on the web. Nothing is copied.
+    """Describes a run as an RO-Crate 1.1 (doi:10.3233/DS-210053) whose root is `outdir`.
 
-    What lies elsewhere is named by its URL, or where it has none by its SHA-256 (RFC 6920).
+    It is a Workflow Run Crate 0.5 (doi:10.1371/journal.pone.0309210), or a Process Run Crate if the
+    workflow's commit is in no repository on the web. Nothing is copied. A file outside `outdir` is
+    named by its URL, or by its SHA-256 (RFC 6920) if it has no URL.
 
     Args:
-        run: of `record`, which lies in `outdir` as provenance.json, its config as config.yaml.
+        run: the result of `record`. It lies in `outdir` as provenance.json, and the run's config as
+            config.yaml.
         outdir: the folder of the results.
-        results: figures and tables in it.
+        results: the figures and tables in that folder.
         root: the folder of the Snakefile and CITATION.cff.
     """
     from rocrate.model import ContextEntity
@@ -260,7 +265,7 @@ def crate(
     paper = _citation(root)["preferred-citation"]
     name, made = run["workflow"]["name"], run["made"]
     made_of = ROCrate(version="1.1")
-    # Not among the terms of RO-Crate 1.1.
+    # RO-Crate 1.1 does not define this term.
     made_of.metadata.extra_terms["sha256"] = "https://schema.org/sha256"
 
     def context(identifier, kind, **properties):
@@ -340,7 +345,7 @@ def crate(
     crate_root = made_of.root_dataset
     made_of.name = f"Results of {name}"
     made_of.description = (
-        f"Figures and tables that the workflow made, from the config and inputs that it names. The "
+        f"Figures and tables that the workflow made from this crate's config and inputs. The "
         f"workflow reproduces: {paper['title']}."
     )
     made_of.license = license_
@@ -356,7 +361,7 @@ def crate(
 
 
 def _git(root: Path, *arguments: str) -> str | None:
-    """What git says, or None if there is no git, or it cannot."""
+    """Returns the output of a git command, or None if git is missing or the command fails."""
     try:
         command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -370,7 +375,7 @@ def _is_remote(url: str) -> bool:
 
 
 def _web(repository: str | None) -> str | None:
-    """The address in the web of a repository, which may be cloned by SSH."""
+    """Returns the web address of a repository, which may have been cloned by SSH, or None."""
     if repository is None:
         return None
     address = repository.removesuffix(".git")
@@ -380,7 +385,7 @@ def _web(repository: str | None) -> str | None:
 
 
 def _in_web(repository: str, commit: str, file: str) -> str:
-    """Where a host of repositories has a file of a commit."""
+    """Returns the URL of a file at a commit."""
     raw = "-/raw" if "gitlab" in repository else "raw"
     return f"{repository}/{raw}/{commit}/{file}"
 
@@ -390,7 +395,7 @@ def _citation(root: Path) -> dict:
 
 
 def _pins(path: Path) -> list[str]:
-    """The pinned dependencies of a conda environment, those of pip last."""
+    """Returns the pinned dependencies of a conda environment, with pip's packages last."""
     pins = []
     for entry in yaml.safe_load(path.read_text())["dependencies"]:
         pins += entry["pip"] if isinstance(entry, dict) else [entry]
@@ -398,18 +403,18 @@ def _pins(path: Path) -> list[str]:
 
 
 def _number(text: str) -> float | None:
-    """A number of a benchmark file, which has NA or - for what was not measured."""
+    """Returns a number of a benchmark file, or None for NA or -, which mean "not measured"."""
     return None if text in ("NA", "-", "") else float(text)
 
 
 def _named_by_hash(digest: str) -> str:
-    """The URI of a file by its SHA-256 (RFC 6920)."""
+    """Returns the URI that names a file by its SHA-256 (RFC 6920)."""
     coded = base64.urlsafe_b64encode(bytes.fromhex(digest)).decode().rstrip("=")
     return f"ni:///sha-256;{coded}"
 
 
 def _title(path: Path) -> str:
-    """`figureS1.tsv` -> Figure S1, numbers."""
+    """Returns the title of a result file: `figureS1.tsv` -> "Figure S1, numbers"."""
     words = re.sub(r"(?<=figure|.table)(?=S?\d)", " ", path.stem.replace("_", " "))
     numbers = path.suffix == ".tsv" and path.with_suffix(".pdf").exists()
     return words[0].upper() + words[1:] + (", numbers" if numbers else "")

@@ -1,4 +1,4 @@
-"""Figure 2, and Figure S1 in the other media: measured against predicted expression."""
+"""Figure 2 and, for the other media, Figure S1: measured and predicted expression."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from crmnet.report.style import DENSITY, GREY, SMALL, styled
 
 
 def local_density(x: np.ndarray, y: np.ndarray, bins: int = 256) -> np.ndarray:
-    """Probability density of the points, at the points.
+    """Estimates the probability density at each of the points.
 
-    A Gaussian kernel estimate with Scott's bandwidth, as `scipy.stats.gaussian_kde`, but on a grid
-    along the principal axes of the points: 60,000 points take hundredths of a second.
+    This is a Gaussian kernel estimate with Scott's bandwidth, as in `scipy.stats.gaussian_kde`, but
+    on a grid along the principal axes of the points. It takes hundredths of a second for 60,000
+    points.
 
     Args:
         x, y: coordinates (n,).
-        bins: of the grid, along each axis.
+        bins: least number of grid cells along each axis.
 
     Returns:
-        Density (n,), per unit of x times unit of y; where all points lie on one line, a density
-        along that line, and where all are the same, a constant.
+        Density (n,), per unit of x times unit of y. If all points lie on one line, it is a density
+        along that line. If all points are the same, it is a constant.
     """
     n = len(x)
     if not n:
@@ -38,7 +39,7 @@ def local_density(x: np.ndarray, y: np.ndarray, bins: int = 256) -> np.ndarray:
     points = np.stack([x, y]).astype(float)
     points -= points.mean(axis=1, keepdims=True)
     variances, axes = np.linalg.eigh(points @ points.T / max(1, n - 1))
-    # A direction in which nothing varies but rounding has no scale of its own.
+    # A direction in which the points differ only by rounding errors has no scale.
     flat = variances <= 1e-12 * max(variances.max(), np.finfo(float).tiny)
     scales = np.where(flat, 1.0, np.sqrt(np.where(flat, 1.0, variances)))
     standard = np.where(flat[:, None], 0.0, axes.T @ points) / scales[:, None]
@@ -46,7 +47,7 @@ def local_density(x: np.ndarray, y: np.ndarray, bins: int = 256) -> np.ndarray:
 
     margin = 4 * bandwidth
     low, high = standard.min(axis=1) - margin, standard.max(axis=1) + margin
-    # Cells must be smaller than the kernel, or a few outliers flatten all the rest.
+    # Cells must be smaller than the kernel. With outliers, a fixed number would be too few.
     cells = np.clip(np.ceil(2.5 * (high - low) / bandwidth), bins, 4 * bins).astype(int)
     step = (high - low) / cells
     cell = (standard - low[:, None]) / step[:, None]
@@ -65,13 +66,14 @@ def density_scatter(
     *,
     colour_bar: bool = False,
 ) -> PathCollection:
-    """Measured against predicted expression, coloured by the local density of the points.
+    """Draws measured against predicted expression, coloured by the local density of the points.
 
-    Equal limits on both axes, with the line of identity; the densest points on top.
+    Both axes have the same limits. The dashed line is the line of identity. The densest points are
+    on top.
 
     Args:
         predicted, measured: expression (n,).
-        colour_bar: draws the scale of the density beside the panel.
+        colour_bar: whether to draw the scale of the density beside the panel.
 
     Returns:
         The points.
@@ -114,12 +116,14 @@ def density_scatter(
 
 
 def statistics_text(metrics: pd.DataFrame, by_seed: pd.DataFrame) -> str:
-    """The note of a scatter panel: N, Pearson's r with its P; r squared, R squared; of several
-    trainings, whose mean these are, the range; and which of them have not learned or not ended.
+    """Returns the note of a scatter panel: N, Pearson's r with its P, r squared and R squared.
+
+    If the numbers are means over several trainings, the note also gives the range of r. It names
+    the trainings that have not learned or not ended.
 
     Args:
-        metrics: the rows of one test set, as of `evaluation.metrics`.
-        by_seed: the same of each training: seed, metric, value, problem (empty: none).
+        metrics: the rows of one test set, see `evaluation.metrics`.
+        by_seed: the metrics of each training: seed, metric, value, problem (empty if none).
     """
     rows = metrics.set_index("metric")
     r = rows.loc["pearson_r"]
@@ -145,21 +149,21 @@ def panel_numbers(
     predictions: Mapping[str, pd.DataFrame],
     metrics: pd.DataFrame,
 ) -> pd.DataFrame:
-    """The metrics of each panel, in a column `panel` its letter.
+    """Returns the metrics of each panel, with the panel's letter in the column `panel`.
 
     Args:
-        panels: medium, test set and title of each.
-        predictions: medium -> as of `predictions.read`.
-        metrics: of one model, as `metrics.metrics` gives them: medium, test_set, metric, ...
+        panels: medium, test set and title of each panel.
+        predictions: medium -> predictions, see `predictions.read`.
+        metrics: the metrics of one model, see `metrics.metrics`.
 
     Raises:
-        ValueError: a panel's metrics are missing, or of other sequences than its predictions.
+        ValueError: a panel's metrics are missing, or not for the same sequences as its predictions.
     """
     parts = []
     for letter, (medium, test_set, _) in zip(letters(len(panels)), panels, strict=True):
         rows = metrics[(metrics["medium"] == medium) & (metrics["test_set"] == test_set)]
         points = int((predictions[medium]["test_set"] == test_set).sum())
-        # One model's five numbers, of these very sequences.
+        # The panel needs each metric once, for exactly these sequences.
         if rows.empty or rows["metric"].duplicated().any() or set(rows["n"]) != {points}:
             raise ValueError(
                 f"test set {test_set} of {medium}: {points} predictions, but metrics of n = "
@@ -178,12 +182,12 @@ def draw(
     numbers: pd.DataFrame,
     by_seed: pd.DataFrame,
 ) -> Figure:
-    """A panel each test set.
+    """Draws one panel per test set.
 
     Args:
         panels, predictions: see `panel_numbers`.
-        numbers: of `panel_numbers`.
-        by_seed: metrics of each training: medium, test_set, seed, metric, value, problem.
+        numbers: the result of `panel_numbers`.
+        by_seed: the metrics of each training: medium, test_set, seed, metric, value, problem.
     """
     page, axes = squares(len(panels))
     for (letter, rows), axis, (medium, test_set, title) in zip(

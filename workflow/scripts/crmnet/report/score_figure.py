@@ -1,5 +1,5 @@
-"""The figure of sequences and variants of one's own: saliency maps of the first sequences, with the
-effects of their variants, and all predictions and effects."""
+"""The figure for the user's own sequences and variants: saliency maps of the first sequences with
+the effects of their variants, and histograms of all predictions and effects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from crmnet.report.drawings import letters, panel
 from crmnet.report.logos import AROUND, MAP, logo, map_heights
 from crmnet.report.style import BLUE, COLOURS, DOUBLE, SMALL, VERMILLION, YELLOW, figure, styled
 
-# Rows of maps at most, a medium each; heights, mm, of an SNV's row of cells and of the histograms.
+# The largest number of maps (one per sequence and medium); heights of the cells of SNV effects and
+# of the histograms, mm.
 ROWS, CELLS, BARS = 6, 12.0, 32.0
 BINS = 40
 COLUMNS = ["panel", "measure", "id", "medium", "position", "ref", "alt", "low", "high", "value"]
@@ -26,12 +27,14 @@ EFFECTS = LinearSegmentedColormap.from_list("effects", [BLUE, "white", VERMILLIO
 
 
 def mapped(predictions: pd.DataFrame, variants: pd.DataFrame | None, media: int) -> pd.DataFrame:
-    """The sequences whose maps are drawn: the first ones, of those that have variants if there are
-    any, as many as there is room for in so many media.
+    """Returns the sequences whose maps are drawn: as many of the first ones as there is room for.
+
+    If there are variants, only sequences with variants are drawn.
 
     Args:
-        predictions: a row a sequence: id, ...
-        variants: a row a variant: id, ..., or None.
+        predictions: one row per sequence: id, ...
+        variants: one row per variant: id, ..., or None.
+        media: number of media.
     """
     if variants is not None:
         predictions = predictions[predictions["id"].isin(variants["id"].unique())]
@@ -47,16 +50,16 @@ def draw(
     labels: Mapping[str, str],
     saturated: bool,
 ) -> tuple[Figure, pd.DataFrame]:
-    """The figure, and the numbers in it, with `COLUMNS`.
+    """Draws the figure; returns it and the numbers in it, with `COLUMNS`.
 
     Args:
-        predictions: of all sequences: id, predicted_<medium>.
-        variants: id, position, ref, alt, effect_<medium>; None where there are none.
-        shown: of `mapped`.
-        maps: a row a base of these: id, position, base, saliency_<medium>; None where none were
-            made.
+        predictions: the predictions for all sequences: id, predicted_<medium>.
+        variants: id, position, ref, alt, effect_<medium>; None if there are none.
+        shown: the result of `mapped`.
+        maps: one row per base of the shown sequences: id, position, base, saliency_<medium>; None
+            if no maps were made.
         labels: medium -> its name in the figure.
-        saturated: whether the variants are all SNVs.
+        saturated: whether the variants are all possible SNVs.
     """
     drawn = [] if maps is None else [(name, medium) for name in shown["id"] for medium in labels]
     heights = [MAP, *([CELLS] if saturated else [])]
@@ -67,7 +70,7 @@ def draw(
         len(drawn) * len(heights) + 1,
         panels + 1,
         height_ratios=[*heights * len(drawn), BARS],
-        # Last the scale of the effects.
+        # The last column is for the scale of the effects.
         width_ratios=[1] * panels + [0.02],
     )
     of_letter = iter(letters(len(drawn) + panels))
@@ -92,10 +95,10 @@ def draw(
 
 
 class _Rows:
-    """The rows of maps: each a map, and below it, of saturated variants, their effects.
+    """The rows of maps. If all SNVs are scored, the effects are drawn below each map.
 
     Attributes:
-        image: the last of the effects, for their scale; None where none is drawn.
+        image: the last drawn image of effects, for the colour scale; None if there is none.
     """
 
     def __init__(
@@ -117,7 +120,7 @@ class _Rows:
             self._strongest = effects.abs().max(axis=None)
 
     def draw(self, letter: str, name: str, medium: str) -> list[pd.DataFrame]:
-        """Draws the row of a sequence in a medium; its numbers."""
+        """Draws the row of a sequence in a medium; returns its numbers."""
         first, self._next = self._next, self._next + self.axes
         rows = self.maps[self.maps["id"] == name]
         span = rows["position"].iloc[0], rows["position"].iloc[-1]
@@ -126,7 +129,7 @@ class _Rows:
         logo(upper, map_heights("".join(rows["base"]), saliency.to_numpy()), span[0])
         upper.set(xlim=(span[0] - 0.5, span[1] + 0.5), ylabel="saliency")
         upper.locator_params(axis="y", nbins=3)
-        # A dollar sign would begin a formula.
+        # Matplotlib would read a dollar sign as the start of a formula.
         short = name[:60].replace("$", r"\$")
         predicted = self.shown.loc[name, f"predicted_{medium}"]
         panel(upper, letter, f"{short}, {self.labels[medium]}: predicted {predicted:.2f}")
@@ -157,7 +160,7 @@ def _mark(axis: Axes, variants: pd.DataFrame) -> None:
 def _cells(
     axis: Axes, variants: pd.DataFrame, span: tuple[int, int], effects: pd.Series, strongest: float
 ) -> AxesImage:
-    """Draws the effects of SNVs, a column a position and a row a base."""
+    """Draws the effects of SNVs, with a column per position and a row per base."""
     cells = np.full((len(LETTERS), span[1] - span[0] + 1), np.nan)
     cells[variants["alt"].map(LETTERS.index), variants["position"] - span[0]] = effects
     image = axis.imshow(
@@ -178,7 +181,7 @@ def _cells(
 def _histogram(
     axis: Axes, measure: str, table: pd.DataFrame, name: str, labels: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Draws the distribution of a measure in each medium; its numbers."""
+    """Draws the distribution of a measure in each medium; returns its numbers."""
     by_medium = {medium: table[f"{measure}_{medium}"].to_numpy() for medium in labels}
     edges = np.histogram_bin_edges(np.concatenate(list(by_medium.values())), BINS)
     axis.set(xlabel=name, ylabel="number")

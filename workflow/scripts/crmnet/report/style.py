@@ -1,5 +1,5 @@
-"""One style for every figure: sizes in mm, colours, fonts, and how a figure is saved. Importing it
-changes nothing: it holds within `styled`."""
+"""One style for every figure: sizes in mm, colours, fonts, and how a figure is saved. The style
+only applies within `styled`; importing this module changes nothing."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from matplotlib.figure import Figure
 # Journal column widths, mm.
 SINGLE, DOUBLE = 85.0, 180.0
 INCH = 25.4
-# Okabe and Ito's colours, which the colour-blind tell apart.
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 GREY, LIGHT_GREY = "#7F7F7F", "#E3E3E3"
-# In the order in which they are given out; without yellow, hard to see as a thin line.
+# The order in which colours are used. Yellow is left out because a thin yellow line is hard to see.
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 DENSITY = "viridis"
-# Points, of all text but that of panels.
+# Font size of all text except in panels, points.
 SMALL = 6.5
-# Of text beside a number.
+# Marks beside a number.
 WORSE, BETTER, UNLEARNED = "▼", "▲", "†"
-# An adjusted P below it is marked.
+# An adjusted P below this is marked.
 SIGNIFICANT = 0.05
-# Far below 0, a coefficient only says "worse than the mean", and would flatten the others.
+# Axes start here: a coefficient far below 0 only means "worse than the mean", and showing it would
+# compress the others.
 LOWEST = -0.05
 # Height of a legend below the panels, mm.
 LEGEND = 11.0
 STYLE = {
-    # The one font that Matplotlib brings along: the same figure on every machine.
+    # Matplotlib contains this font, so that figures are the same on every machine.
     "font.family": "DejaVu Sans",
     "font.size": 7,
     "axes.titlesize": 7,
@@ -53,29 +54,30 @@ STYLE = {
     "lines.markersize": 4,
     "patch.linewidth": 0.6,
     "image.cmap": DENSITY,
-    # TrueType, so that the text in a figure stays text that an editor can change.
+    # TrueType fonts keep the text in a figure editable.
     "pdf.fonttype": 42,
     "ps.fonttype": 42,
-    # Of what is rasterised within a PDF.
+    # Resolution of the rasterised parts of a PDF.
     "savefig.dpi": 450,
 }
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Matplotlib has this style within a `with styled():`, or within a function decorated with
-    `@styled()`: all that draws a figure, and its saving, stand in one."""
+    """Gives Matplotlib this style within a `with styled():` or a function with `@styled()`.
+
+    All code that draws or saves a figure must run within it."""
     with matplotlib.rc_context(STYLE):
         yield
 
 
 @styled()
 def figure(width: float, height: float) -> Figure:
-    """An empty figure of so many mm, whose panels make room for their labels."""
+    """Returns an empty figure of `width` x `height` mm, whose panels make room for their labels."""
     return Figure(figsize=(width / INCH, height / INCH), layout="constrained")
 
 
 @styled()
 def save(figure: Figure, path: str | Path) -> None:
-    """Writes a PDF, the same bytes whenever it is made from the same data."""
+    """Writes a figure as a PDF. The same data always give the same bytes."""
     figure.savefig(path, format="pdf", metadata={"CreationDate": None})

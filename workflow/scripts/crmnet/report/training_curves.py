@@ -1,4 +1,4 @@
-"""How training went: loss and validation R2 of every training, epoch by epoch."""
+"""The training curves: loss and validation R2 of every training over the epochs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from matplotlib.ticker import MaxNLocator
 
 from crmnet.report.style import COLOURS, DOUBLE, LEGEND, LOWEST, SINGLE, figure, styled
 
-# Models side by side among the training curves; height of a panel, mm.
+# Number of models side by side; height of a panel, mm.
 _CURVES, _CURVE = 5, 32.0
 
 
 @styled()
 def draw(models: dict[str, dict[str, list[pd.DataFrame]]]) -> Figure:
-    """Loss, and below it validation R2, over the epochs: a pair of panels a model, a line a
-    training, those of a stage in one colour, its best epoch marked.
+    """Draws the loss and below it the validation R2 over the epochs.
+
+    Each model has a pair of panels, each training a line with its best epoch marked, and each stage
+    a colour.
 
     Args:
-        models: model -> stage -> of each seed the columns epoch, loss, validation_r2.
+        models: model -> stage -> one table per seed: epoch, loss, validation_r2.
     """
     stages = list(dict.fromkeys(stage for histories in models.values() for stage in histories))
     columns = min(_CURVES, len(models))
@@ -47,7 +49,7 @@ def draw(models: dict[str, dict[str, list[pd.DataFrame]]]) -> Figure:
                     label=stage,
                 )
         pair[0].set_title(name)
-        # Far below 0, as first epochs can be, R2 only says "worse than the mean".
+        # In first epochs R2 can be far below 0, which only means "worse than the mean".
         pair[1].set_ylim(LOWEST, 1)
         pair[1].set_xlabel("epoch")
         for axis in pair:

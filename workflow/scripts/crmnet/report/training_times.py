@@ -1,5 +1,4 @@
-"""Table 1: how long training takes by local batch size, precision and devices, with the paper's
-times beside ours."""
+"""Table 1: training times by local batch size, precision and devices, beside the paper's."""
 
 from __future__ import annotations
 
@@ -24,7 +23,8 @@ COLUMNS = (
     *("sequences_per_second", "step_alone_seconds", "step_alone_sequences_per_second"),
     *("input_bound", "peak_memory_gb", "flops_share", "peak_source", "not_measured"),
 )
-# Of the table that is read; from the sixth on numbers, of which the paper has the first four.
+# The columns of the table for readers. All from the sixth on are numbers, and the paper has the
+# first four of these.
 HEADS = {
     "batch_size": "local\nbatch",
     "source": "source",
@@ -43,19 +43,19 @@ HEADS = {
 NUMBERS, PRINTED = tuple(HEADS)[5:], tuple(HEADS)[5:9]
 SHARES = ("input_bound", "flops_share")
 TEXT = ("source", "device", "precision")
-# Of the PDF, mm: height of a line, of the head, margin; characters of a line of the note.
+# The PDF: height of a line and of the head, and margin, mm; characters in a line of the note.
 LINE, HEAD, MARGIN, NOTE = 4.2, 8.4, 3.0, 165
-# Between the table's edge and its text, and at least between columns, mm.
+# Space between the table's edge and its text, and least space between columns, mm.
 INSET, GAP = 1.0, 2.0
 TINT = "#DDEBF5"
 
 
 def table(cells: Sequence[dict], paper: dict) -> pd.DataFrame:
-    """The paper's rows and ours, by batch size, with `COLUMNS`, as objects.
+    """Returns the paper's rows and ours, sorted by batch size, with `COLUMNS`, as objects.
 
     Args:
-        cells: what `benchmark.measure` gives, each.
-        paper: of config/paper.yaml.
+        cells: results of `benchmark.measure`.
+        paper: the content of config/paper.yaml.
     """
     rows = [*(_paper_row(*entry) for entry in paper["training_times"]), *map(_our_row, cells)]
     rows.sort(key=lambda row: (row["batch_size"], row["source"]))
@@ -81,7 +81,8 @@ def _our_row(cell: dict) -> dict:
 
 
 def _paper_row(batch: int, device: str, count: int, precision: str, *times: str) -> dict:
-    """A row of the paper's Table 1, its numbers as printed; no times: out of memory."""
+    """Returns a row of the paper's Table 1 with its numbers as printed. A row without times ran out
+    of memory."""
     row = {"source": PAPER, "device": device, "devices": count, "backend": "tensorflow"}
     row |= {"precision": precision, "batch_size": batch}
     if not times:
@@ -95,13 +96,13 @@ def _rounded(number: float) -> float:
 
 
 def _digits(number: float) -> str:
-    """Three significant digits, and thousands apart."""
+    """Returns a number with three significant digits and separated thousands."""
     places = 2 - math.floor(math.log10(abs(number))) if number else 0
     return f"{round(number, places):,.{max(0, places)}f}"
 
 
 def texts(table: pd.DataFrame) -> list[list[str]]:
-    """What is printed of each row, with the columns of `HEADS`."""
+    """Returns the cells of each row as text, with the columns of `HEADS`."""
     records = table.to_dict("records")
     rows = [{key: value for key, value in row.items() if pd.notna(value)} for row in records]
     return [[_text(row, key) for key in HEADS] for row in rows]
@@ -121,11 +122,11 @@ def _text(row: dict, key: str) -> str:
 
 
 def markdown(lines: Sequence[Sequence[str]], below: str) -> str:
-    """The table as text, with a note below.
+    """Returns the table in Markdown, with a note below.
 
     Args:
-        lines: of `texts`.
-        below: of `note`.
+        lines: the result of `texts`.
+        below: the result of `note`.
     """
     heads = [head.replace("\n", " ").strip() for head in HEADS.values()]
     sides = [":---" if key in TEXT else "---:" for key in HEADS]
@@ -134,7 +135,7 @@ def markdown(lines: Sequence[Sequence[str]], below: str) -> str:
 
 
 def note(cells: Sequence[dict], paper: dict) -> str:
-    """What is measured, and for what the estimates are; see `table`."""
+    """Returns a note on the measurements and estimates. For the arguments see `table`."""
     first = cells[0]
     measured = [cell for cell in cells if not cell["not_measured"]]
     run = f"{first['model']['architecture']}, {first['backend']}"
@@ -142,17 +143,17 @@ def note(cells: Sequence[dict], paper: dict) -> str:
         run += f", {measured[0]['parameters']:,} parameters"
         peak = ", ".join(dict.fromkeys(cell["peak_source"] for cell in measured))
     text = (
-        f"This run ({run}): step is the largest mean time of a step in one of "
-        f"{first['epochs'] - 1} epochs of {first['steps']} steps, input from shards included, a "
-        "first epoch left out; "
-        f"epoch and total are estimates for {first['estimate_epochs']} epochs of "
-        f"{first['sequences']:,} sequences. "
-        "Step alone: its data on the device already. Input adds: its share of the step's time. "
+        f"This run ({run}). Step: mean time of a step in the slowest of {first['epochs'] - 1} "
+        f"epochs of {first['steps']} steps, after a first epoch that is not counted; it includes "
+        "the input from shards. Epoch and total: estimates for "
+        f"{first['estimate_epochs']} epochs of {first['sequences']:,} sequences. "
+        "Step alone: time of a step whose data are on the device already. "
+        "Input adds: share of the input in the time of a step. "
     )
     if measured:
         text += (
-            f"Memory: peak of the {measured[0]['peak_memory']['of']}. Of peak: operations a second "
-            f"of the step alone, as a share of what the hardware can do ({peak}). "
+            f"Memory: peak of the {measured[0]['peak_memory']['of']}. Of peak: operations per "
+            f"second of the step alone, as a share of the hardware's peak ({peak}). "
         )
     whole = next(claim["value"] for claim in paper["claims"] if claim["kind"] == "parameters")
     text += (
@@ -164,7 +165,7 @@ def note(cells: Sequence[dict], paper: dict) -> str:
 
 
 def _width(text: str, weight: str = "normal") -> float:
-    """Width of a text of the table, mm."""
+    """Returns the width of a text in the table, mm."""
     font = FontProperties(family=STYLE["font.family"], weight=weight)
     paths = [TextPath((0, 0), line, SMALL, prop=font) for line in text.split("\n") if line]
     return max((path.get_extents().width for path in paths), default=0) / 72 * INCH
@@ -172,8 +173,9 @@ def _width(text: str, weight: str = "normal") -> float:
 
 @styled()
 def draw(lines: Sequence[Sequence[str]], below: str) -> Figure:
-    """The table as a figure: our rows tinted, a rule between batch sizes, the note below; see
-    `markdown`."""
+    """Draws the table with our rows tinted, a rule between batch sizes, and the note below.
+
+    For the arguments see `markdown`."""
     keys, heads = list(HEADS), list(HEADS.values())
     widths = [
         max(_width(head, "bold"), *map(_width, column))
