@@ -201,9 +201,9 @@ def test_table_has_p_beside_pearson_alone(pairs):
         ([1, 2], [1, 2], "three sequences"),
         ([1, 2, np.nan], [1, 2, 3], "not finite"),
         ([1, 2, 3], [1, 2, np.inf], "not finite"),
-        ([1, 2, 3], [1, 2], "do not pair"),
-        ([1, 2, 3], [[1, 2, 3]], "do not pair"),
-        ([1, 2, 3], np.empty((3, 0)), "do not pair"),
+        ([1, 2, 3], [1, 2], "do not match"),
+        ([1, 2, 3], [[1, 2, 3]], "do not match"),
+        ([1, 2, 3], np.empty((3, 0)), "do not match"),
     ],
 )
 def test_unusable_expressions_are_refused(measured, predicted, reason):
@@ -314,7 +314,7 @@ def test_a_constant_prediction_has_no_difference_of_correlations(pairs):
 
 
 def test_predictions_that_do_not_pair_have_no_difference():
-    with pytest.raises(ValueError, match="do not pair"):
+    with pytest.raises(ValueError, match="do not match"):
         paired_difference([1, 2, 3], [1, 2, 3], [1, 2])
 
 
@@ -471,9 +471,9 @@ def test_a_training_without_a_value_leaves_none(pairs):
 def test_seeds_that_do_not_pair_are_refused(pairs):
     measured, predicted = pairs
     several = predicted[:, None] + np.zeros(3)
-    with pytest.raises(ValueError, match="3 and 1 trainings do not pair"):
+    with pytest.raises(ValueError, match="3 and 1 trainings cannot be paired"):
         paired_difference(measured, several, predicted, paired=True)
-    with pytest.raises(ValueError, match="families .* do not pair"):
+    with pytest.raises(ValueError, match="families .* do not match"):
         metrics(measured, predicted, np.zeros(59, int))
 
 

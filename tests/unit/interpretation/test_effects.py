@@ -521,7 +521,7 @@ def test_a_map_that_is_merely_high_at_matches_is_not_like_the_logo():
 
 def test_matches_of_another_width_than_the_logo_are_refused(case):
     case.logos["B"] = LOGO
-    with pytest.raises(ValueError, match="motif B: its matches and its logo, of 7 positions"):
+    with pytest.raises(ValueError, match="motif B: its logo has 7 positions, but its matches"):
         table_of(case)
 
 

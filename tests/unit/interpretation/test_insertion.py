@@ -182,11 +182,11 @@ def test_a_site_as_wide_as_the_insert_has_one_position():
 
 
 def test_what_is_refused():
-    with pytest.raises(MotifError, match="motif MA1 REB1 has 21 positions, but an insert 20"):
+    with pytest.raises(MotifError, match="MA1 REB1 has 21 positions, but an insert has only 20"):
         effects([motif_of(21 * "A")], linear(weights_of(1)))
     with pytest.raises(ValueError, match="not finite"):
         effects([motif_of(SITE)], lambda tokens: np.full(len(tokens), np.nan))
-    with pytest.raises(ValueError, match="have 28 letters, but the model sees 27"):
+    with pytest.raises(ValueError, match="have 28 letters, but the model reads only 27"):
         in_construct(random_inserts(1, CONSTRUCT, 1), Construct("TTGCA", "GGA", 20, 27))
 
 

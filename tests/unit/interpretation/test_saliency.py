@@ -239,7 +239,7 @@ def test_weights_are_shared_and_the_model_stays_as_it_is(tmp_path):
 def test_a_model_without_one_hot_is_refused():
     tokens = keras.Input((8,), dtype="uint8")
     model = keras.Model(tokens, layers.Dense(1)(layers.Flatten()(layers.Embedding(5, 2)(tokens))))
-    with pytest.raises(ValueError, match="no layer of the model .* is a OneHot"):
+    with pytest.raises(ValueError, match="the model .* has no OneHot layer"):
         gradients(model, random_tokens(1, 1, 8))
 
 
@@ -296,7 +296,7 @@ def test_an_insert_up_to_the_end_of_the_input():
     ("sequences", "length", "said"),
     [
         (["TGCAACGTGGTT", "TGCAGGTT"], LENGTH, r"1 sequence\(s\) have no insert.*row 1"),
-        (["ACGT"], LENGTH + 8, "reads 24 tokens, the sequences have 32"),
+        (["ACGT"], LENGTH + 8, "reads 24 tokens, but the sequences have 32"),
         ([], LENGTH, "no sequence"),
     ],
 )
@@ -364,7 +364,7 @@ def corrupt(whole):
 def test_a_damaged_file_is_named(tmp_path, damage):
     save(tmp_path / "maps.npz", some_maps())
     damage(tmp_path / "maps.npz")
-    with pytest.raises(ValueError, match="maps.npz: is no whole file of saliency maps"):
+    with pytest.raises(ValueError, match="maps.npz: is not a complete file of saliency maps"):
         load(tmp_path / "maps.npz")
 
 
@@ -380,7 +380,7 @@ def test_a_wrong_byte_is_never_a_wrong_map(tmp_path):
         try:
             found = load(path)
         except ValueError as error:
-            assert str(error).startswith(f"{path}: is no whole file of saliency maps")
+            assert str(error).startswith(f"{path}: is not a complete file of saliency maps")
         else:
             for name, array in vars(some_maps()).items():
                 np.testing.assert_array_equal(getattr(found, name), array)

@@ -1,10 +1,10 @@
-"""Tails of the hypergeometric law, and the minimum hypergeometric statistic of a ranked list (Eden
-et al. 2007, PLoS Comput. Biol. 3:e39). Numpy only; everything is in natural logarithms, so that no
-probability underflows.
+"""Tails of the hypergeometric distribution, and the minimum hypergeometric statistic (mHG) of a
+ranked list (Eden et al. 2007, PLoS Comput. Biol. 3:e39). Needs only numpy. All probabilities are
+natural logarithms, so that none underflows.
 
-Of N sequences, best first, B have a property (such as a word); b of them are among the first n. The
-score (mHG) is the smallest hypergeometric tail P(at least b of the first n) over all n: no
-threshold parts the list.
+A list ranks N sequences. B of them have a property, such as a word, and b of these B are among the
+first n. The mHG score is the smallest tail P(at least b of the first n) over all n, so no threshold
+has to divide the list.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from functools import lru_cache
 
 import numpy as np
 
-# Natural logarithms of probabilities that differ by less are the same one, but for rounding.
+# Natural logarithms of probabilities count as equal if they differ by less than this, because
+# rounding can make them differ.
 TIE = 1e-9
-# Pairs of set and member to score at once, and to find p-values with.
+# Members of all sets together that are processed at a time, for scores and for p-values.
 BLOCK, AT_ONCE = 1 << 20, 1 << 15
-# Terms of a tail between two looks at which have converged.
+# Number of terms of a tail that are added between two checks of convergence.
 TERMS = 16
 
 
 @lru_cache(maxsize=2)
 def _ln_factorials(total: int) -> np.ndarray:
-    """ln 0! to ln N!, and behind them, so at -1, infinity: 1/(-1)! is 0."""
+    """Returns ln 0! to ln N!, and after them infinity, which index -1 gives: 1/(-1)! is 0."""
     logarithms = np.log(np.arange(1, total + 1, dtype=np.longdouble))
     return np.concatenate([[0.0], logarithms.cumsum().astype(float), [np.inf]])
 
@@ -35,37 +36,37 @@ def _ln_choose(ln: np.ndarray, n: np.ndarray, k: np.ndarray | int) -> np.ndarray
 
 
 def _ln_point(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """ln P(just b of the first n)."""
+    """Returns ln P(exactly b of the first n)."""
     ln = _ln_factorials(total)
     ways = _ln_choose(ln, n, b) + _ln_choose(ln, total - n, size - b)
     return ways - _ln_choose(ln, total, size)
 
 
 def _ratio(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """P(just b + 1 of the first n) / P(just b); it falls with b."""
+    """Returns P(exactly b + 1 of the first n) / P(exactly b of the first n), which falls with b."""
     return (size - b) * (n - b) / ((b + 1.0) * (total - size - n + b + 1))
 
 
 def _ln_bound(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """At least ln P(at least b of the first n): the sum of a geometric series."""
+    """Returns an upper bound of ln P(at least b of the first n), from a geometric series."""
     with np.errstate(divide="ignore"):
         series = -np.log1p(-np.minimum(_ratio(total, size, n, b), 1))
     return np.minimum(_ln_point(total, size, n, b) + series, 0)
 
 
 def ln_tail(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """ln P(at least b of the first n), hypergeometric; no probability underflows.
+    """Returns ln P(at least b of the first n) of the hypergeometric distribution.
 
-    The smaller tail is summed term by term.
+    The smaller tail is summed term by term. No probability underflows.
 
     Args:
-        total: N, sequences of the list.
-        size: B, how many of them have the word.
-        n, b: of the same shape, which may be any; 1 <= b <= min(n, B) and n - b <= N - B.
+        total: N, the number of sequences in the list.
+        size: B, the number of sequences with the word.
+        n, b: arrays of any one shape, with 1 <= b <= min(n, B) and n - b <= N - B.
     """
     size, n, b = (np.asarray(x, np.int64) for x in np.broadcast_arrays(size, n, b))
     upper = b * total > n * size
-    # At most b - 1 of the first n are at least B - b + 1 of the others.
+    # "At most b - 1 of the first n" is the same as "at least B - b + 1 of the others".
     n, b = np.where(upper, n, total - n), np.where(upper, b, size - b + 1)
     smaller = _ln_point(total, size, n, b) + np.log(_series(total, *map(np.ravel, (size, n, b))))
     smaller = np.minimum(smaller.reshape(n.shape), 0)
@@ -74,12 +75,12 @@ def ln_tail(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.nd
 
 
 def _series(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """P(at least b of the first n) / P(just b), above the mean; flat arrays."""
+    """Returns P(at least b of the first n) / P(exactly b), for b above the mean; flat arrays."""
     sums, term = np.ones(len(b)), np.ones(len(b))
     tail, active = sums.copy(), np.arange(len(b))
     while len(active):
         for _ in range(TERMS):
-            # Behind the last possible number every term is 0.
+            # After the largest possible b every term is 0.
             term = term * np.maximum(_ratio(total, size, n, b), 0)
             tail, b = tail + term, b + 1
         sums[active] = tail
@@ -91,18 +92,20 @@ def _series(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.nd
 def minimum_hypergeometric(
     rows: np.ndarray, starts: np.ndarray, total: int, limit: float = math.inf
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """mHG scores of sets of sequences (Eden et al. 2007), at the first n with the smallest tail.
+    """Returns the mHG scores of sets of sequences, and the first n with the smallest tail.
 
-    A tail is summed only where its bounds say that it may be the smallest.
+    The method is that of Eden et al. 2007. A tail is summed only if its bounds allow it to be the
+    smallest.
 
     Args:
-        rows: (m,) ranks from 0 of all sets, one set behind the other, ascending in each.
-        starts: (sets + 1,) where each set begins in `rows`; no set is empty.
-        total: N, sequences of the list.
-        limit: sets with ln(B * score) above it need no score.
+        rows: (m,) the ranks, from 0, of the members of all sets. The sets follow one another, and
+            ranks are ascending within each set.
+        starts: (sets + 1,) the index in `rows` at which each set begins. No set is empty.
+        total: N, the number of sequences in the list.
+        limit: sets with ln(B * score) above it get no score.
 
     Returns:
-        ln score, n and b of each set; infinity, 0 and 0 above the limit.
+        ln score, n and b of each set. A set above the limit has infinity, 0 and 0.
     """
     sets = len(starts) - 1
     scores, numbers, hits = np.full(sets, np.inf), np.zeros(sets, int), np.zeros(sets, int)
@@ -118,11 +121,11 @@ def _scores(
     begin, sizes = starts[:-1], np.diff(starts)
     owner = np.repeat(np.arange(len(sizes)), sizes)
     n, b, size = rows.astype(np.int64) + 1, np.arange(len(rows)) - begin[owner] + 1, sizes[owner]
-    # At least so large are the tails. Up to the mean they are about a half or more (Siegel 2001,
-    # J. Algorithms 38:184: the median is next to the mean).
+    # Lower bounds of the tails. For b up to the mean, a tail is about a half or more, because the
+    # median is next to the mean (Siegel 2001, J. Algorithms 38:184).
     least = np.where(b * total > n * size, _ln_point(total, size, n, b), -1.0)
     cap = np.minimum(limit - np.log(sizes), 0)
-    # Of sets that may be within the limit, the tails that may be the smallest.
+    # Keep the tails that may be the smallest of a set that may be within the limit.
     likely = np.flatnonzero((np.minimum.reduceat(least, begin) <= cap + TIE)[owner])
     tails = np.full(len(rows), np.inf)
     tails[likely] = _ln_bound(total, size[likely], n[likely], b[likely])
@@ -136,14 +139,14 @@ def _scores(
     at = at[np.unique(owner[at], return_index=True)[1]]
     numbers, hits = np.zeros_like(sizes), np.zeros_like(sizes)
     numbers[within], hits[within] = n[at], b[at]
-    # The same number, whichever of equal tails rounding has made the smallest.
+    # Among equal tails, take the first, so that rounding does not decide which score is returned.
     scores = np.full(len(sizes), np.inf)
     scores[within] = tails[at]
     return scores, numbers, hits
 
 
 def _blocks(sizes: np.ndarray) -> Iterator[tuple[int, int]]:
-    """First and last (excluded) of runs of sets with `BLOCK` elements, or one set, at most."""
+    """Yields the first and last (excluded) set of blocks of at most `BLOCK` members, or one set."""
     ends = np.cumsum(sizes)
     first = 0
     while first < len(sizes):
@@ -178,9 +181,9 @@ def ln_p_value(total: int, sizes: np.ndarray, ln_scores: np.ndarray) -> np.ndarr
 
 
 def _ln_p_values(total: int, sizes: np.ndarray, ln_scores: np.ndarray) -> np.ndarray:
-    """The same for sets of falling size, with scores below 1."""
+    """Returns `ln_p_value` for sets in the order of falling size, with scores below 1."""
     ln, widest = _ln_factorials(total), sizes[0]
-    # A row a set, all ending with b = B: column c is b = B - widest + 1 + c.
+    # One row per set. All rows end with b = B, so column c is b = B - widest + 1 + c.
     left = widest - 1 - np.arange(widest)
     size, b = sizes[:, None], sizes[:, None] - left
     there = b > 0
@@ -198,7 +201,7 @@ def _ln_p_values(total: int, sizes: np.ndarray, ln_scores: np.ndarray) -> np.nda
         ways = _ln_choose(ln, between, steps) + rest[:sets, after]
         again = np.exp(ways - _ln_choose(ln, total - last[:sets, column, None] - 1, left[column]))
         never[:sets, column] = np.maximum(1 - (again * never[:sets, after]).sum(axis=1), 0)
-        # From here on with the step that leaves.
+        # From now on the column includes the step by which the path leaves.
         never[:sets, column] *= without[:sets, column]
     with np.errstate(divide="ignore"):
         terms = np.log(never)
@@ -210,12 +213,13 @@ def _ln_p_values(total: int, sizes: np.ndarray, ln_scores: np.ndarray) -> np.nda
 
 
 def _boundary(total: int, size: np.ndarray, b: np.ndarray, ln_score: np.ndarray) -> np.ndarray:
-    """The largest n with P(at least b of the first n) <= score, or b - 1; flat arrays."""
+    """Returns the largest n with P(at least b of the first n) <= score, or b - 1; flat arrays."""
     n, certain = b - 1, total - size + b
     for power in range(int(total).bit_length(), -1, -1):
         trial = np.minimum(n + (1 << power), certain - 1)
         n = np.where(_ln_bound(total, size, trial, b) <= ln_score, trial, n)
-    # The bound is close: from there on with the tails, by steps that grow as long as they may.
+    # The bound is close. From there search with the exact tails, with steps that double until one
+    # fails and are then halved.
     largest, active = n.copy(), np.arange(len(n))
     step, growing = np.ones(len(n), np.int64), np.ones(len(n), bool)
     while len(active):
@@ -234,11 +238,14 @@ def _boundary(total: int, size: np.ndarray, b: np.ndarray, ln_score: np.ndarray)
 
 
 def ln_fisher(positives: np.ndarray, negatives: np.ndarray, top: int, bottom: int) -> np.ndarray:
-    """Natural logarithms of Fisher's exact test, one-sided: how likely at least so many of the
-    sequences with a site are in the top.
+    """Returns the natural logarithms of P of Fisher's exact test, one-sided.
+
+    P is the probability that at least `positives` of the sequences with a site are in the top.
 
     Args:
-        positives, negatives: sequences with a site, of `top` and of `bottom` ones; any shape.
+        positives, negatives: numbers of sequences with a site in the top and in the bottom; any
+            shape.
+        top, bottom: numbers of sequences in the top and in the bottom.
     """
     positives, total = np.broadcast_arrays(positives, np.add(positives, negatives))
     ln = np.zeros(positives.shape)

@@ -1,5 +1,5 @@
 """Statistics that several methods share: adjusted P-values, bootstrap replicates and intervals,
-rank correlation, precision and recall. Numpy and pandas only."""
+rank correlation, precision and recall. Needs only numpy and pandas."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-# Counts of a bootstrap that are worked on at once.
+# Numbers in the arrays of a bootstrap that are processed at a time.
 NUMBERS_AT_ONCE = 1 << 16
-# Of so many values or fewer, all orders are looked at; of more, so many random ones.
+# A rank correlation tests all orders of up to MOST_RANKED values, and RANDOM_ORDERS of more values.
 MOST_RANKED = 8
 RANDOM_ORDERS = 10_000
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """P-values (n,) adjusted for their number, step down (Holm 1979); NaN, not counted, stays."""
+    """Returns P-values (n,) adjusted by Holm's step-down method (1979).
+
+    A NaN stays NaN and does not count as a test."""
     p_values = np.asarray(p_values, float)
     order = np.argsort(p_values)  # NaN last
     left = np.isfinite(p_values).sum() - np.arange(len(p_values))
@@ -27,9 +29,11 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def resamples(number: int, replicates: int, seed: int, width: int = 1) -> Iterator[np.ndarray]:
-    """Bootstrap replicates of independent units, such as families (Efron 1979; of clusters, Davison
-    and Hinkley 1997, section 3.8): counts (b, number), how often each unit is in each of some
-    replicates. So many at a time that an array of b times `width` numbers stays in the cache."""
+    """Yields bootstrap replicates of independent units, such as families.
+
+    The method is that of Efron 1979, and for clusters that of Davison and Hinkley 1997, section
+    3.8. Each array has counts (b, number): how often each unit is in each of b replicates. b is
+    chosen so that an array of b times `width` numbers fits into the cache."""
     random = np.random.default_rng(seed)
     at_once = max(1, NUMBERS_AT_ONCE // max(number, width))
     for start in range(0, replicates, at_once):
@@ -40,14 +44,14 @@ def resamples(number: int, replicates: int, seed: int, width: int = 1) -> Iterat
 
 
 def interval(spread: Sequence[float]) -> tuple[float, float]:
-    """95 % percentile interval of bootstrap replicates (b,); NaN where there is none."""
+    """Returns the 95 % percentile interval of bootstrap replicates (b,); NaN if there are none."""
     return tuple(np.percentile(spread, [2.5, 97.5])) if len(spread) else (np.nan, np.nan)
 
 
 def q_values(p_values: np.ndarray, tests: int) -> np.ndarray:
-    """q-values of the smallest of `tests` p-values (Benjamini and Hochberg 1995).
+    """Returns q-values for the smallest of `tests` p-values (Benjamini and Hochberg 1995).
 
-    FIMO's are these times its estimate of the share of sites that are background.
+    FIMO multiplies such q-values by its estimate of the share of sites that are background.
     """
     order = np.argsort(p_values, kind="stable")
     ranked = p_values[order] * tests / np.arange(1, len(order) + 1)
@@ -57,9 +61,11 @@ def q_values(p_values: np.ndarray, tests: int) -> np.ndarray:
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
-    """Spearman's rho of values (n,) that differ, and its P, two-sided: the share of the orders of
-    one of them whose rho is as far from 0. Of more than `MOST_RANKED`, `RANDOM_ORDERS` stand for
-    all, and the observed one is among them (Phipson and Smyth 2010)."""
+    """Returns Spearman's rho of two arrays (n,) that are not constant, and its two-sided P.
+
+    P is the share of the orders of one array whose rho is at least as far from 0. With more than
+    `MOST_RANKED` values, `RANDOM_ORDERS` random orders stand for all orders. The observed order is
+    one of them (Phipson and Smyth 2010)."""
     ranks = [pd.Series(values).rank().to_numpy() for values in (first, second)]
     one, other = (rank - rank.mean() for rank in ranks)
     n = len(one)
@@ -69,7 +75,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, floa
         orders = np.tile(np.arange(n), (RANDOM_ORDERS, 1))
         orders[1:] = np.random.default_rng(1).permuted(orders[1:], axis=1)
     rho = one[orders] @ other / np.sqrt((one @ one) * (other @ other))
-    # The first order is the observed one; rounded, for equal ones need not be equal as sums.
+    # The first order is the observed one. Round, because equal correlations may differ as sums.
     rho = rho.round(9)
     return float(rho[0]), float(np.mean(np.abs(rho) >= abs(rho[0])))
 
@@ -77,11 +83,14 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, floa
 def precision_recall(
     score: np.ndarray, label: np.ndarray, weight: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Precision and recall (k,) where all of the k highest different scores and above are taken.
+    """Returns precision and recall (k,) at each of the k different scores.
+
+    At a threshold, all items with this score or a higher one are selected.
 
     Args:
-        score, label: (n,); label bool.
-        weight: (n,) how often each counts; once by default.
+        score: (n,).
+        label: (n,) bool.
+        weight: (n,) how often each item counts; by default once.
     """
     order = np.argsort(-score, kind="stable")
     score, label = score[order], label[order]
@@ -95,7 +104,9 @@ def precision_recall(
 def average_precision(
     score: np.ndarray, label: np.ndarray, weight: np.ndarray | None = None
 ) -> float:
-    """Area under the precision-recall curve, as a sum of steps. Straight lines between the
-    thresholds would make it too large (Davis and Goadrich 2006)."""
+    """Returns the area under the precision-recall curve as a sum of steps.
+
+    With straight lines between the thresholds, the area would be too large (Davis and Goadrich
+    2006)."""
     precision, recall = precision_recall(score, label, weight)
     return float(np.sum(np.diff(recall, prepend=0) * precision))

@@ -1,5 +1,6 @@
-"""What the matches of motifs do: saliency on them, its likeness to the motif's logo, and expression
-with them, against all, with intervals and permutation tests that respect families of sequences."""
+"""Effects of motif matches: saliency at matches, its similarity to the motif's logo, and expression
+of sequences with matches. All are compared with a control, with intervals and permutation tests
+that respect families of sequences."""
 
 from __future__ import annotations
 
@@ -23,23 +24,25 @@ EXAMPLE_COLUMNS = [
 
 
 def covered(spans: pd.DataFrame, index: pd.Index, width: int, name: str = "sequence") -> np.ndarray:
-    """Which positions (n, width) lie in one of many spans, such as matches or planted sites.
+    """Returns which positions (n, width) lie in any of the spans, such as matches or planted sites.
 
     Args:
         spans: `name`, start, end (half-open).
-        index: what column `name` calls the sequences (n,).
+        index: the names (n,) of the sequences, as in the column `name`.
+        width: number of positions.
+        name: the column with the name of a span's sequence.
 
     Raises:
         ValueError: a sequence is not in the index, or a span ends beyond `width`.
     """
     row = index.get_indexer(spans[name])
-    # A table without a row has no types.
+    # In an empty table the columns have no type.
     start, end = spans["start"].to_numpy(int), spans["end"].to_numpy(int)
     wrong = (row < 0) | (end > width)
     if wrong.any():
         raise ValueError(
             f"sequence {spans[name].to_numpy()[wrong][0]}: matches and saliency maps are not of "
-            "the same sequences; make both anew"
+            "the same sequences; delete both files and run the workflow again"
         )
     edges = np.zeros((len(index), width + 1), np.int32)
     np.add.at(edges, (row, start), 1)
@@ -50,16 +53,19 @@ def covered(spans: pd.DataFrame, index: pd.Index, width: int, name: str = "seque
 def mean_interval(
     sums: np.ndarray, counts: np.ndarray, families: np.ndarray, *, replicates: int, seed: int
 ) -> tuple[float, float, float]:
-    """The mean of what sequences hold, with a 95 % interval over bootstrap replicates of the
-    families (Davison and Hinkley 1997, section 3.8): members of a family vary little, and do not
-    count as so many sequences.
+    """Returns the mean of values in sequences, with a 95 % interval.
+
+    The interval is over bootstrap replicates of the families (Davison and Hinkley 1997, section
+    3.8), because members of a family are similar and do not count as independent sequences.
 
     Args:
-        sums, counts: (n,) of each sequence's values: their sum, and how many there are.
+        sums, counts: (n,) the sum and the number of each sequence's values.
         families: (n,) int, from 0.
+        replicates: number of bootstrap replicates.
+        seed: seed of the bootstrap.
 
     Returns:
-        Mean, low, high; NaN where there is no value.
+        Mean, low, high; NaN if there are no values.
     """
     total = np.bincount(families, sums)
     number = np.bincount(families, counts)
@@ -80,22 +86,25 @@ def shifted_p_value(
     permutations: int,
     seed: int,
 ) -> float:
-    """P, two-sided, that values inside the matches differ from those elsewhere in the same
+    """Returns the two-sided P that values inside matches differ from those elsewhere in the same
     sequences.
 
-    A permutation moves the matches of a family round its sequences, all by the same random number
-    of positions: sequences, families and the pattern of matches stay as they are.
+    A permutation rotates all matches of a family along its sequences by the same random number of
+    positions. So sequences, families and the pattern of matches stay as they are.
 
     Args:
         values: (n, width).
         inside: (n, width) bool.
-        lengths: (n,) of the sequences; of a family, those of one length are moved together.
+        lengths: (n,) of the sequences. Within a family, only sequences of the same length are
+            moved together.
         families: (n,) int, from 0.
+        permutations: number of permutations.
+        seed: seed of the permutations.
     """
     rows = np.flatnonzero(inside.any(axis=1))
     if not len(rows):
         return np.nan
-    # In double precision, as equal sums of a map in single precision are not quite equal.
+    # In single precision, sums of a map that should be equal differ slightly.
     values = values.astype(float)
     rng = np.random.default_rng(seed)
     number = families[rows].max() + 1
@@ -104,7 +113,7 @@ def shifted_p_value(
     for length in np.unique(lengths[rows]):
         those = rows[lengths[rows] == length]
         part, mask = values[those, :length], inside[those, :length].astype(float)
-        # The sum inside matches moved by each number of positions: a circular correlation.
+        # The sums inside matches, for each shift, are a circular correlation.
         moved = np.fft.irfft(np.fft.rfft(part) * np.conj(np.fft.rfft(mask)), length)
         of_family = np.zeros((number, length))
         np.add.at(of_family, families[those], moved)
@@ -117,9 +126,10 @@ def shifted_p_value(
 
 
 def likeness(values: np.ndarray, lengths: np.ndarray, logo: np.ndarray) -> np.ndarray:
-    """Pearson's correlation (n, width) of a map with a logo that begins at each position, round the
-    sequence; 0 where the map does not vary beneath it, which is no likeness, and behind the
-    sequence.
+    """Returns Pearson's correlation (n, width) of a map with a logo that begins at each position.
+
+    Sequences are treated as circular. The correlation is 0 where the map does not vary beneath the
+    logo, and at positions after the end of the sequence.
 
     Args:
         values: (n, width).
@@ -138,7 +148,7 @@ def likeness(values: np.ndarray, lengths: np.ndarray, logo: np.ndarray) -> np.nd
             product += height * (beneath - mean)
             square += (beneath - mean) ** 2
             whole += beneath**2
-        # A variation that is no more than rounding is none.
+        # A variation no larger than rounding errors counts as none.
         varies = square > 1e-20 * whole
         norm = np.sqrt(np.where(varies, square, 1) * max(ideal @ ideal, 1e-20))
         correlations[those, :length] = np.where(varies, product / norm, 0)
@@ -148,20 +158,23 @@ def likeness(values: np.ndarray, lengths: np.ndarray, logo: np.ndarray) -> np.nd
 def swapped_p_value(
     values: np.ndarray, chosen: np.ndarray, families: np.ndarray, *, permutations: int, seed: int
 ) -> tuple[float, int]:
-    """P, two-sided, that values of the chosen sequences differ from those of the others, and in how
-    many families that was tested.
+    """Returns the two-sided P that the values of chosen sequences differ from those of the others,
+    and the number of families in which this was tested.
 
-    A permutation deals the choice anew among the members of each family, so that a family's
-    promoter cannot stand for the motif in it; where no sequence has a relative, among all
-    sequences.
+    A permutation shuffles the choice among the members of each family. So the effect of the
+    promoter that a family shares is not taken for an effect of the motif. If no sequence has a
+    relative, the choice is shuffled among all sequences.
 
     Args:
         values: (n,).
         chosen: (n,) bool.
         families: (n,) int, from 0.
+        permutations: number of permutations.
+        seed: seed of the permutations.
 
     Returns:
-        NaN and 0 where no family has both chosen and other members.
+        P and the number of families. These are NaN and 0 if no family has both chosen and other
+        members.
     """
     if np.bincount(families).max(initial=0) <= 1:
         families = np.zeros(len(values), int)
@@ -183,10 +196,10 @@ def swapped_p_value(
 
 
 def _share_beyond(observed: float, spread: np.ndarray, expected: float) -> float:
-    """P of a permutation test, the data themselves being one of the permutations (Phipson and Smyth
-    2010, Stat. Appl. Genet. Mol. Biol. 9:39)."""
+    """Returns P of a permutation test, in which the data themselves count as one permutation
+    (Phipson and Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9:39)."""
     gap = abs(observed - expected)
-    # Sums of the same numbers in another order are the same.
+    # The tolerance makes sums of the same numbers in another order count as equal.
     beyond = np.abs(spread - expected) >= gap - 1e-9 * (1 + abs(observed))
     return float((beyond.sum() + 1) / (len(spread) + 1))
 
@@ -203,32 +216,39 @@ def motif_effects(
     permutations: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Figure 5F and G: mean saliency over the matches of motifs, and mean expression of the
-    sequences that have them, each against that of all. And Figure 5A to E, over all matches: how
-    like the map beneath a match is to the motif's logo, against the same matches elsewhere in their
-    sequences.
+    """Returns the effects of motifs that Figure 5 shows, each compared with a control.
 
-    That is the correlation, over the positions of a match, of the saliency of the bases that are
-    there with the bits of the known motif, in the direction of the match; then the mean over
-    matches. Saliency that is merely high on all of a match is no likeness. The saliency is signed:
-    a factor that is selected for high expression has to raise it where its logo is high, while an
-    absolute map would also be like the logo where the bases that count lower the expression.
+    - Saliency and absolute saliency (Figure 5F): the mean over the matches of a motif, compared
+      with all positions.
+    - Expression (Figure 5G): the mean of the sequences with a match, compared with all sequences.
+    - Similarity to the logo (for Figure 5A to E, over all matches): how similar the map at a match
+      is to the motif's logo, compared with the same matches elsewhere in their sequences.
+
+    The similarity is the correlation, over the positions of a match, of the saliency of the bases
+    with the bits of the known motif in the direction of the match. The result is the mean over
+    matches. Saliency that is equally high at all positions of a match gives no similarity. The
+    saliency is signed: a factor that is selected for high expression must raise expression where
+    its logo is high. An absolute map would also be similar to the logo where important bases lower
+    the expression.
 
     Args:
-        targets: target, target_name: a row a motif.
+        targets: target, target_name; one row per motif.
         hits: motif, sequence, start, end, strand.
-        ranked: sequence, expression, family; a row a sequence.
+        ranked: sequence, expression, family; one row per sequence.
         saliency: (n, width) input-masked gradients, in the order of `ranked`.
         lengths: (n,) of the inserts.
         logos: target -> bits (w,) at each position of the known motif.
+        replicates: number of bootstrap replicates.
+        permutations: number of permutations.
+        seed: seed of both.
 
     Returns:
-        A table with `COLUMNS`, four rows a motif: saliency (signed), absolute_saliency,
-        logo_similarity, expression. P by `shifted_p_value`, of expression by `swapped_p_value`,
-        `p_holm` for the number of motifs.
+        A table with `COLUMNS` and four rows per motif: saliency (signed), absolute_saliency,
+        logo_similarity, expression. P is that of `shifted_p_value`, and for expression that of
+        `swapped_p_value`. `p_holm` is adjusted for the number of motifs.
 
     Raises:
-        ValueError: a match and the logo of its motif are not of one width; see `covered`.
+        ValueError: a match and the logo of its motif have different widths; see also `covered`.
     """
     index, families = pd.Index(ranked["sequence"]), ranked["family"].to_numpy()
     expression = ranked["expression"].to_numpy(float)
@@ -295,17 +315,18 @@ def _logo_similarity(
     draw: Mapping[str, int],
     permutations: int,
 ) -> tuple[tuple[float, ...], tuple[float, ...], float, int]:
-    """The mean `likeness` over the matches of a motif, and over all places to which they can be
-    moved, each with its interval; P, and the number of families."""
+    """Returns the mean `likeness` over the matches of a motif and over all positions to which they
+    can be moved, each with its interval; then P and the number of families."""
     start, end = hits["start"].to_numpy(int), hits["end"].to_numpy(int)
     if (end - start != len(logo)).any():
         raise ValueError(
-            f"motif {hits['motif'].iloc[0]}: its matches and its logo, of {len(logo)} positions, "
-            "are not of one width; make the matches anew from the same collection"
+            f"motif {hits['motif'].iloc[0]}: its logo has {len(logo)} positions, but its matches "
+            "have another width, so they come from another collection; delete the file of matches "
+            "and run the workflow again"
         )
     row = index.get_indexer(hits["sequence"])
     rows = np.unique(row)
-    # Each strand of a sequence is a map of its own, moved with the other.
+    # The two strands of a sequence are separate maps that are moved together.
     at = np.searchsorted(rows, row) + len(rows) * (hits["strand"] == "-").to_numpy()
     maps = np.vstack([likeness(saliency[rows], lengths[rows], bits) for bits in (logo, logo[::-1])])
     begins = np.zeros(maps.shape, bool)
@@ -331,17 +352,19 @@ def examples(
     *,
     shares: Sequence[float] = (0.0, 0.25, 0.5, 0.75),
 ) -> pd.DataFrame:
-    """Sequences to show for each motif: one match a family, its strongest, in the order of the mean
-    saliency on them; of these the first, and those with given shares of the families above them.
+    """Returns sequences to show as examples for each motif.
+
+    Each family is represented by its strongest match, and families are sorted by the mean saliency
+    at this match. An example is the first family below a given share of the families.
 
     Args:
-        targets, hits, ranked, saliency: see `motif_effects`; hits with strand and p_value.
+        targets, hits, ranked, saliency: see `motif_effects`. The hits also need strand and p_value.
         letters: (n,) the inserts.
-        predicted: (n,).
-        shares: of the families, that come before an example.
+        predicted: (n,) predicted expression.
+        shares: for each example, the share of the families that come before it.
 
     Returns:
-        A table with `EXAMPLE_COLUMNS`, a row a position of an example.
+        A table with `EXAMPLE_COLUMNS`, one row per position of an example.
     """
     index = pd.Index(ranked["sequence"])
     parts = []

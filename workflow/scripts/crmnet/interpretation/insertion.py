@@ -1,5 +1,5 @@
-"""In-silico insertion: what a motif's sites do to the predicted expression of random inserts (as in
-Koo et al. 2021, PLoS Comput. Biol. 17:e1008925). No framework."""
+"""In-silico insertion: the effects of motif sites on the predicted expression of random inserts (as
+in Koo et al. 2021, PLoS Comput. Biol. 17:e1008925). Needs no deep learning framework."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ COLUMNS = [
     *("motif", "name", "position", "strand", "effect", "low", "high"),
     *("control", "control_low", "control_high", "inserts"),
 ]
-# Strand of the row over all positions and both strands.
+# The strand in the row that averages over all positions and both strands.
 BOTH = "both"
 
 
 def random_inserts(number: int, construct: Construct, seed: int) -> np.ndarray:
-    """Tokens (number, insert_length), uint8, of inserts whose letters are equally likely."""
+    """Returns tokens (number, insert_length), uint8, of inserts with equally likely letters."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, 4, (number, construct.insert_length), np.uint8)
 
 
 def in_construct(inserts: np.ndarray, construct: Construct) -> np.ndarray:
-    """Tokens (n, length), as the model sees them, of inserts (n, w) between the flanks.
+    """Returns the model's input, tokens (n, length), for inserts (n, w) between the flanks.
 
     Raises:
-        ValueError: they are longer than that.
+        ValueError: inserts and flanks together are longer than the model's input.
     """
     whole = sequences.in_construct(inserts, construct)
     room = construct.length - whole.shape[1]
     if room < 0:
         raise ValueError(
-            f"insert and flanks have {whole.shape[1]} letters, but the model sees "
-            f"{construct.length}; mend the config's `construct`"
+            f"insert and flanks have {whole.shape[1]} letters, but the model reads only "
+            f"{construct.length}; correct `construct` in the config"
         )
     return np.pad(whole, ((0, 0), (0, room)), constant_values=N)
 
@@ -45,8 +45,9 @@ def in_construct(inserts: np.ndarray, construct: Construct) -> np.ndarray:
 def sites(
     motif: Motif, number: int, rng: np.random.Generator, *, drawn: bool = False
 ) -> np.ndarray:
-    """Tokens (number, width), uint8, of sites of a motif: its most likely site each time, or, if
-    `drawn`, letters as likely as it says."""
+    """Returns tokens (number, width), uint8, of sites of a motif.
+
+    Each is the motif's most likely site, or, if `drawn`, a random one from its probabilities."""
     probabilities = motif.probabilities()
     if not drawn:
         return np.tile(probabilities.argmax(axis=1).astype(np.uint8), (number, 1))
@@ -65,24 +66,28 @@ def insertion_effects(
     drawn: bool = False,
     replicates: int = 1000,
 ) -> pd.DataFrame:
-    """The effect of each motif's sites in random inserts: predicted expression with a site minus
-    that of the same insert without, at evenly spaced positions and on both strands.
+    """Returns the effects of each motif's sites in random inserts.
 
-    The control is as large: the letters of the site, shuffled anew for each insert. All motifs get
-    the same inserts, and the numbers of one do not depend on the others.
+    An effect is the predicted expression of an insert with a site minus that of the same insert
+    without the site. Sites are placed at evenly spaced positions and on both strands. The control
+    is a site with the same letters in an order that is shuffled for each insert. All motifs get the
+    same inserts, and the numbers of one motif do not depend on the others.
 
     Args:
+        motifs: the motifs.
         predict: tokens (n, length), uint8 -> expression (n,).
-        inserts: how many.
-        positions: where a site may start, from the insert's first letter to the last where it fits;
-            only one: the middle.
+        construct: the construct that the inserts are placed in.
+        inserts: number of random inserts.
+        positions: number of start positions of a site, from the insert's first letter to the last
+            one at which the site fits. A single position is the middle.
+        seed: seed of the inserts, sites and bootstrap.
         drawn: see `sites`.
-        replicates: of the bootstrap over inserts, for the 95 % intervals (percentiles).
+        replicates: number of bootstrap replicates of the inserts, for 95 % percentile intervals.
 
     Returns:
-        A table with `COLUMNS`: of each motif a row a position (of the site's first letter in the
-        insert, from 0) and strand, and before them one over all of these, of position NaN and
-        strand `BOTH`.
+        A table with `COLUMNS`. Each motif has one row per position (of the site's first letter in
+        the insert, from 0) and strand. Before these comes a row with their mean, whose position is
+        NaN and whose strand is `BOTH`.
 
     Raises:
         MotifError: a motif is wider than an insert.
@@ -92,20 +97,23 @@ def insertion_effects(
     for motif in motifs:
         if motif.width > width:
             raise MotifError(
-                f"motif {motif.name} {motif.alt} has {motif.width} positions, but an insert "
-                f"{width}; select another or make `construct: insert_length` larger"
+                f"motif {motif.name} {motif.alt} has {motif.width} positions, but an insert has "
+                f"only {width}; select another motif or make `construct: insert_length` larger"
             )
     random = random_inserts(inserts, construct, seed)
-    # In how many copies each insert is in each replicate.
+    # The number of copies of each insert in each replicate.
     copies = np.random.default_rng(seed).multinomial(
         inserts, np.full(inserts, 1 / inserts), replicates
     )
 
     def expression(several: np.ndarray) -> np.ndarray:
-        """Predicted expression (..., n) of inserts (..., n, width)."""
+        """Returns the predicted expression (..., n) of inserts (..., n, width)."""
         predicted = np.asarray(predict(in_construct(several.reshape(-1, width), construct)), float)
         if not np.isfinite(predicted).all():
-            raise ValueError("the model predicts an expression that is not finite; train it anew")
+            raise ValueError(
+                "the model predicts an expression that is not finite; delete the model and train "
+                "it again"
+            )
         return predicted.reshape(several.shape[:-1])
 
     without = expression(random) if motifs else None
@@ -136,14 +144,14 @@ def insertion_effects(
 
 
 def _starts(room: int, positions: int) -> np.ndarray:
-    """Up to so many different starts, evenly from 0 to `room`."""
+    """Returns up to `positions` different starts, evenly spaced from 0 to `room`."""
     if positions == 1:
         return np.array([room // 2])
     return np.unique(np.linspace(0, room, positions).round().astype(int))
 
 
 def _inserted(inserts: np.ndarray, site: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Inserts (2 p, n, w) with each their site (n, width) at each of p starts, on + and -."""
+    """Returns inserts (2 p, n, w) with their sites (n, width) at each of p starts, on + and -."""
     strands = (site, reverse_complement(site))
     several = np.tile(inserts, (2 * len(starts), 1, 1))
     for place, changed in enumerate(several):
@@ -153,6 +161,7 @@ def _inserted(inserts: np.ndarray, site: np.ndarray, starts: np.ndarray) -> np.n
 
 
 def _intervals(values: np.ndarray, copies: np.ndarray) -> np.ndarray:
-    """Mean, low and high (rows, 3) of values (rows, n), the replicates having `copies` (b, n)."""
+    """Returns mean, low and high (rows, 3) of values (rows, n); `copies` (b, n) are the replicates'
+    counts."""
     means = copies @ values.T / values.shape[1]
     return np.column_stack([values.mean(axis=1), *np.percentile(means, [2.5, 97.5], axis=0)])

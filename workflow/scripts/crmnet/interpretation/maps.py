@@ -1,5 +1,5 @@
-"""Saliency maps of the inserts of a test set: their file, and input-masked gradients. Numpy and
-pandas only."""
+"""Saliency maps of the inserts of a test set: their file, and input-masked gradients. Needs only
+numpy and pandas."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pandas as pd
 from crmnet.data import damage
 from crmnet.data.sequences import N
 
-# Of each array in the file.
+# The type of each array in the file.
 TYPES = {
     "row": np.int64,
     "tokens": np.uint8,
@@ -26,16 +26,16 @@ TYPES = {
 
 @dataclass(frozen=True)
 class Maps:
-    """Saliency maps of n inserts, the longest of `width` bases.
+    """Saliency maps of n inserts. The longest insert has `width` bases.
 
     Attributes:
-        row: (n,) of the test table, from 0.
-        tokens: (n, width) of uint8, the inserts; N behind shorter ones.
-        gradient: (n, width, 4), d prediction / d one-hot input of A C G T at each position; 0
-            behind shorter inserts.
-        prediction: (n,) expression.
-        measured: (n,) expression.
-        start: (n,) where the inserts begin in the model's input.
+        row: (n,) row of each insert in the test table, from 0.
+        tokens: (n, width) uint8, the inserts; shorter ones are padded with N.
+        gradient: (n, width, 4), d prediction / d one-hot input of A C G T at each position; 0 at
+            the padding.
+        prediction: (n,) predicted expression.
+        measured: (n,) measured expression.
+        start: (n,) position in the model's input at which each insert begins.
     """
 
     row: np.ndarray
@@ -51,13 +51,13 @@ class Maps:
         for name in TYPES:
             shape, expected = getattr(self, name).shape, shapes.get(name, (n,))
             if shape != expected:
-                raise ValueError(f"`{name}` has the shape {shape} in place of {expected}")
+                raise ValueError(f"the shape of `{name}` is {shape} instead of {expected}")
 
     def __len__(self) -> int:
         return len(self.row)
 
     def of(self, rows: Sequence[int]) -> Maps:
-        """The maps of these rows of the test table, in their order.
+        """Returns the maps of some rows of the test table, in the order of `rows`.
 
         Raises:
             ValueError: a row has no map.
@@ -66,22 +66,22 @@ class Maps:
         if (at < 0).any():
             row = np.asarray(rows)[at < 0][0]
             raise ValueError(
-                f"row {row} (from 0) of the test table has no saliency map: the maps are of "
-                "another table; make them anew"
+                f"row {row} (from 0) of the test table has no saliency map, so the maps were made "
+                "from another table; delete the maps and run the workflow again"
             )
         return Maps(**{name: getattr(self, name)[at] for name in TYPES})
 
 
 def window(values: np.ndarray, start: np.ndarray, width: int) -> np.ndarray:
-    """values (n, length, ...) from position `start` (n,) on: (n, width, ...). Beyond the end, what
-    stands last."""
+    """Returns `width` positions of values (n, length, ...) from `start` (n,) on: (n, width, ...).
+
+    Positions beyond the end repeat the last one."""
     columns = np.minimum(start[:, None] + np.arange(width), values.shape[1] - 1)
     return values[np.arange(len(values))[:, None], columns]
 
 
 def same_inserts(maps: Maps, tokens: np.ndarray) -> bool:
-    """Whether the inserts of the maps stand where they should in the test table's tokens
-    (n, length)."""
+    """Whether the inserts of the maps are those in the test table's tokens (n, length)."""
     if maps.row.max(initial=-1) >= len(tokens):
         return False
     inserts = window(tokens[maps.row], maps.start, maps.tokens.shape[1])
@@ -89,10 +89,10 @@ def same_inserts(maps: Maps, tokens: np.ndarray) -> bool:
 
 
 def masked(gradient: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """Input-masked gradients (n, width): those of the bases that are there, 0 at N.
+    """Returns input-masked gradients (n, width): the gradient of the base at each position, 0 at N.
 
     Args:
-        gradient: (n, width, 4), of A C G T.
+        gradient: (n, width, 4), in the order A C G T.
         tokens: (n, width).
     """
     at = np.minimum(tokens, 3)[..., None].astype(np.intp)
@@ -100,7 +100,7 @@ def masked(gradient: np.ndarray, tokens: np.ndarray) -> np.ndarray:
 
 
 def save(path: str | Path, maps: Maps) -> None:
-    """Writes maps as arrays of numpy (`.npz`); the same maps are the same bytes."""
+    """Writes maps as numpy arrays (`.npz`). The same maps always give the same bytes."""
     arrays = {name: getattr(maps, name).astype(kind) for name, kind in TYPES.items()}
     with Path(path).open("wb") as file:
         np.savez_compressed(file, **arrays)
@@ -110,12 +110,13 @@ def load(path: str | Path) -> Maps:
     """Reads maps that `save` wrote.
 
     Raises:
-        ValueError: the file is damaged, or has not these arrays.
+        ValueError: the file is damaged or lacks one of the arrays.
     """
     try:
         with np.load(path, allow_pickle=False) as saved:
             return Maps(**{field.name: saved[field.name] for field in fields(Maps)})
     except damage.ARRAYS as error:
         raise ValueError(
-            f"{path}: is no whole file of saliency maps ({error}); delete it, to have it made anew"
+            f"{path}: is not a complete file of saliency maps ({error}); delete it and run the "
+            "workflow again"
         ) from error

@@ -1,5 +1,6 @@
-"""Saliency: gradients of the predicted expression with respect to the one-hot sequence (Simonyan et
-al. 2014), on TensorFlow and on JAX; and their check by randomised weights (Adebayo et al. 2018)."""
+"""Saliency maps: gradients of the predicted expression with respect to the one-hot sequence
+(Simonyan et al. 2014), with TensorFlow or JAX; and their sanity check by randomised weights
+(Adebayo et al. 2018)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from crmnet.logs import Progress
 from crmnet.models.layers import OneHot, ReverseComplement, SelfAttention
 
 BATCH = 128
-# Layers in which every position sees every other; and what else only their blocks have.
+# Layers in which every position depends on every other, and all layers that only occur in blocks
+# with such layers.
 MIXING = (SelfAttention, layers.MultiHeadAttention, layers.RNN, layers.Bidirectional)
 BLOCK = (*MIXING, layers.LayerNormalization)
 COLUMNS = [
@@ -31,7 +33,8 @@ COLUMNS = [
 
 
 class _Channels(layers.Layer):
-    """In place of `OneHot`: one-hot (batch, length, 5), A C G T N, in its order of letters."""
+    """Replaces `OneHot`: it puts the channels of a one-hot (batch, length, 5), A C G T N, into the
+    order of letters of that layer."""
 
     def __init__(self, order: str, **kwargs):
         super().__init__(dtype="float32", **kwargs)
@@ -42,25 +45,27 @@ class _Channels(layers.Layer):
 
 
 class _OtherStrand(layers.Layer):
-    """In place of `ReverseComplement`: the one-hot (batch, length, 5) of the other strand."""
+    """Replaces `ReverseComplement`: it gives the one-hot (batch, length, 5) of the other strand."""
 
     def call(self, x):
         return ops.flip(ops.take(x, COMPLEMENT.tolist(), axis=-1), axis=1)
 
 
 def from_one_hot(model: keras.Model) -> keras.Model:
-    """The same model, with the same variables, from one-hot (batch, length, 5) of float32, order
-    A C G T N, in place of tokens (batch, length).
+    """Returns a copy of a model that reads one-hot input instead of tokens.
 
-    Wherever the model makes a one-hot of its tokens or of their reverse complement, also in models
-    within it, the copy takes the input itself, so that gradients are total derivatives.
+    The input is (batch, length, 5), float32, in the order A C G T N. The copy shares the model's
+    variables. Every layer that makes a one-hot of the tokens or of their reverse complement, also
+    in nested models, is replaced by one that uses the input itself. So gradients with respect to
+    the input are total derivatives.
 
     Raises:
         ValueError: no layer of the model is a `OneHot`.
     """
     if not _has_one_hot(model):
         raise ValueError(
-            f'no layer of the model "{model.name}" is a OneHot: its tokens have no gradient'
+            f'the model "{model.name}" has no OneHot layer, so it has no gradient with respect to '
+            "the bases"
         )
 
     def stand_in(layer):
@@ -86,8 +91,9 @@ def _has_one_hot(model: keras.Model) -> bool:
 
 @contextlib.contextmanager
 def in_float32(model: keras.Model) -> Iterator[None]:
-    """In it, all layers of the model compute in float32, whatever precision it was trained with: a
-    function that is first traced in it, at least."""
+    """Makes all layers of a model compute in float32, whatever the precision of its training.
+
+    This holds for calls within the context, and for functions that are first traced within it."""
     policies = [(layer, layer.dtype_policy) for layer in model._flatten_layers()]
     try:
         for layer, _ in policies:
@@ -99,9 +105,9 @@ def in_float32(model: keras.Model) -> Iterator[None]:
 
 
 class Gradients:
-    """Predictions of a model and their gradients, with the weights that it has when called.
+    """Computes predictions of a model and their gradients, with the model's current weights.
 
-    Always in float32: halves lose the small gradients of a model trained with mixed precision.
+    All computations are in float32, because half precision loses small gradients.
 
     Raises:
         ValueError: see `from_one_hot`; or the backend is neither TensorFlow nor JAX.
@@ -116,11 +122,13 @@ class Gradients:
         self._step = steps[backend](self._model)
 
     def __call__(self, tokens: np.ndarray, batch: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
-        """Predictions (n,) and d prediction / d one-hot (n, length, 4), order A C G T, of tokens
-        (n, length); float32. Where that takes long, stderr says how far it is."""
+        """Returns predictions (n,) and gradients (n, length, 4) of tokens (n, length), in float32.
+
+        A gradient is d prediction / d one-hot, in the order A C G T. Long computations report their
+        progress on stderr."""
         n, length = tokens.shape
         predictions, gradients = np.empty(n, np.float32), np.empty((n, length, 4), np.float32)
-        # Whole batches only: a partial one compiles again.
+        # Pad the last batch, because a batch of another size would be compiled again.
         batch = min(batch, 1 << max(0, n - 1).bit_length())
         progress = Progress(n, "sequences")
         with in_float32(self._model):
@@ -136,7 +144,8 @@ class Gradients:
 
 
 def _tensorflow(model: keras.Model) -> Callable:
-    """One-hot (batch, length, 5) to predictions (batch,) and gradients, compiled."""
+    """Returns a compiled function: one-hot (batch, length, 5) -> predictions (batch,), gradients
+    (batch, length, 5)."""
     import tensorflow as tf
 
     @tf.function
@@ -169,8 +178,9 @@ def _jax(model: keras.Model) -> Callable:
 
 
 def gradients(model: keras.Model, tokens: np.ndarray, batch: int = BATCH) -> np.ndarray:
-    """d prediction / d one-hot (n, length, 4), order A C G T, of tokens (n, length); see
-    `Gradients`."""
+    """Returns d prediction / d one-hot (n, length, 4), in the order A C G T, of tokens (n, length).
+
+    See `Gradients`."""
     return Gradients(model)(tokens, batch)[1]
 
 
@@ -181,33 +191,35 @@ def insert_saliency(
     construct: Construct,
     batch: int = BATCH,
 ) -> Maps:
-    """Saliency maps of the inserts of tokens (n, length), which the model sees whole.
+    """Returns the saliency maps of the inserts in tokens (n, length), the model's input.
 
     Raises:
-        ValueError: there is no sequence, or one without an insert; the model reads sequences of
-            another length; or its gradient is not finite.
+        ValueError: there are no sequences, or a sequence has no insert; the model reads sequences
+            of another length; or a gradient is not finite.
     """
     if not len(tokens):
-        raise ValueError("there is no sequence to make a saliency map of")
+        raise ValueError("there are no sequences to make saliency maps of")
     if model.input_shape[1] != tokens.shape[1]:
         raise ValueError(
-            f"the model reads {model.input_shape[1]} tokens, the sequences have {tokens.shape[1]}: "
-            "set `construct: length` to what the model was trained with"
+            f"the model reads {model.input_shape[1]} tokens, but the sequences have "
+            f"{tokens.shape[1]}; set `construct: length` to the length that the model was trained "
+            "with"
         )
     start, end = insert_span(tokens, construct)
     without = np.flatnonzero(end <= start)
     if len(without):
         raise ValueError(
-            f"{len(without)} sequence(s) have no insert, the first in row {without[0]} (from 0): "
-            "nothing stands between the flanks; take them out, or mend `construct: left_flank` "
-            "and `right_flank`"
+            f"{len(without)} sequence(s) have no insert between the flanks, the first in row "
+            f"{without[0]} (from 0); remove them from the table, or correct `construct: "
+            "left_flank` and `right_flank`"
         )
     prediction, gradient = Gradients(model)(tokens, batch)
     bad = np.flatnonzero(~np.isfinite(gradient).all(axis=(1, 2)))
     if len(bad):
         raise ValueError(
             f"the gradient of {len(bad)} sequence(s) is not finite, the first in row {bad[0]} "
-            "(from 0): the model's weights are damaged, or its training diverged; train it anew"
+            "(from 0); the model's weights are damaged or its training diverged: delete the model "
+            "and run the workflow again"
         )
     width = int((end - start).max())
     outside = np.arange(width) >= (end - start)[:, None]
@@ -222,14 +234,16 @@ def insert_saliency(
 
 
 def rank_correlations(first: np.ndarray, second: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation (n,) of each row of two arrays (n, width), over the positions
-    that are `known` (n, width) bool; NaN where either is constant."""
+    """Returns Spearman's rank correlation (n,) of each row of two arrays (n, width).
+
+    Only positions that are `known` (n, width), bool, count. The result is NaN if a row is constant
+    in one of the arrays."""
     ranks = []
     for values in (first, second):
         rank = scipy.stats.rankdata(
             np.where(known, values, np.nan), axis=1, nan_policy="omit", method="average"
         )
-        # Sums of n ranks are n (n + 1) / 2, with ties too.
+        # The ranks of n values sum to n (n + 1) / 2, also with ties.
         ranks.append(np.where(known, rank - (known.sum(axis=1, keepdims=True) + 1) / 2, 0))
     spread = [(rank**2).sum(axis=1) for rank in ranks]
     with np.errstate(invalid="ignore"):
@@ -237,8 +251,9 @@ def rank_correlations(first: np.ndarray, second: np.ndarray, known: np.ndarray) 
 
 
 def weighted_layers(model: keras.Model) -> list[layers.Layer]:
-    """The layers with weights, from the output down to the input, also of models within it; every
-    layer stands before those that it reads."""
+    """Returns the layers with weights from the output down to the input, also of nested models.
+
+    Every layer comes before the layers whose outputs it reads."""
     weighted = []
     for layer in reversed(model.layers):
         if isinstance(layer, keras.Model):
@@ -249,12 +264,17 @@ def weighted_layers(model: keras.Model) -> list[layers.Layer]:
 
 
 def stages(model: keras.Model) -> dict[str, int]:
-    """How deep the cascade goes: stage -> how many of the `weighted_layers` are randomised.
+    """Returns the stages of the cascade: stage -> how many of the `weighted_layers` are randomised.
 
-    none: no layer. head: the one that gives the expression. dense: all behind the last with
-    positions. upper: also those above the blocks of attention or recurrence (CRMnet's decoder).
-    middle: also these (CRMnet's transformer); where there is none, half of the layers with
-    positions. all: every layer. A stage that adds no layer to the one before is left out.
+    - none: no layer.
+    - head: the layer that gives the expression.
+    - dense: all layers after the last one whose output has positions.
+    - upper: also the layers above the blocks of attention or recurrence (CRMnet's decoder).
+    - middle: also these blocks (CRMnet's transformer); in a model without such blocks, half of the
+      layers whose output has positions.
+    - all: every layer.
+
+    A stage that adds no layer to the stage before is left out.
     """
     weighted = weighted_layers(model)
     behind = [len(layer.output.shape) < 3 for layer in weighted]
@@ -279,31 +299,34 @@ def stages(model: keras.Model) -> dict[str, int]:
 def cascade(
     model: keras.Model, tokens: np.ndarray, maps: Maps, *, seed: int, draws: int = 5
 ) -> pd.DataFrame:
-    """Sanity check of saliency maps by cascading randomisation of the model (Adebayo et al. 2018,
-    section 3): layer weights are drawn anew from the output down; maps that hold what the model has
-    learned lose their rank correlation with the real ones, maps of the sequence alone keep it.
+    """Checks saliency maps by cascading randomisation of the model.
 
-    Weights are drawn as at the start of training, by each layer's own initialisers, as in the
-    paper. So are the moving statistics of batch normalisation: mean 0 and variance 1. They are no
-    parameters but describe what the layers below give, so kept they would scale random activations
-    by numbers of another network. No trained statistics ever meet the output of a randomised layer,
-    since all that is above one is randomised too.
+    The method is that of Adebayo et al. 2018, section 3. The weights of layers are randomised from
+    the output down. Maps that reflect what the model has learned lose their rank correlation with
+    the real maps. Maps that reflect only the sequence keep it.
 
-    The model has its weights again afterwards. Keras's random seed is set.
+    Weights are drawn by each layer's own initialisers, as at the start of training and as in the
+    paper. The moving statistics of batch normalisation are reset, too, to mean 0 and variance 1:
+    they describe the outputs of the layers below, so trained ones would scale random activations by
+    numbers of another network. Trained statistics never apply to the output of a randomised layer,
+    because every layer above a randomised one is randomised, too.
+
+    Afterwards the model has its own weights again. The function sets Keras's random seed.
 
     Args:
         tokens: (n, length) the whole sequences.
-        maps: of the inserts of the same sequences.
-        seed: of the weights.
-        draws: of the weights, for each stage.
+        maps: the maps of the inserts of these sequences.
+        seed: seed of the random weights.
+        draws: number of random draws of the weights for each stage.
 
     Returns:
-        A table with `COLUMNS`: a row a stage (`stages`) and draw, `layers` that are randomised,
-        `down_to` the last of them; means over n sequences of Spearman's correlation of the
-        input-masked gradients at the bases of an insert, as they are (`signed`) and their absolute
-        values, each with a 95 % interval of the mean (normal). n leaves out sequences where a map
-        is constant. The interval takes sequences as independent: it is too narrow where families of
-        near-identical ones are among them, and does not hold the spread between draws.
+        A table with `COLUMNS`, one row per stage (see `stages`) and draw. `layers` is the number of
+        randomised layers and `down_to` the last of them. `signed` and `absolute` are means over n
+        sequences of Spearman's correlation of the input-masked gradients, or of their absolute
+        values, at the bases of an insert. Each mean has a 95 % interval (normal). n leaves out
+        sequences with a constant map. The interval treats sequences as independent. It is too
+        narrow if some belong to families of near-identical sequences, and it does not cover the
+        spread between draws.
     """
     real, known = masked(maps.gradient, maps.tokens), maps.tokens != N
     evaluate, top_down, depths = Gradients(model), weighted_layers(model), stages(model)
@@ -345,7 +368,7 @@ def cascade(
 
 
 def _drawn(model: keras.Model, seed: int, draw: int) -> dict[int, np.ndarray]:
-    """Weights of a new model of the same layers, by the id of this model's variables."""
+    """Returns random weights for a model: id of a variable -> new value."""
     (word,) = np.random.SeedSequence([seed, draw]).generate_state(1)
     keras.utils.set_random_seed(int(word))
     fresh = keras.models.clone_model(model).get_weights()
@@ -353,7 +376,8 @@ def _drawn(model: keras.Model, seed: int, draw: int) -> dict[int, np.ndarray]:
 
 
 def _mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean and its 95 % interval, of a normal distribution; NaN where there are too few values."""
+    """Returns the mean and its 95 % interval (normal distribution); NaN if there are too few
+    values."""
     n = len(values)
     mean = values.mean() if n else np.nan
     half = scipy.stats.norm.ppf(0.975) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan

@@ -1,4 +1,4 @@
-"""What models say of sequences of one's own: predictions, effects of variants, saliency maps."""
+"""Scores of the user's own sequences: predictions, effects of variants, and saliency maps."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from crmnet.interpretation.saliency import in_float32, insert_saliency
 from crmnet.models.files import load_model
 from crmnet.training.prediction import predict
 
-# Sequences or variants at a time.
+# Sequences or variants that are processed at a time.
 BLOCK = 1 << 16
 
 
 class Scorer:
-    """One model for each medium, all of them for the same construct.
+    """One model for each medium, all for the same construct.
 
     Args:
         files: medium -> model file.
-        construct: of the sequences.
+        construct: the construct of the sequences.
 
     Raises:
-        ValueError: a model reads sequences of another length, or see `load_model`.
+        ValueError: a model reads sequences of another length; see also `load_model`.
     """
 
     def __init__(self, files: Mapping[str, str], construct: Construct):
@@ -35,21 +35,24 @@ class Scorer:
         for medium, model in self.models.items():
             if model.input_shape[1] != construct.length:
                 raise ValueError(
-                    f"{files[medium]}: reads {model.input_shape[1]} tokens, not "
-                    f"{construct.length}: set `construct: length` to what it was trained with"
+                    f"{files[medium]}: the model reads {model.input_shape[1]} tokens, not "
+                    f"{construct.length}; set `construct: length` to the length that it was "
+                    "trained with"
                 )
 
     @contextmanager
     def exactly(self) -> Iterator[None]:
-        """Within it, the models compute in float32: halves, in which a model may have been trained,
-        would drown the small effect of a variant."""
+        """Makes the models compute in float32 within the context.
+
+        A model may have been trained in half precision, in which the small effect of a variant
+        would be lost."""
         with ExitStack() as stack:
             for model in self.models.values():
                 stack.enter_context(in_float32(model))
             yield
 
     def expression(self, constructs: pd.Series) -> dict[str, np.ndarray]:
-        """Medium -> predicted expression (n,) of whole constructs.
+        """Returns medium -> predicted expression (n,) of whole constructs.
 
         Raises:
             ValueError: a prediction is not finite.
@@ -59,20 +62,22 @@ class Scorer:
         for medium, values in expression.items():
             if not np.isfinite(values).all():
                 raise ValueError(
-                    f"{self.files[medium]}: predicts an expression that is not finite; train it "
-                    "anew"
+                    f"{self.files[medium]}: the model predicts an expression that is not finite; "
+                    "delete the model and train it again"
                 )
         return expression
 
     def effects(
         self, blocks: Iterable[pd.DataFrame], reference: Mapping[str, np.ndarray]
     ) -> Iterator[pd.DataFrame]:
-        """The effects of variants, block by block: id, position, ref, alt, and in each medium the
-        predicted `reference` and `alternative` and their difference, `effect`.
+        """Yields the effects of variants, block by block.
+
+        The columns are id, position, ref, alt, and for each medium the predictions `reference` and
+        `alternative` and their difference, `effect`.
 
         Args:
-            blocks: of the table of variants (see `variants.Variant`).
-            reference: medium -> expression of all sequences as given.
+            blocks: blocks of the table of variants (see `variants.Variant`).
+            reference: medium -> predicted expression of all sequences without variants.
         """
         for block in blocks:
             before = {medium: values[block["row"]] for medium, values in reference.items()}
@@ -85,9 +90,10 @@ class Scorer:
             )
 
     def saliency_maps(self, sequences: pd.DataFrame) -> dict[str, np.ndarray]:
-        """The maps of the inserts of n sequences (see `variants.Placed`) as arrays: `id` (n,),
-        `first` (n,), `tokens` (n, width), N behind shorter inserts, and for each medium `gradient`
-        (n, width, 4), of A C G T."""
+        """Returns the saliency maps of the inserts of n sequences (see `variants.Placed`).
+
+        The arrays are `id` (n,), `first` (n,), `tokens` (n, width), where shorter inserts are
+        padded with N, and for each medium `gradient` (n, width, 4), in the order A C G T."""
         width = int((sequences["last"] - sequences["first"]).max()) + 1
         tokens = np.full((len(sequences), width), N, np.uint8)
         gradients = {
@@ -111,13 +117,14 @@ class Scorer:
 
 
 def by_medium(quantity: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Values of a quantity in each medium, by the names of their columns."""
+    """Returns column name -> values of a quantity, for each medium."""
     return {f"{quantity}_{medium}": of_medium for medium, of_medium in values.items()}
 
 
 def predictions(sequences: pd.DataFrame, expression: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """The table of predictions: id, sequence, `predicted` in each medium, and of two media the
-    first's less the second's as `difference`."""
+    """Returns the table of predictions: id, sequence, and `predicted` in each medium.
+
+    With two media it also has `difference`, the prediction in the first minus the second."""
     table = sequences[["id", "sequence"]].assign(**by_medium("predicted", expression))
     if len(expression) == 2:
         first, second = expression.values()
@@ -128,8 +135,10 @@ def predictions(sequences: pd.DataFrame, expression: Mapping[str, np.ndarray]) -
 def saliency_tables(
     maps: Mapping[str, np.ndarray], sequences: pd.DataFrame
 ) -> Iterator[pd.DataFrame]:
-    """The maps of `Scorer.saliency_maps` as tables, block by block, with a row for each base of an
-    insert: id, position, base, and its input-masked gradient in each medium as `saliency`."""
+    """Yields the maps of `Scorer.saliency_maps` as tables, block by block.
+
+    There is a row for each base of an insert: id, position, base, and for each medium `saliency`,
+    the input-masked gradient."""
     sizes = (sequences["last"] - sequences["first"] + 1).to_numpy()
     for start in range(0, len(sizes), BLOCK):
         block = slice(start, start + BLOCK)
