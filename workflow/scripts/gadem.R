@@ -1,4 +1,4 @@
-# Runs rGADEM on a FASTA file, and writes what it found as it is: crmnet/gadem.py makes sense of it.
+# Runs rGADEM on a FASTA file and writes its raw results, which crmnet/motifs/gadem.py reads.
 # Rscript gadem.R FASTA SITES MOTIFS SEED MOTIFS GENERATIONS POPULATION
 
 arguments <- commandArgs(TRUE)
@@ -16,11 +16,11 @@ suppressPackageStartupMessages({
   library(rGADEM)
 })
 
-# extTrim = 1, the default, extends motifs into what related sequences share.
+# extTrim = 1, the default, would extend motifs into other letters that related sequences share.
 found <- GADEM(readDNAStringSet(arguments[1]), seed = numbers[1], nmotifs = numbers[2],
                numGeneration = numbers[3], populationSize = numbers[4], extTrim = 0)
 
-# By the slots: names() and some accessors of the object are wrong.
+# Read the slots directly, because names() and some accessors of the object are wrong.
 of_motif <- function(number) {
   motif <- found@motifList[[number]]
   matrix <- t(motif@pwm)

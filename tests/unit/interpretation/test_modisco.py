@@ -112,7 +112,7 @@ def test_too_few_seqlets_make_no_motif(tmp_path, package):
 def test_maps_without_a_gradient_are_refused(tmp_path, package):
     maps = planted_maps(20)
     maps.gradient[:] = 0
-    with pytest.raises(MotifError, match=r"maps.npz: all maps are 0; is the model trained"):
+    with pytest.raises(MotifError, match=r"maps.npz: all saliency maps are 0; check that"):
         run(job_of(tmp_path, maps))
 
 

@@ -232,9 +232,9 @@ def test_columns_that_few_sites_reach_are_cut_off():
     [
         ({"lengths": (6, 5)}, "give 1 <= k1 <= k2"),
         ({"lengths": (5, 40)}, "give 1 <= k1 <= k2"),
-        ({"strands": "two"}, "strands 'two' is none of both, given"),
-        ({"rule": "left"}, "rule 'left' is none of right-branching, all"),
-        ({"threshold": 0}, "threshold 0; give a number above 0"),
+        ({"strands": "two"}, "strands 'two' is not one of both, given"),
+        ({"rule": "left"}, "rule 'left' is not one of right-branching, all"),
+        ({"threshold": 0}, "threshold is 0; give a number above 0"),
     ],
 )
 def test_options_that_are_none_are_refused(options, said):

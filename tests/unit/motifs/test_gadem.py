@@ -276,16 +276,21 @@ def test_what_the_program_writes(written):
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("sites", "seqID", "seq_id", "sites.tsv: is no table of gadem.R: .*seqID"),
-        ("sites", "1\t1\t+\t4", "1\tx\t+\t4", "sites.tsv: is no table of gadem.R"),
-        ("sites", "1\t1\t+\t4", "1\tNA\t+\t4", "sites.tsv: is no table of gadem.R"),
-        ("sites", SITES, "", "sites.tsv: is no table of gadem.R"),
-        ("motifs", "0.9985", "nought", "motifs.tsv: is no table of gadem.R"),
-        ("motifs", "\tA\tC\tG\tT", "\tA\tC\tG\tU", "motifs.tsv: is no table of gadem.R"),
+        ("sites", "seqID", "seq_id", "sites.tsv: is not a table of gadem.R: .*seqID"),
+        ("sites", "1\t1\t+\t4", "1\tx\t+\t4", "sites.tsv: is not a table of gadem.R"),
+        ("sites", "1\t1\t+\t4", "1\tNA\t+\t4", "sites.tsv: is not a table of gadem.R"),
+        ("sites", SITES, "", "sites.tsv: is not a table of gadem.R"),
+        ("motifs", "0.9985", "nought", "motifs.tsv: is not a table of gadem.R"),
+        ("motifs", "\tA\tC\tG\tT", "\tA\tC\tG\tU", "motifs.tsv: is not a table of gadem.R"),
         ("sites", "1\t5\t+\t3\tGATTCCA\t0.00012\n", "", "has 4 sites of motif 1, but .* states 5"),
         ("sites", "2\t3\t-\t4", "3\t3\t-\t4", "has 1 sites of motif 2"),
         ("motifs", MOTIFS.split("\n2\t", 1)[1], "", "has sites of motifs that"),
-        ("motifs", "0.7989\t0.2001", "0.5989\t0.4001", "PWM of motif 1 is not that of its sites"),
+        (
+            "motifs",
+            "0.7989\t0.2001",
+            "0.5989\t0.4001",
+            "PWM of motif 1 differs from that of its sites",
+        ),
         ("sites", "GATTACA", "GATTACC", "'GATTACC' at 4 .* not in sequence 1"),
     ],
 )
@@ -576,13 +581,13 @@ def test_without_r(files, monkeypatch):
     monkeypatch.setenv("PATH", str(files))
     table, *_ = run_script(files, "auto", top=30, motifs=1)
     assert set(table["engine"]) == {"built in stand-in"}
-    with pytest.raises(MotifError, match="no program Rscript on the PATH"):
+    with pytest.raises(MotifError, match="the program Rscript is not on the PATH"):
         run_script(files, "tool")
 
 
 def test_rgadem_that_fails_or_writes_something_else(few, program, monkeypatch):
     monkeypatch.setenv("SITES", "motif\n")
-    with pytest.raises(MotifError, match=r"sites.tsv: is no table of gadem.R"):
+    with pytest.raises(MotifError, match=r"sites.tsv: is not a table of gadem.R"):
         run_script(few, "tool")
     monkeypatch.setenv("SITES", "")
     with pytest.raises(MotifError, match="cannot allocate vector"):

@@ -214,7 +214,7 @@ def test_columns_that_are_all_the_same():
 
 
 def test_no_target(targets):
-    with pytest.raises(MotifError, match="no target"):
+    with pytest.raises(MotifError, match="no targets"):
         tomtom(targets[0], [], AT_RICH)
 
 
@@ -298,9 +298,9 @@ def test_tomtom_is_asked_for_all_targets(files, program, targets):
 
 
 def test_another_table_is_refused():
-    with pytest.raises(MotifError, match="no table of Tomtom 5"):
+    with pytest.raises(MotifError, match="not a table of Tomtom 5"):
         read_tomtom("Query\tTarget\n1\t2\n")
-    with pytest.raises(MotifError, match="no table of Tomtom 5"):
+    with pytest.raises(MotifError, match="not a table of Tomtom 5"):
         read_tomtom("")
 
 

@@ -182,12 +182,12 @@ def test_what_the_format_lets_out(tmp_path):
     [
         ("MEME version", "version", "has no line `MEME version`"),
         ("= ACGT", "= ACDEFGHIKLMNPQRSTVWY", "line 3: the alphabet is not ACGT"),
-        ("MOTIF", "motif", "line 14: a matrix without a line `MOTIF`"),
-        (" 1.000000", " 1.100000", "line 16: is not four probabilities that sum to 1"),
-        (" 1.000000", " one", "line 16: is not four probabilities"),
-        (" 1.000000  0.000000", " 1.000000", "line 16: is not four probabilities"),
-        ("0.250000  0.0", "1.250000 -1.0", "line 15: is not four probabilities"),
-        (" 1.000000  0.000000  0.000000  0.000000\n", "", "line 16: is not four probabilities"),
+        ("MOTIF", "motif", "line 14: this matrix has no line `MOTIF`"),
+        (" 1.000000", " 1.100000", "line 16: must have four probabilities that sum to 1"),
+        (" 1.000000", " one", "line 16: must have four probabilities"),
+        (" 1.000000  0.000000", " 1.000000", "line 16: must have four probabilities"),
+        ("0.250000  0.0", "1.250000 -1.0", "line 15: must have four probabilities"),
+        (" 1.000000  0.000000  0.000000  0.000000\n", "", "line 16: must have four probabilities"),
         ("nsites= 12", "nsites= many", "line 14: cannot be read: letter-probability matrix"),
         ("nsites= 12", "nsites= 0", "line 14: cannot be read"),
         ("nsites= 12 E= 1.1e-400", "nsites= 12 E= low", "line 14: cannot be read"),
@@ -209,7 +209,7 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path, old, new, said):
 def test_a_damaged_background_is_named_with_its_line(tmp_path):
     path = tmp_path / "damaged.meme"
     path.write_text(REPORT.replace("T 0.31", "T 0.91"))
-    with pytest.raises(MotifError, match="damaged.meme: line 6: is not `A 0.25"):
+    with pytest.raises(MotifError, match="damaged.meme: line 6: must have .* `A 0.25"):
         read_background(path)
 
 
@@ -217,7 +217,7 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(MotifError, match="there is no such file"):
         read_meme(tmp_path / "absent.meme")
     (tmp_path / "bytes.meme").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(MotifError, match="is no text"):
+    with pytest.raises(MotifError, match="is not a text file"):
         read_meme(tmp_path / "bytes.meme")
 
 

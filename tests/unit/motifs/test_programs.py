@@ -19,13 +19,13 @@ def program(folder, name, body):
 def test_engines(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert programs.tool("fimo", "auto") is None
-    with pytest.raises(MotifError, match="there is no program fimo on the PATH"):
+    with pytest.raises(MotifError, match="the program fimo is not on the PATH"):
         programs.tool("fimo", "tool")
     path = program(tmp_path, "fimo", "print('5.5.9')")
     assert programs.tool("fimo", "auto") == programs.tool("fimo", "tool") == path
     assert programs.tool("fimo", "builtin") is None
     assert programs.version(path) == "fimo 5.5.9"
-    with pytest.raises(MotifError, match="engine 'fast' is none of auto, tool, builtin"):
+    with pytest.raises(MotifError, match="engine 'fast' is not one of auto, tool, builtin"):
         programs.tool("fimo", "fast")
 
 

@@ -129,7 +129,7 @@ def test_a_motif_that_says_nothing_has_no_sites():
         ([0.5, 0.5, 0, 0], "above 0"),
         ([0.3, 0.3, 0.3, 0.3], "sum to 1"),
         ([1 / 3] * 3, "four frequencies"),
-        ([0.4, 0.2, 0.2, 0.2], "both strands together"),
+        ([0.4, 0.2, 0.2, 0.2], "over both strands"),
     ],
 )
 def test_a_background_that_is_none_is_refused(background, said):
@@ -265,7 +265,7 @@ def test_fimo_is_asked_for_what_we_want(files, program):
 
 def test_fimo_that_fails_or_writes_something_else(files, program, monkeypatch):
     monkeypatch.setenv("WRITES", "motif_id\tstart\nm\t1\n")
-    with pytest.raises(MotifError, match="fimo.tsv: is no table of FIMO 5"):
+    with pytest.raises(MotifError, match="fimo.tsv: is not a table of FIMO 5"):
         fimo(program, files / "m.meme", files / "s.fa", AT_RICH)
     monkeypatch.setenv("WRITES", "")
     with pytest.raises(MotifError, match="No motifs could be read"):

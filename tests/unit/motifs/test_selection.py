@@ -277,7 +277,7 @@ def test_tables_and_motifs_that_differ_are_refused(found, tmp_path):
         ([*every, random_motif(1, name="meme_4")], "meme_4"),
         ([*every, every[0]], "meme_1"),
     ):
-        with pytest.raises(MotifError, match=f"differ in {said}; make both anew"):
+        with pytest.raises(MotifError, match=f"differ in {said}; delete both"):
             selection.table(tables, given, matches, KNOWN, EVEN, **RULE)
-    with pytest.raises(MotifError, match="differ in gadem_1; make both anew"):
+    with pytest.raises(MotifError, match="differ in gadem_1; delete both"):
         selection.table([*tables, tables[-1]], every, matches, KNOWN, EVEN, **RULE)

@@ -1,4 +1,4 @@
-"""Motifs of saliency maps: TF-MoDISco (Shrikumar et al. 2018, arXiv:1811.00416) by the package
+"""Motifs of saliency maps, by TF-MoDISco (Shrikumar et al. 2018, arXiv:1811.00416) in the package
 modisco-lite."""
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from crmnet.motifs.motif import MODISCO, Motif, MotifError
 COLUMNS = [*MOTIF_COLUMNS, "sign", "contribution", "saliency"]
 
 # Sites of yeast's factors have 6 to 15 bases. The package's own windows, 21 with 10 on either side,
-# would be half an insert, and two sites in one insert a single seqlet.
+# are half as long as an insert, so two sites in one insert would become a single seqlet.
 WINDOW, FLANK = 15, 5
-# Of a pattern while it is built: the window, and what is added on either side.
+# The width of a pattern while it is built, without the flanks that are added on either side.
 TRIMMED = 20
-# N on either side of the maps: a pattern must fit in them, also of sites next to an insert's ends.
+# Number of N on either side of the maps, so that patterns of sites at an insert's ends fit.
 MARGIN = 15
-# Clusterings, of which it takes the best. They take most of its time; its own 50, five times that.
+# Number of clusterings, of which the best is used. Most of the time is spent on them, and the
+# package's default, 50, takes five times as long.
 LEIDEN_RUNS = 10
-# Positions of the core have this share of the largest contribution, as in the package's report.
+# The core of a pattern is between the outermost positions with this share of the largest
+# contribution, as in the package's report.
 CORE = 0.3
 
 
@@ -36,10 +38,10 @@ class Pattern:
     """A motif of saliency maps.
 
     Attributes:
-        motif: its sites are seqlets, the stretches of the maps that were clustered.
-        contribution: mean over the bases of its sites of what TF-MoDISco sees: how much a base adds
-            over the mean of all four.
-        saliency: the same of the input-masked gradient.
+        motif: the motif. Its sites are seqlets, the stretches of the maps that were clustered.
+        contribution: the mean contribution of the bases in its sites, as TF-MoDISco sees them: the
+            gradient of a base minus the mean of all four.
+        saliency: the mean input-masked gradient of these bases.
     """
 
     motif: Motif
@@ -48,18 +50,18 @@ class Pattern:
 
     @property
     def sign(self) -> str:
-        """Whether its sites raise the prediction (`positive`) or lower it (`negative`)."""
-        # The package's group of patterns has a sign too, but that of wider windows.
+        """Whether the motif's sites raise the prediction (`positive`) or lower it (`negative`)."""
+        # The package's groups of patterns have a sign, too, but it is that of wider windows.
         return "positive" if self.contribution > 0 else "negative"
 
 
 def package(threads: int) -> ModuleType:
-    """The package modisco-lite, set to use so many threads.
+    """Imports the package modisco-lite and sets its number of threads.
 
     Raises:
-        ImportError: it cannot be imported.
+        ImportError: the package cannot be imported.
     """
-    # Numba reads it once, when it is imported.
+    # Numba reads this variable only when it is imported.
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
     try:
         import modiscolite
@@ -67,28 +69,28 @@ def package(threads: int) -> ModuleType:
     except ImportError as error:
         raise ImportError(
             "motifs of saliency maps need the package modisco-lite, which cannot be imported "
-            f"({error}); install it (`pip install modisco-lite`), or let Snakemake do so "
+            f"({error}); install it (`pip install modisco-lite`), or let Snakemake install it "
             "(`--sdm conda`)"
         ) from error
     return modiscolite
 
 
 def patterns(modiscolite: ModuleType, maps: Maps, seqlets: int) -> list[Pattern]:
-    """All patterns in saliency maps, those of the most seqlets first, named modisco_1, ...
+    """Finds all patterns in saliency maps, those with the most seqlets first, named modisco_1, ...
 
     Args:
-        modiscolite: see `package`.
-        maps: of sequences in a random order, of which the package takes the first seqlets.
-        seqlets: how many of either sign it takes, at most.
+        modiscolite: the result of `package`.
+        maps: the maps of sequences in random order, because the package uses the first seqlets.
+        seqlets: the largest number of seqlets of either sign.
 
     Raises:
-        MotifError: no map has a gradient.
+        MotifError: all maps are 0.
     """
     saliency = masked(maps.gradient, maps.tokens)
     if not saliency.any():
-        raise MotifError("all maps are 0; is the model trained?")
+        raise MotifError("all saliency maps are 0; check that the model was trained")
     letters = one_hot(maps.tokens)[..., :4]
-    # What a base adds over the mean of all four; where there is N, nothing.
+    # The contribution of a base is its gradient minus the mean of all four, and 0 at an N.
     hypothetical = maps.gradient - maps.gradient.mean(axis=2, keepdims=True)
     hypothetical *= letters.any(axis=2, keepdims=True)
     sides = ((0, 0), (MARGIN, MARGIN), (0, 0))
@@ -102,7 +104,7 @@ def patterns(modiscolite: ModuleType, maps: Maps, seqlets: int) -> list[Pattern]
         n_leiden_runs=LEIDEN_RUNS,
         max_seqlets_per_metacluster=seqlets,
     )
-    # A group without a pattern is None.
+    # A group without patterns is None.
     raw = [pattern for group in groups for pattern in group or []]
     raw.sort(key=lambda pattern: -len(pattern.seqlets))
     saliency = np.pad(saliency, sides[:2])
@@ -110,10 +112,12 @@ def patterns(modiscolite: ModuleType, maps: Maps, seqlets: int) -> list[Pattern]
 
 
 def _pattern(name: str, raw, saliency: np.ndarray) -> Pattern:
-    """The core of one of the package's patterns.
+    """Returns the core of one of the package's patterns.
 
     Args:
-        saliency: (n, width), of the maps as the package has them.
+        name: the motif's name.
+        raw: the package's pattern.
+        saliency: (n, width) input-masked gradients, padded as in the package's input.
     """
     size = np.abs(raw.contrib_scores).sum(axis=1)
     core = np.flatnonzero(size >= CORE * size.max())
@@ -128,9 +132,10 @@ def _pattern(name: str, raw, saliency: np.ndarray) -> Pattern:
 
 
 def table(patterns: Sequence[Pattern], engine: str) -> pd.DataFrame:
-    """The table of motifs, with `COLUMNS`; TF-MoDISco states no E-values.
+    """Returns the table of motifs, with `COLUMNS`. TF-MoDISco gives no E-values.
 
     Args:
+        patterns: the result of `patterns`.
         engine: name and version of the package.
     """
     rows = []

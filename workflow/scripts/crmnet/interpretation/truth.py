@@ -1,4 +1,5 @@
-"""What was planted in simulated promoters, against what motif jobs and saliency maps find."""
+"""Planted motifs and sites of simulated promoters, compared with those that the motif jobs and
+saliency maps find."""
 
 from __future__ import annotations
 
@@ -28,18 +29,22 @@ def found_motifs(
     medium: str,
     e_value: float,
 ) -> pd.DataFrame:
-    """Which planted factors each method finds: those whose matrix is the best match, by Tomtom, of
-    one of its motifs, or as good as the best.
+    """Returns which planted factors each method finds.
+
+    A method finds a factor if the factor's matrix is the best match, by Tomtom, of one of its
+    motifs, or as good as the best.
 
     Args:
-        table: of all motifs: method, motif, e_value, ln_e_value.
-        matches: as of `matching.match`.
+        table: all motifs: method, motif, e_value, ln_e_value.
+        matches: the result of `matching.match`.
         factors: factor, matrix_id, and the activity in each medium.
-        methods: all, also those without a motif.
-        e_value: the largest of a match.
+        methods: all methods, also those without motifs.
+        medium: the medium whose activity is shown.
+        e_value: the largest E-value of a match.
 
     Returns:
-        A row a method and factor, with `MOTIF_COLUMNS`: its motif of the lowest E-value.
+        One row per method and factor, with `MOTIF_COLUMNS`. If several motifs of a method match the
+        factor, the row has the one with the lowest E-value.
     """
     rows = matches[(matches["by"] == "tomtom") & (matches["e_value"] <= e_value)]
     best = ~rows["motif"].duplicated()
@@ -74,22 +79,25 @@ def site_table(
     replicates: int,
     seed: int,
 ) -> pd.DataFrame:
-    """How many planted sites scanning finds, and how much saliency lies on them.
+    """Returns how many planted sites scanning finds, and how high the saliency at these sites is.
 
-    A site is found by a match of its factor's matrix at the same place and strand. The score of a
-    position is its absolute saliency; a factor's sites are scored against positions in no site.
+    A site is found if its factor's matrix has a match at the same position and strand. The score of
+    a position is its absolute saliency. The sites of a factor are compared with the positions
+    outside all sites.
 
     Args:
-        sites: row, factor, matrix_id, start, end, strand: the planted ones of the test set.
+        sites: the planted sites of the test set: row, factor, matrix_id, start, end, strand.
         hits: motif, sequence, start, end, strand.
         ranked: sequence, row, family.
         saliency: (n, width), in the order of `ranked`.
         lengths: (n,) of the inserts.
         factors: factor, matrix_id.
+        replicates: number of bootstrap replicates.
+        seed: seed of the bootstrap.
 
     Returns:
-        A row a factor, and one for `ALL`, with `SITE_COLUMNS`; intervals, of 95 %, over bootstrap
-        replicates of the families.
+        One row per factor and one for `ALL`, with `SITE_COLUMNS`. The 95 % intervals are over
+        bootstrap replicates of the families.
     """
     rows, families = pd.Index(ranked["row"]), pd.factorize(ranked["family"])[0]
     hits = hits.rename(columns={"motif": "matrix_id"}).merge(ranked[["sequence", "row"]])
@@ -143,14 +151,14 @@ def _saliency_on(
     families: np.ndarray,
     draws: list[np.ndarray],
 ) -> dict[str, float]:
-    """Means of the score (n, width) on the labelled and the free positions, and how well it tells
-    them apart."""
+    """Returns the means of the score (n, width) at the labelled and the free positions, and how
+    well the score separates them."""
     if not label.any():
         return {}
     compared = label | free
     family = np.repeat(families, compared.sum(axis=1))
     score, label = score[compared], label[compared]
-    # Sorted once: the order is the same in every replicate.
+    # Sort only once, because the order is the same in every replicate.
     order = np.argsort(-score, kind="stable")
     score, label, family = score[order], label[order], family[order]
     low, high = interval(
@@ -167,7 +175,8 @@ def _saliency_on(
 
 
 def curve(score: np.ndarray, label: np.ndarray) -> pd.DataFrame:
-    """The precision-recall curve, at `CURVE_POINTS` evenly spaced recalls: recall, precision."""
+    """Returns the precision-recall curve at `CURVE_POINTS` evenly spaced recalls: recall,
+    precision."""
     precision, recall = precision_recall(score, label)
     wanted = np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS
     at = np.searchsorted(recall, wanted - 1e-12)

@@ -1,6 +1,6 @@
-"""Motifs enriched at the top of a ranked list against its bottom: MEME (Bailey and Elkan 1994; its
-objective function `de`), or a built-in search in the manner of DREME (Bailey 2011, Bioinformatics
-27:1653) and STREME (Bailey 2021, Bioinformatics 37:2834)."""
+"""Motifs enriched at the top of a ranked list against its bottom, by MEME (Bailey and Elkan 1994)
+with its objective function `de`, or by a built-in search similar to DREME (Bailey 2011,
+Bioinformatics 27:1653) and STREME (Bailey 2021, Bioinformatics 37:2834)."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ COLUMNS = [
 
 # Lengths of the words that a search starts from.
 SEEDS = (6, 7, 8)
-# How many words of a length are tried as motifs, and how many of those are refined.
+# How many words of each length are tried as motifs, and how many of all tried motifs are refined.
 TRIED, REFINED = 10, 4
 ROUNDS = 15
-# The largest p-value of a site at one place: a random sequence of 80 bp has one in 1 of 33 cases.
+# The largest p-value of a site at one position. About 1 in 33 random sequences of 80 bp has a site.
 SITE_P = 2e-4
-# Sites of background added to a motif while it is sought.
+# Number of background sites (pseudocounts) added to a motif during the search.
 PRIOR = 1.0
-# Bits that a column at an end of a motif needs; by how much the ln p-value must fall for other
-# ends, of which the best of seven or so is taken.
+# The bits that a column at an end of a motif needs; and by how much the ln p-value must fall before
+# the ends are moved, because the best of about seven pairs of ends is taken.
 INFORMATION, MARGIN = 0.15, 2.0
 # A search ends after this many motifs in a row with a larger p-value than this.
 NOT_SIGNIFICANT, PATIENCE = 0.05, 3
-# With fewer sequences of top or bottom in the hold-out, even a real motif is often not significant.
+# With fewer held-out sequences of top or bottom, even a real motif is often not significant.
 FEW = 200
 
 MEME_P_VALUE = re.compile(r"^MOTIF.*\bp-value = +(\S+)", re.MULTILINE)
@@ -60,14 +60,15 @@ MEME_P_VALUE = re.compile(r"^MOTIF.*\bp-value = +(\S+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Enriched:
-    """A motif and how enriched it is, in sequences that it was not found in.
+    """A motif and its enrichment in held-out sequences, which were not searched for it.
 
     Attributes:
-        motif: its `ln_e_value` is ln(p-value times motifs tried), or what MEME states.
+        motif: the motif. Its `ln_e_value` is ln(p-value times number of motifs tried), or the value
+            that MEME reports.
         ln_p: natural logarithm of the p-value.
-        positives, negatives: sequences of the hold-out with a site, of top and bottom; None where
-            the method does not say.
-        held_top, held_bottom: all sequences of the hold-out; likewise.
+        positives, negatives: held-out sequences with a site, of the top and of the bottom; None if
+            the method does not report them.
+        held_top, held_bottom: all held-out sequences of the top and of the bottom; None likewise.
     """
 
     motif: Motif
@@ -79,15 +80,16 @@ class Enriched:
 
 
 def hold_out(families: np.ndarray, top: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Which sequences (n,) to keep for the test: whole families, about half of the top and half of
-    the bottom.
+    """Returns which sequences (n,) to hold out for the test: whole families, with about half of the
+    top and half of the bottom.
 
-    Families come in order of size, those of the same size at random, and each goes where it evens
-    out the halves.
+    Families are assigned in the order of size, and in random order if their sizes are equal. Each
+    goes to the half that it balances best.
 
     Args:
-        families: (n,) which sequences are alike.
-        top: (n,) bool: which are of the top.
+        families: (n,) the family of each sequence.
+        top: (n,) bool, whether each sequence is of the top.
+        seed: seed of the random order.
 
     Raises:
         MotifError: a half has no sequence of the top, or none of the bottom.
@@ -104,14 +106,15 @@ def hold_out(families: np.ndarray, top: np.ndarray, seed: int = 0) -> np.ndarray
     for half in (chosen, ~chosen):
         if not (half & top).any() or not (half & ~top).any():
             raise MotifError(
-                f"{top.sum()} sequences of top and {(~top).sum()} of bottom in {len(sizes)} "
-                "families cannot be halved by family; raise `top`, or take all sequences"
+                f"{top.sum()} sequences of the top and {(~top).sum()} of the bottom in "
+                f"{len(sizes)} families cannot be halved by family; raise `motifs: top`, or set "
+                "`motifs: families: all`"
             )
     return chosen
 
 
 class _Sites(NamedTuple):
-    """The best place of a motif in each sequence (n,)."""
+    """The best site of a motif in each sequence (n,)."""
 
     score: np.ndarray
     start: np.ndarray
@@ -119,7 +122,7 @@ class _Sites(NamedTuple):
 
 
 class _Fit(NamedTuple):
-    """A motif as it was searched for, and how well the best threshold parts top from bottom."""
+    """A motif during the search, and how well its best threshold separates top from bottom."""
 
     counts: np.ndarray
     matrix: ScoreMatrix
@@ -133,9 +136,9 @@ class _Sequences:
 
     Attributes:
         tokens: (n, length) uint8.
-        top: (n,) bool.
-        families: (n,).
-        number: of the top and of the bottom.
+        top: (n,) bool, whether each sequence is of the top.
+        families: (n,) the family of each sequence.
+        number: numbers of sequences of the top and of the bottom.
     """
 
     def __init__(
@@ -144,7 +147,7 @@ class _Sequences:
         self.tokens, self.top, self.families = tokens, top, families
         self.number = int(top.sum()), int((~top).sum())
         self.widest = widest
-        # N ahead too, so that a site can be shown with what is around it.
+        # N on both sides, so that `windows` can also take the positions around a site.
         margin = widest + WORD
         padded = np.pad(tokens, ((0, 0), (margin, margin)), constant_values=N)
         self._padded, self._margin = padded, margin
@@ -152,7 +155,7 @@ class _Sequences:
         self._codes = codes(padded[:, margin : margin + length + WORD - 1], WORD)
 
     def search(self, matrix: ScoreMatrix) -> tuple[np.ndarray, np.ndarray]:
-        """Scores (n, length) of sites on either strand; below 0 where N is."""
+        """Returns the scores (n, length) of sites on either strand; a site with an N is below 0."""
         length = self.tokens.shape[1]
         return tuple(
             sum(
@@ -163,7 +166,7 @@ class _Sequences:
         )
 
     def best(self, matrix: ScoreMatrix) -> _Sites:
-        """The best site in each sequence."""
+        """Returns the best site in each sequence."""
         starts, scores = [], []
         for strand in self.search(matrix):
             start = strand.argmax(axis=1)
@@ -173,7 +176,7 @@ class _Sequences:
         return _Sites(np.maximum(*scores), np.where(reverse, starts[1], starts[0]), reverse)
 
     def windows(self, rows: np.ndarray, sites: _Sites, width: int, around: int) -> np.ndarray:
-        """Tokens (rows, around + width + around) of sites, on the motif's strand."""
+        """Returns the tokens (rows, around + width + around) of sites, on the motif's strand."""
         columns = np.arange(width + 2 * around) - around + self._margin
         windows = self._padded[rows[:, None], sites.start[rows, None] + columns]
         reverse = sites.reverse[rows]
@@ -181,7 +184,7 @@ class _Sequences:
         return windows
 
     def masked(self, matrix: ScoreMatrix, threshold: int) -> _Sequences:
-        """These sequences with N for all sites."""
+        """Returns these sequences with all sites replaced by N."""
         sites = np.maximum(*self.search(matrix)) >= threshold
         covered = np.zeros(self.tokens.shape, bool)
         length = covered.shape[1]
@@ -199,27 +202,30 @@ def discover(
     widths: tuple[int, int] = (6, 15),
     seed: int = 0,
 ) -> list[Enriched]:
-    """Motifs in more sequences of the top than of the bottom, by the built-in engine.
+    """Finds motifs that occur in more sequences of the top than of the bottom, by the built-in
+    engine.
 
-    A half of the families is for the search, the other for the test (`hold_out`). The search takes
-    the words most enriched, makes motifs of those and their neighbours by one substitution, and
-    finds sites, counts, width and threshold in turn as long as Fisher's test says better. The
-    motif is tested where it was not sought, its sites are masked in all sequences, and the search
-    goes on. It counts a sequence once, on both strands. A site has a p-value of `SITE_P` at most.
+    Half of the families are searched, and the other half is held out for the test (see `hold_out`).
+    The search starts from the most enriched words and makes motifs of them and their neighbours by
+    one substitution. It then updates sites, counts, width and threshold in turn for as long as P of
+    Fisher's test falls. The motif is tested in the held-out half, its sites are masked in all
+    sequences, and the search goes on. Each sequence counts once, whatever its number of sites, and
+    both strands are searched. A site has a p-value of at most `SITE_P`.
 
-    It ends early where no word is enriched, or after `PATIENCE` motifs that are not significant.
+    The search ends early if no word is enriched, or after `PATIENCE` motifs in a row that are not
+    significant.
 
     Args:
-        tokens: (n, length), N behind shorter sequences.
-        top: (n,) bool: sequences of the top; the others are the bottom.
-        families: (n,) which sequences are alike.
-        number: of motifs to seek.
-        widths: the narrowest and the widest motif.
-        seed: of the choice of the hold-out.
+        tokens: (n, length), shorter sequences padded with N.
+        top: (n,) bool, whether a sequence is of the top; the others are the bottom.
+        families: (n,) the family of each sequence.
+        number: the largest number of motifs.
+        widths: the smallest and the largest width of a motif.
+        seed: seed of the choice of the hold-out.
 
     Returns:
-        All motifs tried, lowest p-value first, named meme_1, meme_2, ...; `sites` counts sequences
-        of the top in the searched half.
+        All motifs that were tried, lowest p-value first, named meme_1, meme_2, ... `sites` counts
+        sequences of the top in the searched half.
 
     Raises:
         MotifError: see `hold_out`; or a letter does not occur.
@@ -254,7 +260,7 @@ def _stated(motif: Motif, ln_e_value: float, name: str = MEME) -> Motif:
 
 
 def _ranked(motifs: Iterable[Enriched]) -> list[Enriched]:
-    """Lowest E-value first, and named so."""
+    """Returns motifs with the lowest E-value first, named in this order."""
     order = sorted(motifs, key=lambda each: each.motif.ln_e_value)
     return [
         replace(each, motif=_stated(each.motif, each.motif.ln_e_value, f"{MEME}_{rank}"))
@@ -263,7 +269,7 @@ def _ranked(motifs: Iterable[Enriched]) -> list[Enriched]:
 
 
 def _search(sequences: _Sequences, widths: tuple[int, int], frequencies: np.ndarray) -> _Fit | None:
-    """The motif that parts top from bottom best."""
+    """Returns the motif that separates top from bottom best."""
     fits = [
         _fit(sequences, _widened(counts, widths[0], frequencies), frequencies)
         for length in sorted({min(length, widths[1]) for length in SEEDS})
@@ -275,11 +281,11 @@ def _search(sequences: _Sequences, widths: tuple[int, int], frequencies: np.ndar
 
 
 def _seeds(sequences: _Sequences, length: int) -> Iterator[np.ndarray]:
-    """Counts (length, 4) of the words most enriched, with their neighbours."""
+    """Yields counts (length, 4) of the most enriched words with their neighbours."""
     positives, negatives = word_counts(sequences.tokens, sequences.top, length)
     words = np.flatnonzero(positives * sequences.number[1] > negatives * sequences.number[0])
     ln_p = ln_fisher(positives[words], negatives[words], *sequences.number)
-    # What remains of a word's sequences without those that have it by chance, as the bottom does.
+    # The number of the top's sequences with a word, minus the number expected from the bottom.
     excess = positives - negatives * (sequences.number[0] / sequences.number[1])
     places = 4 ** np.arange(length)[::-1]
     every = np.arange(4**length)
@@ -291,14 +297,16 @@ def _seeds(sequences: _Sequences, length: int) -> Iterator[np.ndarray]:
 
 
 def word_counts(tokens: np.ndarray, top: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """In how many sequences of top, and of bottom, each word (4**length,) occurs on either strand.
+    """Returns in how many sequences of the top, and of the bottom, each word (4**length,) occurs on
+    either strand.
 
-    A word's number has two bits a letter, the first the highest; of a word and its reverse
-    complement the lower one has the counts. A word has no N.
+    A word's number has two bits per letter, with the first letter in the highest bits. A word and
+    its reverse complement are counted under the lower of their two numbers. A word has no N.
 
     Args:
         tokens: (n, width).
-        top: (n,) bool.
+        top: (n,) bool, whether each sequence is of the top.
+        length: number of letters of a word.
     """
     numbers, known = words(tokens, length)
     numbers = np.minimum(numbers, reverse_words(numbers, length))
@@ -309,7 +317,8 @@ def word_counts(tokens: np.ndarray, top: np.ndarray, length: int) -> tuple[np.nd
 
 
 def _widened(counts: np.ndarray, width: int, frequencies: np.ndarray) -> np.ndarray:
-    """Counts with columns of background around them, so that they are `width` wide at least."""
+    """Returns counts with columns of background around them, so that they have at least `width`
+    columns."""
     more = max(width - len(counts), 0)
     column = counts.sum(axis=1).mean() * frequencies[None]
     return np.concatenate(
@@ -318,13 +327,14 @@ def _widened(counts: np.ndarray, width: int, frequencies: np.ndarray) -> np.ndar
 
 
 def _fit(sequences: _Sequences, counts: np.ndarray, frequencies: np.ndarray) -> _Fit | None:
-    """The counts with their best threshold on these sequences; None where nothing is enriched."""
+    """Returns the counts with their best threshold on these sequences; None if no threshold gives
+    an enrichment."""
     matrix = score_matrix(Motif("sought", counts + PRIOR * frequencies), frequencies)
     sites = sequences.best(matrix)
     order = np.argsort(-sites.score, kind="stable")
     scores = sites.score[order]
     positives, negatives = np.cumsum(sequences.top[order]), np.cumsum(~sequences.top[order])
-    # The likeliest site always counts, though in a short motif it is not that rare.
+    # The most likely site always counts, even if the motif is so short that its p-value is larger.
     lowest = min(matrix.cutoff(SITE_P), matrix.scores.max(axis=1).sum())
     last = (np.diff(scores, append=-1) != 0) & (scores >= lowest)
     enriched = positives * sequences.number[1] > negatives * sequences.number[0]
@@ -339,7 +349,7 @@ def _fit(sequences: _Sequences, counts: np.ndarray, frequencies: np.ndarray) -> 
 def _refined(
     sequences: _Sequences, fit: _Fit, widths: tuple[int, int], frequencies: np.ndarray
 ) -> _Fit:
-    """The motif after new counts from its sites, and new ends, for as long as that is better."""
+    """Updates a motif's counts and ends from its sites for as long as this improves it."""
     for _ in range(ROUNDS):
         fits = [
             (candidate.ln_p + (len(counts) != fit.matrix.width) * MARGIN, candidate)
@@ -354,20 +364,20 @@ def _refined(
 
 
 def _candidates(sequences: _Sequences, fit: _Fit, widths: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Counts of a motif's sites in the top: between the same ends, and with another end."""
+    """Yields the counts of a motif's sites in the top, with the same ends and with other ends."""
     rows = np.flatnonzero(sequences.top & (fit.sites.score >= fit.threshold))
     width, around = fit.matrix.width, widths[1] - fit.matrix.width
     windows = sequences.windows(rows, fit.sites, width, around)
     counts = (windows[:, :, None] == np.arange(4)).sum(axis=0).astype(float)
     informative = np.flatnonzero(_informative(counts, sequences.families[rows]))
-    # The same ends, one column off, the next informative column and the farthest.
+    # Try the same end, one column less, and the next and the farthest informative column.
     first, last = around, around + width - 1
     firsts = {first, first + 1, *_ends(informative[informative < first][::-1])}
     lasts = {last, last - 1, *_ends(informative[informative > last])}
     for start in sorted(firsts):
         for end in sorted(lasts):
             if (start == first or end == last) and widths[0] <= end + 1 - start <= widths[1]:
-                # Near the end of a sequence, a column has fewer letters.
+                # A column has fewer letters if some sites are near the end of a sequence.
                 columns = counts[start : end + 1]
                 seen = columns.sum(axis=1, keepdims=True)
                 if (seen > 0).all():
@@ -379,8 +389,10 @@ def _ends(columns: np.ndarray) -> list[int]:
 
 
 def _informative(counts: np.ndarray, families: np.ndarray) -> np.ndarray:
-    """Which columns say enough to be an end, beyond what so few families say by chance (Schneider
-    et al. 1986, J. Mol. Biol. 188:415)."""
+    """Returns which columns are informative enough to be an end.
+
+    The threshold includes the bits that this number of families has by chance (Schneider et al.
+    1986, J. Mol. Biol. 188:415)."""
     shares = (counts + 0.25) / (counts.sum(axis=1, keepdims=True) + 1)
     bits = 2 + (shares * np.log2(shares)).sum(axis=1)
     return bits > INFORMATION + 3 / (2 * math.log(2) * len(np.unique(families)))
@@ -394,33 +406,33 @@ def meme(
     widths: tuple[int, int] = (6, 15),
     seed: int = 0,
 ) -> list[Enriched]:
-    """Motifs enriched in one FASTA file against another, by MEME 5 with `-objfun de`.
+    """Finds motifs enriched in one FASTA file against another, by MEME 5 with `-objfun de`.
 
-    MEME, too, tests on a half of the sequences that it did not search, but halves them at random.
-    Its E-values do not take other motifs into account, and its motifs are in the order found. It
-    uses one processor: more need MPI.
+    MEME also tests on a half of the sequences that it did not search, but it halves them at random,
+    not by family. Its E-values are not corrected for the number of motifs, and it reports motifs in
+    the order in which it found them. It uses one processor, because more would need MPI.
 
     Args:
-        program: its path.
+        program: path of MEME.
         top, bottom: FASTA files.
-        number: of motifs to seek.
-        widths: the narrowest and the widest motif.
-        seed: of the choice of the hold-out.
+        number: the largest number of motifs.
+        widths: the smallest and the largest width of a motif.
+        seed: seed of the choice of the hold-out.
 
     Returns:
         The motifs, lowest E-value first, named meme_1, meme_2, ...
 
     Raises:
-        MotifError: MEME is too old, fails, or writes another report.
+        MotifError: MEME is too old, fails, or writes a report in another format.
     """
     release = version(program)
     if int(re.search(r" (\d*)", release)[1] or 0) < 5:
         raise MotifError(
-            f"{release} cannot tell top from bottom (`-objfun de`); install MEME 5.5, or set "
-            "`engine: builtin`"
+            f"{release} is too old: it cannot compare top and bottom (`-objfun de`); install MEME "
+            "5.5, or set `engine: builtin`"
         )
-    # As text, so that MEME needs no other program for reports and logos. Without a limit
-    # (searchsize), so that its result does not depend on a sample.
+    # `-text` needs no other programs for reports and logos. `-searchsize 0` sets no limit, so that
+    # the result does not depend on a sample of the sequences.
     options = ["-text", "-nostatus", "-dna", "-revcomp", "-objfun", "de", "-neg", bottom]
     options += ["-nmotifs", str(number), "-minw", str(widths[0]), "-maxw", str(widths[1])]
     options += ["-searchsize", "0", "-seed", str(seed)]
@@ -434,12 +446,14 @@ def meme(
     except InvalidOperation:
         logarithms = []
     if len(logarithms) != len(reported) or any(m.ln_e_value is None for m in reported):
-        raise MotifError(f"{release}: its report states other p-values than motifs; use MEME 5.5")
+        raise MotifError(
+            f"{release}: the numbers of p-values and motifs in its report differ; use MEME 5.5"
+        )
     return _ranked(Enriched(*pair) for pair in zip(reported, logarithms, strict=True))
 
 
 def table(motifs: Sequence[Enriched], engine: str, **constant: object) -> pd.DataFrame:
-    """The table of motifs, with `COLUMNS`; `constant` are those that all rows share."""
+    """Returns the table of motifs, with `COLUMNS`. `constant` are values that all rows share."""
     rows = [
         {
             **described(each.motif, MEME, engine),

@@ -1,8 +1,9 @@
-"""Motifs of the top of a ranked list: DRIMust (Leibovich et al. 2013, Nucleic Acids Res. 41:W174;
-Leibovich and Yakhini 2012, Nucleic Acids Res. 40:5832), by the minimum hypergeometric statistic
-(`evaluation.hypergeometric`).
+"""Motifs at the top of a ranked list, by the method of DRIMust (Leibovich et al. 2013, Nucleic
+Acids Res. 41:W174; Leibovich and Yakhini 2012, Nucleic Acids Res. 40:5832), which uses the minimum
+hypergeometric statistic (`evaluation.hypergeometric`).
 
-Of N sequences, best first, B have a word; b of them are among the first n. mHG is its score.
+A list ranks N sequences. B of them have a word, and b of these B are among the first n. mHG is the
+score of the word.
 """
 
 from __future__ import annotations
@@ -29,20 +30,21 @@ COLUMNS = [
     *("B", "n", "b", "mhg", "p_value", "enrichment", "words", "tested"),
 ]
 
-# Pairs of candidate and sequence, or of site and centre, that are worked on at once.
+# Pairs of candidate and sequence, or of site and centre, that are processed at a time.
 BLOCK = 1 << 20
-# Number and pair of word and sequence fit in 64 bits.
+# Up to this length, the number of a word and that of a sequence together fit into 64 bits.
 LONGEST = 20
 
-# The similarity from which on words may join a motif, and from which on they are not sought again.
+# The least similarity of a word that joins a motif; and that at which a word starts no new motif.
 JOINED, COVERED = 0.7, 0.6
-# A member may be dropped at every so many rounds; on the given strand, a motif has so many rounds.
+# A member may be dropped in every DROPPING-th round. If only the given strand counts, a motif has
+# at most ROUNDS rounds.
 DROPPING, ROUNDS = 5, 20
-# Where the shortest stretch is shorter, in parts of the longest, words are not joined to stretches.
+# If the shortest stretch is shorter than this share of the longest, words are not joined.
 EVEN = 0.667
-# Columns at an end with as many sites without a letter are cut off.
+# A column at an end is cut off if at least this share of the sites has no letter in it.
 EMPTY = 0.8
-# Different sites that are tried as the centre of an alignment, at most.
+# The largest number of different sites that are tried as the centre of an alignment.
 CENTRES = 1000
 
 
@@ -51,14 +53,14 @@ class Words:
     """Words, lowest corrected score (B * mHG) first.
 
     Attributes:
-        tokens: (words, longest) uint8, N behind the shorter ones.
-        lengths: (words,) letters.
-        rows, starts: ranks from 0 of the sequences that have each word, ascending; those of word w
-            are rows[starts[w] : starts[w + 1]].
+        tokens: (words, longest) uint8, shorter words padded with N.
+        lengths: (words,) number of letters of each word.
+        rows, starts: the ranks, from 0 and ascending, of the sequences that have word w are
+            rows[starts[w] : starts[w + 1]].
         ln_scores, n, b: (words,) see `minimum_hypergeometric`.
-        total: N, sequences of the list.
-        tested: how many words were scored.
-        both: whether a word stands for its reverse complement too.
+        total: N, the number of sequences in the list.
+        tested: the number of words that were scored.
+        both: whether a word also stands for its reverse complement.
     """
 
     tokens: np.ndarray
@@ -74,11 +76,12 @@ class Words:
 
     @property
     def sizes(self) -> np.ndarray:
-        """B (words,)."""
+        """B of each word (words,)."""
         return np.diff(self.starts)
 
     def pairs(self, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Place in `words` and rank, of all sequences that have each of them."""
+        """Returns all pairs of a word (as its index in `words`) and the rank of a sequence that has
+        it."""
         sizes = self.sizes[words]
         shift = self.starts[words] - (np.cumsum(sizes) - sizes)
         at = np.repeat(shift, sizes) + np.arange(sizes.sum())
@@ -92,30 +95,34 @@ def enriched_words(
     threshold: float = 1e-6,
     rule: str = "right-branching",
 ) -> Words:
-    """Words enriched at the top of a list: those with B * mHG, which bounds the p-value, up to a
-    threshold. It is not corrected for the number of words tested.
+    """Returns the words enriched at the top of a list.
+
+    These are the words whose corrected score, B * mHG, is at most `threshold`. The corrected score
+    is an upper bound of the p-value. It is not corrected for the number of words tested.
 
     Args:
-        tokens: (n, width), best first, N behind shorter sequences; a word has no N.
-        lengths: the least and the largest number of letters of a word.
-        strands: `given`, or `both`: a word and its reverse complement are one.
+        tokens: (n, width), best sequence first, shorter ones padded with N; a word has no N.
+        lengths: the smallest and the largest number of letters of a word.
+        strands: `given`, or `both`, where a word and its reverse complement count as one word.
         threshold: the largest corrected score.
-        rule: `all` words that occur are tested, or `right-branching`, as in DRIMust, which walks
-            the nodes of a suffix tree: of those shorter than the longest only the ones that are
-            followed by at least two different letters, the end of a sequence, or N, being one. Of
-            `both` strands, one of a word and its reverse complement must be so in the sequences
-            and their reverse complements.
+        rule: `all` tests all words that occur. `right-branching` follows DRIMust, which walks the
+            nodes of a suffix tree: a word below the largest length is tested only if at least two
+            different letters follow it. The end of a sequence, or an N, counts as one such letter.
+            With `both` strands, a word or its reverse complement must have this property in the
+            sequences and their reverse complements.
 
     Raises:
-        MotifError: `strands` or `rule` is none of these, or the lengths are not in order.
+        MotifError: `strands`, `rule`, `lengths` or `threshold` has an invalid value.
     """
     for name, given, known in (("strands", strands, STRANDS), ("rule", rule, RULES)):
         if given not in known:
-            raise MotifError(f"drimust: {name} {given!r} is none of {', '.join(known)}")
+            raise MotifError(f"drimust: {name} {given!r} is not one of {', '.join(known)}")
     if not 1 <= lengths[0] <= lengths[1] <= LONGEST:
-        raise MotifError(f"drimust: words of {list(lengths)} letters; give 1 <= k1 <= k2 <= 20")
+        raise MotifError(
+            f"drimust: words is {list(lengths)}; give [k1, k2] with 1 <= k1 <= k2 <= {LONGEST}"
+        )
     if not threshold > 0:
-        raise MotifError(f"drimust: threshold {threshold}; give a number above 0")
+        raise MotifError(f"drimust: threshold is {threshold}; give a number above 0")
     both, parts, tested = strands == "both", [], 0
     progress = Progress(lengths[1] - lengths[0] + 1, "lengths of words")
     for length in range(lengths[0], lengths[1] + 1):
@@ -147,16 +154,17 @@ def enriched_words(
 def word_sequences(
     tokens: np.ndarray, length: int, both: bool, branching: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The words of a length that occur, and the sequences that have each.
+    """Returns the words of a length that occur, and the sequences that have each word.
 
     Args:
-        tokens: (n, width), N where a letter is not known.
-        both: a word and its reverse complement are one, under the lower number of the two.
-        branching: only right-branching words (see `enriched_words`).
+        tokens: (n, width), N for unknown letters.
+        length: number of letters of a word.
+        both: whether a word and its reverse complement count as one, under the lower number.
+        branching: whether to return only right-branching words (see `enriched_words`).
 
     Returns:
-        Numbers of the words (two bits a letter, the first the highest), ascending; ranks of the
-        sequences that have them; where each word begins in those.
+        The numbers of the words (two bits per letter, the first letter highest), ascending; the
+        ranks of the sequences that have them; and where each word begins in these ranks.
     """
     codes, known = word_numbers(tokens, length)
     number = codes.shape[1]
@@ -183,13 +191,13 @@ def word_sequences(
 
 
 def _distinct(values: np.ndarray) -> np.ndarray:
-    """The different values, ascending; on so many, sorting is faster than the hashes of numpy."""
+    """Returns the distinct values, ascending. For many values, sorting is faster than np.unique."""
     values = np.sort(values)
     return values[np.diff(values, prepend=-1) > 0]
 
 
 def _letters(codes: np.ndarray, length: int, width: int) -> np.ndarray:
-    """Tokens (words, width) of numbers of words, N behind."""
+    """Returns the tokens (words, width) of words given as numbers, padded with N."""
     words = np.full((len(codes), width), N, np.uint8)
     words[:, :length] = codes[:, None] >> 2 * np.arange(length)[::-1] & 3
     return words
@@ -197,11 +205,11 @@ def _letters(codes: np.ndarray, length: int, width: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Cluster:
-    """Words merged to a motif.
+    """Words that were merged into a motif.
 
     Attributes:
-        members: their tokens, in the orientation in which they are alike.
-        ln_score, n, b, size: of the sequences that have any of them; `size` is B.
+        members: the tokens of the words, in the orientation in which they are similar.
+        ln_score, n, b, size: the mHG score, n, b and B of the sequences that have any of the words.
     """
 
     members: list[np.ndarray]
@@ -212,8 +220,9 @@ class Cluster:
 
 
 def merge(words: Words, number: int) -> list[Cluster]:
-    """Merges words to at most `number` motifs, best word first (see `_Growing`). Words like a motif
-    (`COVERED`) are not sought again."""
+    """Merges words into at most `number` motifs, starting from the best word (see `_Growing`).
+
+    A word that is similar to a motif (`COVERED`) starts no other motif."""
     free, clusters = np.ones(len(words.lengths), bool), []
     while free.any() and len(clusters) < number:
         growing = _Growing(words, int(np.argmax(free)))
@@ -224,17 +233,18 @@ def merge(words: Words, number: int) -> list[Cluster]:
 
 
 class _Growing:
-    """A motif that takes and drops words as long as B * mHG of the sequences with any falls.
+    """A motif that adds and drops words for as long as B * mHG falls, for the sequences that have
+    any of its words.
 
     Args:
-        words: all there are.
-        seed: the first.
+        words: all words.
+        seed: the index of the first word.
     """
 
     def __init__(self, words: Words, seed: int) -> None:
         self.words, self.members, self.turned = words, [], []
-        # In how many members each sequence is; how alike all words are to the members, in total,
-        # as they are and turned to the other strand.
+        # The number of members that each sequence has; and the sum of each word's similarities to
+        # the members, as given and as its reverse complement.
         self.covered = np.zeros(words.total, np.int32)
         self.alike = np.zeros((2, len(words.lengths)))
         self._count(seed, False, 1)
@@ -254,14 +264,15 @@ class _Growing:
             self.alike[strand] += sign * similarity(shown, words.tokens, words.lengths)
 
     def similarity(self) -> tuple[np.ndarray, np.ndarray]:
-        """Mean similarity of each word to the members, and whether it is that of the other strand's
-        word."""
+        """Returns each word's mean similarity to the members, and whether it is that of its reverse
+        complement."""
         means = self.alike / len(self.members)
         turned = means[1] > means[0] + TIE
         return np.where(turned, means[1], means[0]), turned
 
     def grown(self, free: np.ndarray) -> Cluster:
-        """The motif, of words that are `free` and alike enough (`JOINED`) when they join it."""
+        """Returns the motif after it has grown by words that are `free` and similar to it
+        (`JOINED`)."""
         rounds = 0
         while self.words.both or rounds < ROUNDS:
             rounds += 1
@@ -296,7 +307,8 @@ class _Growing:
         return True
 
     def _best(self, candidates: np.ndarray, without: bool) -> int | None:
-        """Which word makes B * mHG smallest, with or without it; None if none makes it smaller."""
+        """Returns the candidate whose addition or (`without`) removal makes B * mHG smallest, or
+        None if none makes it smaller."""
         best, total = None, self.words.total
         at_once = max(8 * BLOCK // total, 1)
         for first in range(0, len(candidates), at_once):
@@ -315,12 +327,14 @@ class _Growing:
 
 
 def similarity(word: np.ndarray, others: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """How alike a word is to others (words,): the most equal letters of any placement without gaps,
-    which may overlap in part, over the length of the shorter word.
+    """Returns the similarity of a word to others (words,).
+
+    It is the largest number of equal letters over all placements without gaps, divided by the
+    length of the shorter word. A placement may overlap only in part.
 
     Args:
         word: (length,) tokens.
-        others: (words, longest) tokens, N behind the shorter ones.
+        others: (words, longest) tokens, shorter words padded with N.
         lengths: (words,) of the others.
     """
     length, width = len(word), others.shape[1]
@@ -333,21 +347,22 @@ def similarity(word: np.ndarray, others: np.ndarray, lengths: np.ndarray) -> np.
 
 
 def align(cluster: Cluster, tokens: np.ndarray, both: bool) -> tuple[np.ndarray, int]:
-    """Counts (width, 4) of the aligned sites of a cluster, and the number of sites.
+    """Returns the counts (width, 4) of the aligned sites of a cluster, and the number of sites.
 
-    The sites are in the first n sequences. Each is tried as the centre; the others are shifted
-    against it to the right only, to where the most letters are equal. The centre with the most
-    equal letters is taken. Columns at an end that `EMPTY` of the sites do not reach are cut off.
+    The sites are in the first n sequences. Each site is tried as the centre. The others are shifted
+    to the right against it until as many letters as possible are equal. The centre with the most
+    equal letters is used. A column at an end is cut off if it is `EMPTY`.
 
     Args:
-        tokens: (N, length), best first.
-        both: whether there are sites on the other strand.
+        cluster: the cluster.
+        tokens: (N, length), best sequence first.
+        both: whether there are sites on both strands.
     """
     sites, weights = np.unique(
         _sites(cluster, tokens[: cluster.n], both), axis=0, return_counts=True
     )
     known = sites != N
-    # The most frequent, of equals the longest.
+    # Try the most frequent sites first, and longer ones first if they are equally frequent.
     order = np.lexsort((-known.sum(axis=1), -weights))[:CENTRES]
     at_once, best, chosen = max(BLOCK // len(sites), 1), -1, 0
     for first in range(0, len(order), at_once):
@@ -365,8 +380,8 @@ def align(cluster: Cluster, tokens: np.ndarray, both: bool) -> tuple[np.ndarray,
 
 
 def _placements(centres: np.ndarray, sites: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The most equal letters (centres, sites) of each site shifted right against each centre, and
-    the shift, of equals the least."""
+    """Returns the largest number of equal letters (centres, sites) of each site shifted to the
+    right against each centre, and the smallest shift that gives it."""
     width = sites.shape[1]
     shape = len(centres), len(sites)
     equal, shifts = np.zeros(shape, np.float32), np.zeros(shape, np.int32)
@@ -381,14 +396,14 @@ def _placements(centres: np.ndarray, sites: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _sites(cluster: Cluster, tokens: np.ndarray, both: bool) -> np.ndarray:
-    """Sites (sites, longest) of a cluster's words in sequences, on the words' strand, N behind.
+    """Returns the sites (sites, longest) of a cluster's words, on the words' strand, padded with N.
 
-    Occurrences that overlap are one site: a stretch. If the shortest stretch is much shorter than
-    the longest (`EVEN`), the occurrences are sites themselves, without those within longer ones.
-    Of stretches on both strands that overlap, the longest is the site.
+    Occurrences that overlap are joined to a stretch, which is one site. If the shortest stretch is
+    much shorter than the longest (`EVEN`), the occurrences themselves are the sites, without those
+    inside longer ones. If stretches on the two strands overlap, the longest is the site.
     """
     buffer = np.pad(tokens, ((0, 0), (0, 1)), constant_values=N).ravel()
-    # The other strand's places behind those of the given one.
+    # Positions on the other strand are numbered after those on the given strand.
     start, length = _hits(cluster.members, tokens, both)
     order = np.lexsort((-length, start))
     start, length = start[order], length[order]
@@ -412,8 +427,10 @@ def _sites(cluster: Cluster, tokens: np.ndarray, both: bool) -> np.ndarray:
 def _hits(
     members: Sequence[np.ndarray], tokens: np.ndarray, both: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Start and length of the occurrences of words, in the rows of tokens, an N behind each, one
-    behind the other, and behind those the same of the other strand; a palindrome has one strand."""
+    """Returns the start and length of all occurrences of words.
+
+    Starts are positions in one long sequence: all rows of tokens, each followed by an N, and after
+    them the same rows for the other strand. A palindrome is counted on one strand only."""
     starts, lengths = [], []
     stride = tokens.shape[1] + 1
     for length in sorted({len(word) for word in members}):
@@ -431,16 +448,19 @@ def _hits(
 
 
 def _joined(start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Stretches of intervals, by start, that overlap: the number of each interval's stretch, the
-    first interval of each stretch, and the largest end up to each interval."""
+    """Joins overlapping intervals, sorted by start, to stretches.
+
+    Returns the number of each interval's stretch, the first interval of each stretch, and the
+    largest end up to each interval."""
     reach = np.maximum.accumulate(end)
     new = start >= np.append(-1, reach[:-1])
     return np.cumsum(new) - 1, np.flatnonzero(new), reach
 
 
 def _one_strand(reverse: np.ndarray, start: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Of stretches that overlap, whichever strand, those that are the longest; of equals the given
-    strand's."""
+    """Returns which stretches are the longest among all that overlap on either strand.
+
+    Of equally long ones, it is that on the given strand."""
     order = np.lexsort((reverse, start))
     place = np.empty(len(order), np.int64)
     place[order] = _joined(start[order], (start + length)[order])[0]
@@ -452,8 +472,7 @@ def _one_strand(reverse: np.ndarray, start: np.ndarray, length: np.ndarray) -> n
 
 @dataclass(frozen=True)
 class Ranked:
-    """A motif of a ranked list: `motif`, the `cluster` of its words, and the ln of its exact
-    p-value."""
+    """A motif of a ranked list, the cluster of its words, and the ln of its exact p-value."""
 
     motif: Motif
     cluster: Cluster
@@ -461,14 +480,16 @@ class Ranked:
 
 
 def motifs(words: Words, tokens: np.ndarray, number: int) -> list[Ranked]:
-    """At most `number` motifs of enriched words, lowest E-value first, named drimust_1, ...
+    """Returns at most `number` motifs of enriched words, lowest E-value first, named drimust_1, ...
 
-    The E-value is the exact p-value of the mHG score of the sequences with any of the words, times
-    the number of words tested. Merging is a search of its own, which it does not correct for.
+    The mHG score is that of the sequences that have any of a motif's words. The E-value is the
+    exact p-value of this score, times the number of words tested. It is not corrected for the
+    search among merged words.
 
     Args:
-        words: of `enriched_words`.
-        tokens: (N, length) those it had.
+        words: the result of `enriched_words`.
+        tokens: (N, length), the sequences that `enriched_words` was given.
+        number: the largest number of motifs.
     """
     scored = []
     for cluster in merge(words, number):
@@ -486,7 +507,7 @@ def motifs(words: Words, tokens: np.ndarray, number: int) -> list[Ranked]:
 
 
 def table(motifs: Sequence[Ranked], words: Words, engine: str) -> pd.DataFrame:
-    """The table of motifs, with `COLUMNS`."""
+    """Returns the table of motifs, with `COLUMNS`."""
     rows = [
         {
             **described(each.motif, DRIMUST, engine),
@@ -509,7 +530,9 @@ def _enrichment(cluster: Cluster, total: int) -> float:
 
 
 def word_table(words: Words) -> pd.DataFrame:
-    """The table of enriched words, with `WORD_COLUMNS`; p-values are exact, of each word alone."""
+    """Returns the table of enriched words, with `WORD_COLUMNS`.
+
+    The p-values are exact and not corrected for the number of words."""
     sizes = words.sizes
     logarithms = {
         "score": words.ln_scores,

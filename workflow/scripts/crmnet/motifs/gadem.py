@@ -1,9 +1,9 @@
 """Motifs of the most highly ranked sequences: GADEM (Li 2009, J. Comput. Biol. 16:317), by the R
-package rGADEM, or a built-in stand-in for it.
+package rGADEM or a built-in stand-in for it.
 
-Both are unsupervised: they look for what is common to the sequences that they are given, the top of
-the ranked list, and never see the others. Their E-values take each sequence as independent, so that
-what related sequences share by descent is a motif too.
+Both are unsupervised: they search the top of the ranked list for common patterns and never see the
+other sequences. Their E-values treat each sequence as independent. So a pattern that related
+sequences share by descent counts as a motif, too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ STAND_IN = f"{BUILTIN} stand-in"
 COLUMNS = [*MOTIF_COLUMNS, "with_site", "sequences"]
 SITE_COLUMNS = ["motif", "sequence", "start", "end", "strand", "site", "p_value"]
 
-# What gadem.R writes.
+# The columns of the files that gadem.R writes.
 RAW_SITES = {
     "motif": int,
     "seqID": int,
@@ -59,45 +59,47 @@ RAW_MOTIFS = {
     **dict.fromkeys(LETTERS, float),
 }
 VERSION = 'cat(as.character(packageVersion("rGADEM")))'
-# By how much a PWM may differ from the letters of its sites: it is printed with four decimals.
+# How much a PWM may differ from the letters of its sites, because it has only four decimals.
 ROUNDED = 1e-3
 
-# As in GADEM: what is added to each probability, the largest p-value of a site, the share of the
-# sequences that a motif has sites for, at least (and 2 sites), and the largest ln E of a motif.
+# As in GADEM: the number added to each probability; the largest p-value of a site; the least number
+# of sites of a motif (at least 2), as a share of the sequences; and the largest ln E of a motif.
 PSEUDO = 5e-4
 SITE_P = 2e-4
 FEW = 0.05
 LN_E_VALUE = 0.0
 
-# Dyads: lengths of their words, and the gaps between.
+# Dyads: the lengths of their two words and of the gap between these.
 WORDS = range(3, 7)
 GAPS = range(11)
-# How many dyads are tried, the probability of their letters to start with, and rounds of EM.
+# How many dyads are tried, the initial probability of their letters, and the rounds of EM.
 TRIED = 20
 CERTAIN = 0.8
 ROUNDS = 10
-# Sites of background added to a motif in each round.
+# Number of background sites (pseudocounts) added to a motif in each round.
 PRIOR = 1.0
 
 
 def ln_e_value(
     probabilities: np.ndarray, sites: int, frequencies: np.ndarray, starts: int
 ) -> float:
-    """Natural logarithm of a motif's E-value, as GADEM has it from MEME (Bailey and Elkan 1994).
+    """Returns the natural logarithm of a motif's E-value, which GADEM takes from MEME (Bailey and
+    Elkan 1994).
 
-    How likely random sites are as informative as these, times the ways of choosing as many sites
-    from all places on two strands. A column's p-value is the chi-square tail of its log-likelihood
-    ratio; that of their product is exact (Bailey and Gribskov 1998, Bioinformatics 14:48). GADEM
-    itself tabulates the columns' distribution, which lets E-values of few sites be lower.
+    It is the probability that random sites are as informative as these, times the number of ways to
+    choose as many sites from all positions on two strands. A column's p-value is the chi-square
+    tail of its log-likelihood ratio. The p-value of the product of all columns is exact (Bailey and
+    Gribskov 1998, Bioinformatics 14:48). GADEM itself tabulates the distribution of the columns, so
+    its E-values can be lower for few sites.
 
     Args:
         probabilities: (width, 4), above 0.
-        sites: how many.
+        sites: number of sites.
         frequencies: (4,) of the background.
-        starts: places of a site on one strand.
+        starts: number of possible positions of a site on one strand.
 
     Returns:
-        It; infinity where there are more sites than places.
+        The logarithm; infinity if there are more sites than positions.
     """
     if sites > starts:
         return math.inf
@@ -110,16 +112,18 @@ def ln_e_value(
 
 
 def _ln_chi_square_3(x: np.ndarray) -> np.ndarray:
-    """Natural logarithms of the upper tail of chi-square with three degrees of freedom, which has
-    a closed form; 0 and above only."""
+    """Returns the natural logarithms of the upper tail of chi-square with three degrees of freedom.
+
+    It has a closed form. x must be 0 or above."""
     with np.errstate(divide="ignore"):
         density = 0.5 * np.log(2 * x / np.pi) - x / 2
     return np.minimum(np.logaddexp(math.log(2) + log_ndtr(-np.sqrt(x)), density), 0)
 
 
 def letter_counts(sites: Sequence[str]) -> np.ndarray:
-    """Counts (width, 4) of sites of the same width, without N; where all have N, evenly spread, as
-    GADEM has it."""
+    """Returns the counts (width, 4) of sites of the same width, without N.
+
+    A position at which all sites have N gets equal counts, as in GADEM."""
     tokens = tokenise("".join(sites)).reshape(len(sites), -1)
     counts = (tokens[:, :, None] == np.arange(4)).sum(axis=0).astype(float)
     counts[~counts.any(axis=1)] = len(sites) / 4
@@ -129,17 +133,17 @@ def letter_counts(sites: Sequence[str]) -> np.ndarray:
 def ranked(
     candidates: Sequence[pd.DataFrame], tokens: np.ndarray, names: Sequence[str], number: int
 ) -> tuple[list[Motif], pd.DataFrame]:
-    """Motifs by their sites, lowest E-value first.
+    """Makes motifs from their sites and keeps those with the lowest E-values.
 
     Args:
-        candidates: a table a motif: row, start, end, strand, site, p_value of each site.
-        tokens: (n, length), the sequences, N behind shorter ones.
-        names: of the sequences.
-        number: of motifs to keep.
+        candidates: one table per motif: row, start, end, strand, site, p_value of each site.
+        tokens: (n, length), the sequences; shorter ones are padded with N.
+        names: names of the sequences.
+        number: number of motifs to keep.
 
     Returns:
-        The motifs, named gadem_1, gadem_2, ...; their sites, with `SITE_COLUMNS`, lowest p-value
-        first.
+        The motifs, lowest E-value first, named gadem_1, gadem_2, ...; and their sites, with
+        `SITE_COLUMNS`, lowest p-value first.
     """
     motifs = [_motif(sites, tokens) for sites in candidates]
     order = sorted(range(len(candidates)), key=lambda number: motifs[number].ln_e_value)[:number]
@@ -166,12 +170,12 @@ def _pwm(counts: np.ndarray) -> np.ndarray:
 def table(
     motifs: Sequence[Motif], sites: pd.DataFrame, engine: str, sequences: int
 ) -> pd.DataFrame:
-    """The table of motifs, with `COLUMNS`.
+    """Returns the table of motifs, with `COLUMNS`.
 
     Args:
-        motifs, sites: as of `ranked`.
-        engine: what has found them.
-        sequences: how many it was given.
+        motifs, sites: the results of `ranked`.
+        engine: the engine that found them.
+        sequences: the number of sequences that were searched.
     """
     with_site = sites.groupby("motif")["sequence"].nunique()
     rows = [
@@ -186,13 +190,13 @@ def table(
 
 
 def installed(engine: str) -> tuple[str | None, str]:
-    """Rscript's path, or None where the stand-in does its job; and the name of what does it.
+    """Returns the path of Rscript, or None if the built-in stand-in is used; and the engine's name.
 
     Args:
         engine: see `programs.tool`.
 
     Raises:
-        MotifError: see `programs.tool`; or `tool` finds no such package.
+        MotifError: see `programs.tool`; or the engine is `tool`, but R has no package rGADEM.
     """
     program = tool("Rscript", engine)
     if program is None:
@@ -219,24 +223,24 @@ def rgadem(
     generations: int,
     population: int,
 ) -> list[pd.DataFrame]:
-    """Motifs by rGADEM (checked with 2.54 and 2.55).
+    """Finds motifs by rGADEM (checked with 2.54 and 2.55).
 
-    It keeps to `motifs` only where a cycle of its search ends with just as many. Its sites have N
-    for the letters of earlier motifs; a column then rests on fewer letters, but GADEM's E-value
-    takes it to be of as many as the others, and is too low. Time grows with generations times
-    population, and with the number of sequences.
+    rGADEM can return more than `motifs` motifs, because it stops only if a cycle of its search ends
+    with exactly this number. Its sites have N for the letters of earlier motifs. A column with N
+    has fewer letters, but GADEM's E-value counts it like the others, so this E-value is too low.
+    The time grows with generations times population and with the number of sequences.
 
     Args:
-        program: Rscript's path.
-        script: gadem.R.
-        tokens: (n, length), N behind shorter sequences.
-        seed, motifs, generations, population: of the genetic algorithm.
+        program: path of Rscript.
+        script: path of gadem.R.
+        tokens: (n, length), shorter sequences padded with N.
+        seed, motifs, generations, population: settings of the genetic algorithm.
 
     Returns:
-        A table a motif, in its order: see `ranked`.
+        One table per motif, in rGADEM's order; see `ranked`.
 
     Raises:
-        MotifError: it fails, or writes something else.
+        MotifError: rGADEM fails, or its output cannot be read.
     """
     with TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("sequences.fa", "sites.tsv", "motifs.tsv")]
@@ -246,20 +250,20 @@ def rgadem(
 
 
 def _text(tokens: np.ndarray) -> str:
-    """A sequence without the N behind it, but with those before, for positions to be the same."""
+    """Returns a sequence without its trailing N. Leading N stay, so that positions are the same."""
     return np.frombuffer(ALPHABET.encode(), np.uint8)[tokens].tobytes().decode().rstrip("N")
 
 
 def read_rgadem(sites: str | Path, motifs: str | Path, tokens: np.ndarray) -> list[pd.DataFrame]:
-    """What gadem.R has written: a table a motif, see `ranked`.
+    """Reads the output of gadem.R: one table per motif, see `ranked`.
 
     Args:
-        sites, motifs: its two files.
-        tokens: (n, length) that it was given.
+        sites, motifs: the two files.
+        tokens: (n, length), the sequences that were searched.
 
     Raises:
-        MotifError: they are other tables, or of other sequences; or the letters of the sites do not
-            make the motif's PWM.
+        MotifError: the files have other columns, belong to other sequences, or do not belong
+            together.
     """
     raw, pwms = _raw(sites, RAW_SITES), _raw(motifs, RAW_MOTIFS)
     tables = []
@@ -268,50 +272,54 @@ def read_rgadem(sites: str | Path, motifs: str | Path, tokens: np.ndarray) -> li
         if len(own) != rows["sites"].iloc[0]:
             raise MotifError(
                 f"{sites}: has {len(own)} sites of motif {name}, but {motifs} states "
-                f"{rows['sites'].iloc[0]}; make both anew"
+                f"{rows['sites'].iloc[0]}; delete both files and run the workflow again"
             )
         tables.append(resolved(own, len(rows), tokens))
         letters = tables[-1]["site"].tolist()
-        # A site over the end of a sequence has letters that only GADEM knows.
+        # A site that extends beyond its sequence has letters that only GADEM knows.
         outside = (tables[-1]["end"] - tables[-1]["start"] < len(rows)).any()
         stated = rows[list(LETTERS)].to_numpy()
         if not outside and np.abs(_pwm(letter_counts(letters)) - stated).max() > ROUNDED:
-            raise MotifError(f"{motifs}: the PWM of motif {name} is not that of its sites")
+            raise MotifError(f"{motifs}: the PWM of motif {name} differs from that of its sites")
     if len(raw) != sum(map(len, tables)):
-        raise MotifError(f"{sites}: has sites of motifs that {motifs} has not; make both anew")
+        raise MotifError(
+            f"{sites}: has sites of motifs that are not in {motifs}; delete both files and run the "
+            "workflow again"
+        )
     return tables
 
 
 def _raw(path: str | Path, columns: dict[str, type]) -> pd.DataFrame:
     try:
         raw = read_table(path, columns).fillna("")
-        # Large whole numbers may be written as 1e+05.
+        # R may write large integers as 1e+05.
         whole = {name: float for name, kind in columns.items() if kind is int}
         return raw[list(columns)].astype(whole).astype(columns)
     except (OSError, ValueError, KeyError) as error:
-        raise MotifError(f"{path}: is no table of gadem.R: {error}") from error
+        raise MotifError(f"{path}: is not a table of gadem.R: {error}") from error
 
 
 def resolved(raw: pd.DataFrame, width: int, tokens: np.ndarray) -> pd.DataFrame:
-    """Sites of one motif as rGADEM has them, with strand, place and letters.
+    """Completes rGADEM's sites of one motif with strand, position and letters.
 
-    Its `pos` is the leftmost base of a site on the plus strand and the rightmost on the minus
-    strand, from 1. It leaves out the strand where no letter follows a site, and the letters of a
-    site that begins before its sequence. A strand that is left out is the one whose letters are the
-    site's, N being any; with both, the one on which the site is at the end of the sequence.
+    rGADEM's `pos` is the leftmost base of a site on the plus strand and the rightmost on the minus
+    strand, from 1. rGADEM leaves out the strand if no letter follows a site, and the letters if a
+    site begins before its sequence. A missing strand is the one with the site's letters, where N
+    matches any letter. If both strands match, it is the one on which the site is at the end of the
+    sequence.
 
     Args:
-        raw: seqID (from 1), strand (+, - or nothing), pos, seq, pval.
-        width: of the motif.
-        tokens: (n, length), the sequences, N behind shorter ones.
+        raw: seqID (from 1), strand (+, - or empty), pos, seq, pval.
+        width: width of the motif.
+        tokens: (n, length), the sequences; shorter ones are padded with N.
 
     Returns:
-        row (of tokens), start, end (from 0 on the plus strand, half-open, within the sequence),
-        strand, site (`width` letters on the motif's strand, N outside the sequence and where it is
-        masked), p_value.
+        A table with row (of tokens), start, end (from 0 on the plus strand, half-open, within the
+        sequence), strand, site (`width` letters on the motif's strand, with N outside the sequence
+        and at masked positions), p_value.
 
     Raises:
-        MotifError: a site is in none of the sequences, or its letters are others.
+        MotifError: a site is outside all sequences, or its letters differ from the sequence.
     """
     lengths = tokens.shape[1] - np.argmax(tokens[:, ::-1] != N, axis=1)
     row, pos = raw["seqID"].to_numpy() - 1, raw["pos"].to_numpy()
@@ -327,7 +335,7 @@ def resolved(raw: pd.DataFrame, width: int, tokens: np.ndarray) -> pd.DataFrame:
     fits, last, windows, starts = [], [], [], []
     for sign, start in (("+", pos - 1), ("-", pos - width)):
         window = padded[row[:, None], start[:, None] + 2 * width + np.arange(width)]
-        # Letters of the site before its sequence, and behind it.
+        # Number of the site's letters before and after its sequence.
         before, behind = -start, start + width - lengths[row]
         if sign == "-":
             window, before, behind = COMPLEMENT[window[:, ::-1]], behind, before
@@ -342,7 +350,7 @@ def resolved(raw: pd.DataFrame, width: int, tokens: np.ndarray) -> pd.DataFrame:
     minus = fits[1] & (~fits[0] | (last[1] & ~last[0]))
     start = np.where(minus, starts[1], starts[0])
     window = np.where(minus[:, None], windows[1], windows[0])
-    # Letters that GADEM states win: they are N where an earlier motif is.
+    # Prefer the letters that GADEM reports, which are N where it has masked an earlier motif.
     stated = (size > 0)[:, None] & (window != N)
     site = np.where(stated, known, window)
     return pd.DataFrame(
@@ -372,22 +380,24 @@ def _words(tokens: np.ndarray) -> list[str]:
 
 
 def search(tokens: np.ndarray, number: int) -> list[pd.DataFrame]:
-    """Motifs by the built-in stand-in for GADEM.
+    """Finds motifs by the built-in stand-in for GADEM.
 
-    Like GADEM, it starts from spaced dyads (two words with a gap between), makes each a motif by
-    expectation maximisation (EM), takes all sites with a p-value of at most `SITE_P`, and keeps the
-    motif with the lowest E-value; its sites are masked, and the search goes on until no motif has
-    an E-value of 1 or less. GADEM draws dyads at random and improves them with a genetic algorithm;
-    here the most over-represented ones are all tried, so there is none, nor a seed. A sequence has
-    no or one site in EM (Bailey and Elkan 1994), on either strand, and any number in the end, none
-    of which overlap or have an N.
+    Like GADEM, it starts from spaced dyads (two words with a gap between them). Each dyad becomes a
+    motif by expectation maximisation (EM). Its sites are all those with a p-value of at most
+    `SITE_P`. The motif with the lowest E-value is kept and its sites are masked. The search goes on
+    until no motif has an E-value of 1 or less.
+
+    GADEM draws dyads at random and improves them with a genetic algorithm. Here the most
+    over-represented dyads are all tried, so there is no genetic algorithm and no seed. In EM, a
+    sequence has one site or none (Bailey and Elkan 1994), on either strand. In the result it can
+    have any number of sites, which do not overlap and have no N.
 
     Args:
-        tokens: (n, length), N behind shorter sequences.
-        number: of motifs, at most.
+        tokens: (n, length), shorter sequences padded with N.
+        number: the largest number of motifs.
 
     Returns:
-        A table a motif, see `ranked`.
+        One table per motif, see `ranked`.
 
     Raises:
         MotifError: a letter does not occur.
@@ -408,7 +418,7 @@ def search(tokens: np.ndarray, number: int) -> list[pd.DataFrame]:
 
 
 def _candidates(tokens: np.ndarray, frequencies: np.ndarray) -> Iterator[pd.DataFrame]:
-    """Sites of the motifs that the best dyads lead to, if they are many enough."""
+    """Yields the sites of the motifs that the best dyads lead to, if these have enough sites."""
     dyads = over_represented(tokens, frequencies)[:TRIED]
     widths = sorted({len(dyad) for dyad in dyads})
     refined = [
@@ -428,7 +438,7 @@ def _candidates(tokens: np.ndarray, frequencies: np.ndarray) -> Iterator[pd.Data
 
 
 def _apart(sites: pd.DataFrame) -> pd.DataFrame:
-    """Sites of one width, without those that overlap one before them."""
+    """Returns sites of one width without those that overlap a site before them in the table."""
     kept, taken = [], {}
     for row, start, end in zip(sites["row"], sites["start"], sites["end"], strict=True):
         others = taken.setdefault(row, [])
@@ -439,11 +449,13 @@ def _apart(sites: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_represented(tokens: np.ndarray, frequencies: np.ndarray) -> list[str]:
-    """Spaced dyads in more sequences, on either strand, than the background's letters lead to: the
-    best one of each shape (lengths of the words, gap), best first, with N in the gap.
+    """Returns spaced dyads that occur in more sequences, on either strand, than expected from the
+    background.
 
-    They rank by Chernoff's bound of the Poisson tail, times the number of such dyads. A shape comes
-    with the shorter word first: the other strand shows it the other way round.
+    The result has the best dyad of each shape (lengths of the two words and of the gap), best
+    first, with N in the gap. Dyads are ranked by Chernoff's bound of the Poisson tail times the
+    number of dyads of the shape. In a shape, the shorter word comes first; the other strand covers
+    the opposite order.
 
     Args:
         tokens: (n, length); a word has no N.
@@ -476,7 +488,9 @@ def over_represented(tokens: np.ndarray, frequencies: np.ndarray) -> list[str]:
 def _most_over_represented(
     dyads: np.ndarray, there: np.ndarray, sequence: np.ndarray, length: int, frequencies: np.ndarray
 ) -> tuple[float, int]:
-    """The best of the dyads (2n, places) of one shape, where they are `there`; 0 for none."""
+    """Returns the score and number of the best dyad of one shape; the score is 0 if there is none.
+
+    The dyads are (2n, places). Only those that are `there` count."""
     number = len(sequence) // 2
     # Sorted by dyad, then sequence: np.unique is slower.
     occurrences = np.sort((dyads * number + sequence[:, None])[there])
@@ -487,7 +501,7 @@ def _most_over_represented(
     dyad, count = occurrences[first], np.diff(first, append=len(occurrences))
     digits = dyad[:, None] >> 2 * np.arange(length) & 3
     ln_likely = np.log(frequencies)[digits].sum(axis=1)
-    # On both strands: expected sequences, of `number` with as many places each.
+    # Expected number of sequences with the dyad on either strand, if all have equally many places.
     expected = number * -np.expm1(-np.exp(ln_likely) * there.sum() / number)
     bound = count * np.log(count / expected) - count + expected
     score = np.where(count > expected, bound, 0) - length * math.log(4)
@@ -502,12 +516,12 @@ def _spelled(word: int, length: int) -> str:
 def _refined(
     dyads: Sequence[str], tokens: np.ndarray, frequencies: np.ndarray
 ) -> Iterator[np.ndarray]:
-    """Expected counts (width, 4) of the motifs that dyads of one width lead to, after EM."""
+    """Yields the expected counts (width, 4), after EM, of the motifs from dyads of one width."""
     width, number = len(dyads[0]), len(dyads)
     windows = sliding_window_view(tokens, width, axis=1)
     known = (windows != N).all(axis=2)[:, :, None]
-    # A product of small matrices a sequence: faster than one of large ones, which BLAS would spread
-    # over threads, and the same on any number of them.
+    # Multiply small matrices, one per sequence. This is faster than one large product, which BLAS
+    # would spread over threads, and its result does not depend on the number of threads.
     letters = (windows[..., None] == np.arange(4)).astype(np.float32)
     letters = letters.reshape(*windows.shape[:2], 4 * width)
     motifs = np.stack([_started(dyad, frequencies) for dyad in dyads])
@@ -515,7 +529,7 @@ def _refined(
     places = np.maximum(2 * known.sum(axis=1), 1)
     for _ in range(ROUNDS):
         odds = np.log(motifs / frequencies)
-        # Of both strands: A C G T from the back is the complement.
+        # Add the other strand: A C G T in reverse order are the complements.
         odds = np.concatenate([odds, odds[:, ::-1, ::-1]]).reshape(2 * number, -1)
         weights = np.exp(letters @ odds.T.astype(np.float32)) * known
         prior = np.tile(share, 2) / places
@@ -532,7 +546,8 @@ def _refined(
 
 
 def _started(dyad: str, frequencies: np.ndarray) -> np.ndarray:
-    """A dyad's letters as likely as `CERTAIN`, and its gap background (width, 4)."""
+    """Returns initial probabilities (width, 4): `CERTAIN` for a dyad's letters, background in its
+    gap."""
     tokens = tokenise(dyad)
     certain = np.where(tokens == N, 0, CERTAIN)[:, None]
     return certain * np.eye(5)[tokens, :4] + (1 - certain) * frequencies

@@ -1,5 +1,5 @@
-"""The known motifs of a species: JASPAR 2022 (Castro-Mondragon et al. 2022, Nucleic Acids Res.
-50:D165), from the database that the package `pyjaspar` carries."""
+"""The known motifs of a species in JASPAR 2022 (Castro-Mondragon et al. 2022, Nucleic Acids Res.
+50:D165), from the database in the package `pyjaspar`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from crmnet.motifs.motif import LETTERS, Motif, MotifError
 
 
 def known_motifs(collection: str = "CORE", species: int = 4932) -> list[Motif]:
-    """The newest version of every matrix of a species: `name` is the matrix id, `alt` the factor.
+    """Returns the newest version of every matrix of a species; `name` is the matrix id, `alt` the
+    factor.
 
     Raises:
-        MotifError: there is none.
+        MotifError: there are no matrices.
     """
     from pyjaspar import jaspardb  # slow to import
 

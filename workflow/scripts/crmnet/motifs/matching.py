@@ -1,4 +1,5 @@
-"""Which known motif another one is: Tomtom, or its like, and TFBSTools' similarities of PWMs."""
+"""Matching motifs with known ones, by Tomtom or the built-in engine, which follows it, and by
+TFBSTools' similarities of PWMs."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ from crmnet.motifs.programs import run_tool
 
 
 class Similarity(NamedTuple):
-    """Of two motifs: mean correlation of their columns; mean distance, and divergence in nats."""
+    """Similarity of two motifs: the mean correlation, the mean Euclidean distance and the mean
+    divergence (nats) of their columns."""
 
     pearson: float
     euclidean: float
@@ -36,7 +38,7 @@ COLUMNS = [
     *Similarity._fields,
     *("offset", "orientation", "tie"),
 ]
-# Columns of Tomtom's table -> of ours.
+# Columns of Tomtom's table -> columns of ours.
 TOMTOM_COLUMNS = {
     "Query_ID": "motif",
     "Target_ID": "target",
@@ -47,28 +49,34 @@ TOMTOM_COLUMNS = {
     "Orientation": "orientation",
 }
 
-# The largest E-value of a match, Tomtom's own default for E-values.
+# The largest E-value of a match, which is Tomtom's default.
 E_VALUE = 10.0
-# Targets are as good as the best one up to this factor of p-values, this difference of measures.
+# A target counts as good as the best one up to this factor of the p-value, or this difference of
+# the other measures.
 TIE_FACTOR = 10.0
 TIE_DIFFERENCE = 0.01
 
-# As in Tomtom: sites of background added to a motif, and the largest whole-number score.
+# As in Tomtom: number of background sites added to a motif, and the largest integer score.
 PSEUDOCOUNT = 0.1
 BINS = 100
 
 
 def match(path: str | Path, targets: Sequence[Motif], program: str | None = None) -> pd.DataFrame:
-    """What the motifs of a file match, with Tomtom at `program`, or with the built-in one.
+    """Returns the matches of the motifs of a file among the targets.
+
+    Args:
+        path: a file in MEME's text format.
+        targets: the known motifs.
+        program: path of Tomtom; None for the built-in engine.
 
     Returns:
-        A table with `COLUMNS`. A motif has, `by` tomtom, a row for its best target and each other
-        up to `E_VALUE`; and by each measure of `Similarity` (of the better strand), for its best.
-        All numbers stand in every row. Tied are the best target and those as good (`TIE_FACTOR`,
-        `TIE_DIFFERENCE`), if there are any.
+        A table with `COLUMNS`. `by` tomtom, a motif has one row for its best target and each other
+        target up to `E_VALUE`. By each measure of `Similarity` (on the better strand), it has one
+        row for its best target. Every row has all numbers. If other targets are as good as the best
+        one (`TIE_FACTOR`, `TIE_DIFFERENCE`), they also have rows, and `tie` is true for all.
 
     Raises:
-        MotifError: the file is none of motifs, or Tomtom fails.
+        MotifError: the file has no motifs in MEME's format, or Tomtom fails.
     """
     motifs = read_meme(path)
     if not motifs:
@@ -85,7 +93,7 @@ def match(path: str | Path, targets: Sequence[Motif], program: str | None = None
 
 
 def _matches(motif: Motif, targets: Sequence[Motif], compared: pd.DataFrame) -> pd.DataFrame:
-    """The rows of one motif."""
+    """Returns the rows of one motif."""
     known = pd.DataFrame(
         [(t.name, t.alt, *_on_either_strand(motif, t)) for t in targets],
         columns=["target", "target_name", *Similarity._fields],
@@ -107,23 +115,23 @@ def _matches(motif: Motif, targets: Sequence[Motif], compared: pd.DataFrame) -> 
 
 
 def tfbstools_similarity(query: np.ndarray, target: np.ndarray) -> Similarity:
-    """TFBSTools' `PWMSimilarity` (Tan and Lenhard 2016, Bioinformatics 32:1555) of two motifs on
-    the strands given.
+    """Returns TFBSTools' `PWMSimilarity` (Tan and Lenhard 2016, Bioinformatics 32:1555) of two
+    motifs on the given strands.
 
-    Probabilities are (count + 0.2) / (n + 0.8). The narrower motif slides inside the wider one, and
-    each measure is the mean over its columns at its own best place: Pearson's correlation about
-    1/4; the Euclidean distance, 1 at most (Harbison et al. 2004, Nature 431:99); the mean of the
-    two Kullback-Leibler divergences.
+    Probabilities are (count + 0.2) / (n + 0.8). The narrower motif slides inside the wider one.
+    Each measure is the mean over the columns at the position that is best for this measure. The
+    measures are Pearson's correlation around 1/4; the Euclidean distance, scaled to at most 1
+    (Harbison et al. 2004, Nature 431:99); and the mean of the two Kullback-Leibler divergences.
 
     Args:
-        query, target: counts (width, 4), A C G T.
+        query, target: counts (width, 4) in the order A C G T.
     """
     p, q = (
         (counts + 0.2) / (counts.sum(axis=1, keepdims=True) + 0.8) for counts in (query, target)
     )
     centred, difference = (p - 0.25, q - 0.25), p[:, None] - q
     lengths = np.multiply.outer(*(np.linalg.norm(columns, axis=1) for columns in centred))
-    # A column without preference correlates with none.
+    # A column with equal probabilities has correlation 0 with every column.
     pearson = np.divide(
         centred[0] @ centred[1].T, lengths, out=np.zeros(lengths.shape), where=lengths > 0
     )
@@ -133,7 +141,7 @@ def tfbstools_similarity(query: np.ndarray, target: np.ndarray) -> Similarity:
 
 
 def _on_either_strand(query: Motif, target: Motif) -> Similarity:
-    """Each measure on the strand of the target on which it is better."""
+    """Returns each measure on the strand of the target on which this measure is better."""
     one, other = (
         tfbstools_similarity(query.counts, counts)
         for counts in (target.counts, target.reverse_complement().counts)
@@ -146,34 +154,37 @@ def _on_either_strand(query: Motif, target: Motif) -> Similarity:
 
 
 def _best(columns: np.ndarray) -> float:
-    """The largest mean over a diagonal that crosses all of a matrix (query, target) of columns."""
+    """Returns the largest mean over the full diagonals of a matrix (query, target) of columns."""
     more = columns.shape[1] - columns.shape[0]
     places = range(min(more, 0), max(more, 0) + 1)
     return max(float(np.diagonal(columns, place).mean()) for place in places)
 
 
 def tomtom(query: Motif, targets: Sequence[Motif], background: np.ndarray) -> pd.DataFrame:
-    """How well each of many targets aligns with a motif, as Tomtom has it (Gupta et al. 2007,
+    """Returns how well each target aligns with a motif, by the method of Tomtom (Gupta et al. 2007,
     Genome Biol. 8:R24, with the complete scores of Tanaka et al. 2011, Bioinformatics 27:1603).
 
-    An alignment scores the sum over its columns of minus the Euclidean distance, each less its
-    query column's median over all targets' columns, in whole numbers; columns of the query outside
-    score nothing. The p-value is that of the best of all alignments with a target as wide, of
-    columns drawn at random from all targets, on both strands.
+    A column of the query scores minus its Euclidean distance to the target's column, minus the
+    median of this score over all targets' columns, as an integer. The score of an alignment is the
+    sum over its columns; columns of the query outside the target score 0 before rounding. The
+    p-value is that of the best of all alignments, on both strands, with a target of the same width
+    whose columns are drawn at random from all targets.
 
     Args:
-        background: (4,); `PSEUDOCOUNT` sites of it are added to each motif.
+        query: the motif.
+        targets: the known motifs.
+        background: (4,) frequencies; `PSEUDOCOUNT` background sites are added to each motif.
 
     Returns:
-        A row a target: target, p_value, e_value (p-value times targets), q_value (Benjamini and
-        Hochberg 1995), offset (of the query's first column in the target as oriented), orientation
-        (+ or -: the target as it is, or its reverse complement).
+        One row per target: target, p_value, e_value (p-value times number of targets), q_value
+        (Benjamini and Hochberg 1995), offset (of the query's first column in the oriented target),
+        orientation (+ for the target as given, - for its reverse complement).
 
     Raises:
-        MotifError: there is no target.
+        MotifError: there are no targets.
     """
     if not targets:
-        raise MotifError("there is no target to compare motifs with")
+        raise MotifError("there are no targets to compare motifs with")
     oriented = [*targets, *(target.reverse_complement() for target in targets)]
     columns = np.concatenate([m.probabilities(PSEUDOCOUNT, background) for m in oriented])
     scores, nothing = _column_scores(query.probabilities(PSEUDOCOUNT, background), columns)
@@ -197,10 +208,10 @@ def tomtom(query: Motif, targets: Sequence[Motif], background: np.ndarray) -> pd
 
 
 def _column_scores(query: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, int]:
-    """Whole-number scores (width, columns), 0..BINS, of a query's columns with all of the targets',
-    and what a column of the query scores outside a target."""
+    """Returns integer scores (width, columns), 0 to BINS, of the query's columns with all targets'
+    columns, and the score of a query column outside a target."""
     scores = -np.linalg.norm(query[:, None] - columns, axis=2)
-    # The lower of the two middle ones, as in Tomtom.
+    # The median is the lower of the two middle values, as in Tomtom.
     middle = columns.shape[0] // 2 - 1
     scores -= np.partition(scores, middle, axis=1)[:, middle, None]
     low, high = scores.min(), scores.max()
@@ -210,11 +221,13 @@ def _column_scores(query: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, 
 
 
 def _align(scores: np.ndarray, nothing: int, widths: np.ndarray) -> np.ndarray:
-    """Of each target's best alignment: score, overlap and offset (3, targets). Of equal scores the
-    widest overlap is the best, then the leftmost offset."""
+    """Returns score, overlap and offset (3, targets) of the best alignment with each target.
+
+    Of alignments with equal scores, the one with the widest overlap is the best, then the one with
+    the leftmost offset."""
     width, number = len(scores), scores.shape[1]
     gap = width - 1
-    # All targets in a row, so far apart that a query touches one at most.
+    # Put all targets into one row, so far apart that the query overlaps at most one.
     at = np.arange(number) + np.repeat(gap * np.arange(1, len(widths) + 1), widths)
     total = number + gap * (len(widths) + 1)
     row = np.full((width, total), nothing)
@@ -236,8 +249,10 @@ def _align(scores: np.ndarray, nothing: int, widths: np.ndarray) -> np.ndarray:
 
 
 def _log_below(scores: np.ndarray, nothing: int) -> np.ndarray:
-    """ln of how likely random columns score below each score (width, width, scores), aligned with
-    the query's columns from the first index to the second, both included."""
+    """Returns ln P (width, width, scores) that random columns score below each score.
+
+    The columns are aligned with the query's columns from the first index to the second, both
+    included."""
     width = len(scores)
     logs = np.zeros((width, width, width * BINS + 1))
     densities = [np.bincount(row, minlength=BINS + 1) / len(row) for row in scores]
@@ -255,8 +270,8 @@ def _log_below(scores: np.ndarray, nothing: int) -> np.ndarray:
 
 
 def _p_of_best(logs: np.ndarray, width: int) -> np.ndarray:
-    """How likely the best alignment with a random target of a width, on two strands, has each score
-    or more."""
+    """Returns the probability that the best alignment with a random target of a width, on two
+    strands, has each score or a higher one."""
     query = len(logs)
     below = sum(
         logs[max(0, -offset), min(query, width - offset) - 1] for offset in range(1 - query, width)
@@ -265,39 +280,40 @@ def _p_of_best(logs: np.ndarray, width: int) -> np.ndarray:
 
 
 def run_tomtom(program: str, queries: str | Path, targets: Sequence[Motif]) -> pd.DataFrame:
-    """How well targets align with the motifs of a file, by Tomtom (MEME Suite 5.5).
+    """Returns how well targets align with the motifs of a file, by Tomtom (MEME Suite 5.5).
 
     Args:
-        program: its path.
-        queries: a file in MEME's text format, whose background Tomtom takes for all motifs.
+        program: path of Tomtom.
+        queries: a file in MEME's text format, whose background Tomtom uses for all motifs.
+        targets: the known motifs.
 
     Returns:
-        A table like `tomtom`'s, with a column motif. Tomtom's q-values are over both orientations
-        of the targets, and a p-value below 1e-45 is 0.
+        A table as that of `tomtom`, with a column motif. Tomtom's q-values are over both
+        orientations of the targets, and a p-value below 1e-45 is 0.
 
     Raises:
-        MotifError: Tomtom fails, or writes another table.
+        MotifError: Tomtom fails, or writes a table in another format.
     """
     with TemporaryDirectory() as folder:
         path = Path(folder, "targets.meme")
         write_meme(path, targets, read_background(queries))
-        # No E-value is above the number of targets, so that all are listed.
+        # E-values do not exceed the number of targets, so this threshold lists all targets.
         options = ["-verbosity", "1", "-text", "-dist", "ed"]
         options += ["-evalue", "-thresh", str(2 * len(targets))]
         return read_tomtom(run_tool([program, *options, queries, path]))
 
 
 def read_tomtom(text: str) -> pd.DataFrame:
-    """Tomtom's table as `run_tomtom` has it.
+    """Reads Tomtom's table; returns it in the format of `run_tomtom`.
 
     Raises:
-        MotifError: it is another table.
+        MotifError: the text has another format.
     """
     try:
-        # Its notes stand behind a blank line.
+        # Tomtom's notes follow after a blank line.
         table = read_table(StringIO(text.split("\n\n", 1)[0]), ["Query_ID", "Target_ID"])
         numbers = ("p-value", "E-value", "q-value")
         table = table.astype({**dict.fromkeys(numbers, float), "Optimal_offset": int})
         return table[list(TOMTOM_COLUMNS)].rename(columns=TOMTOM_COLUMNS)
     except (ValueError, KeyError) as error:
-        raise MotifError(f"this is no table of Tomtom 5 ({error}): {text[:200]!r}") from error
+        raise MotifError(f"this is not a table of Tomtom 5 ({error}): {text[:200]!r}") from error

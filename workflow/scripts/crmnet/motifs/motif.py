@@ -1,4 +1,5 @@
-"""One motif: its counts of letters, MEME's text format, the background. No framework."""
+"""Motifs as counts of letters, files in MEME's text format, and background frequencies. Needs only
+numpy."""
 
 from __future__ import annotations
 
@@ -14,24 +15,25 @@ import numpy as np
 from crmnet.data.sequences import COMPLEMENT
 
 LETTERS = "ACGT"
-# First columns of every table of motifs.
+# The first columns of every table of motifs.
 COLUMNS = [
     *("motif", "method", "engine", "width", "sites", "ln_e_value", "e_value", "consensus"),
 ]
-# The methods that find motifs, as tables name them: a motif's name begins with its method's.
+# The names of the methods in tables. A motif's name begins with the name of its method.
 MEME, DRIMUST, GADEM, MODISCO = "meme", "drimust", "gadem", "modisco"
-# Where a motif's line states no number of sites (MEME's format says so).
+# MEME's format sets this number of sites for motifs without `nsites`.
 DEFAULT_SITES = 20.0
-# By how much the probabilities of a position may miss 1: they are printed rounded.
+# How much the sum of a position's probabilities may differ from 1, because they are rounded.
 ROUNDING = 0.01
 DECIMALS = 6
 
-# Which letters an IUPAC letter stands for, A C G T = 1 2 4 8.
+# The index of an IUPAC letter is the sum of the letters it stands for, with A C G T = 1 2 4 8.
 _IUPAC = "?ACMGRSVTWYHKDBN"
 
 
 class MotifError(ValueError):
-    """A motif, or a file of them, that cannot be used; says where, what is wrong and the mend."""
+    """A motif or a file of motifs cannot be used. The message says what is wrong, where, and what
+    to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +41,17 @@ class Motif:
     """A motif without gaps.
 
     Attributes:
-        name: its id, no spaces.
-        counts: (width, 4) float, A C G T: how often each letter stands at each position, or
-            probabilities times sites.
-        sites: the number of sites behind it; by default the counts of the first position.
-        e_value, ln_e_value: as its method states it, and its natural logarithm, which holds where
-            the E-value is below the smallest double; each follows from the other by default.
-        alt: another name, such as the factor's; no spaces.
+        name: the motif's id, without spaces.
+        counts: (width, 4) float, in the order A C G T: how often each letter occurs at each
+            position, or probabilities times sites.
+        sites: the number of sites behind the counts; by default the sum of the first position.
+        e_value, ln_e_value: the E-value of the motif's method and its natural logarithm, which also
+            works below the smallest double. If only one is given, the other is computed.
+        alt: another name, such as that of the factor, without spaces.
 
     Raises:
-        MotifError: the counts are no such array, or a position has none; a name has a space.
+        MotifError: the counts have another shape, or a position has negative counts or none; a
+            name is empty or has a space; or the number of sites is not above 0.
     """
 
     name: str
@@ -85,49 +88,54 @@ class Motif:
 
     @property
     def width(self) -> int:
-        """Positions."""
+        """Number of positions."""
         return len(self.counts)
 
     def probabilities(
         self, pseudocount: float = 0.0, background: np.ndarray | None = None
     ) -> np.ndarray:
-        """Probabilities (width, 4) of the letters at each position.
+        """Returns the probabilities (width, 4) of the letters at each position.
 
         Args:
-            pseudocount: how many sites to add to each position, spread over the letters as
-                `background` says (evenly, without one), as MEME's tools do.
+            pseudocount: number of sites to add to each position, as MEME's tools do.
+            background: (4,) frequencies by which these sites are spread over the letters; by
+                default evenly.
         """
         observed = self.counts / self.counts.sum(axis=1, keepdims=True)
         prior = np.full(4, 0.25) if background is None else np.asarray(background)
         return (observed * self.sites + pseudocount * prior) / (self.sites + pseudocount)
 
     def information(self) -> np.ndarray:
-        """Bits (width,) at each position (Schneider and Stephens 1990, Nucleic Acids Res. 18:6097),
-        without the correction for few sites."""
+        """Returns the information (width,) of each position in bits.
+
+        The method is that of Schneider and Stephens 1990, Nucleic Acids Res. 18:6097, without the
+        correction for few sites."""
         p = self.probabilities()
         with np.errstate(divide="ignore", invalid="ignore"):
             return 2 + np.where(p > 0, p * np.log2(p), 0).sum(axis=1)
 
     def reverse_complement(self) -> Motif:
-        """The motif as the other strand shows it."""
+        """Returns the motif on the other strand."""
         counts = self.counts[::-1, COMPLEMENT[:4]]
         return Motif(self.name, counts, self.sites, self.e_value, self.ln_e_value, self.alt)
 
     def consensus(self) -> str:
-        """The motif in IUPAC letters, by the rules of Cavener (1987, Nucleic Acids Res. 15:1353).
+        """Returns the motif in IUPAC letters, by Cavener (1987, Nucleic Acids Res. 15:1353).
 
-        One letter where it has more than half of the sites and more than twice the next one's;
-        two where they have more than three quarters; three where the fourth never occurs; else N.
+        A position gets one letter that has more than half of the sites and more than twice as many
+        as the next. Otherwise it gets two letters that together have more than three quarters, or
+        three letters if the fourth never occurs, or N.
         """
         return "".join(map(_iupac, self.probabilities()))
 
 
 def described(motif: Motif, method: str, engine: str) -> dict[str, object]:
-    """A motif's row in a table, with `COLUMNS`; its E-value must be known.
+    """Returns a motif's row in a table, with `COLUMNS`. Its E-value must be known.
 
     Args:
-        method: the job that has found it.
-        engine: what did that job.
+        motif: the motif.
+        method: the method that found it.
+        engine: the program that ran this method.
     """
     values = (
         motif.name,
@@ -155,24 +163,26 @@ def _iupac(row: np.ndarray) -> str:
 
 
 def background(tokens: np.ndarray, *, both_strands: bool = True) -> np.ndarray:
-    """Frequencies (4,) of A C G T in tokens of any shape, without N.
+    """Returns the frequencies (4,) of A C G T in tokens of any shape, without N.
 
-    With both strands, A is as frequent as T and C as G (as MEME's `fasta-get-markov` has it).
+    With both strands, A is as frequent as T, and C as G, as in MEME's `fasta-get-markov`.
 
     Raises:
-        MotifError: a letter does not occur, so that it has no log-odds.
+        MotifError: a letter does not occur, so that its log-odds are undefined.
     """
     counts = np.bincount(np.ravel(tokens), minlength=5)[:4].astype(float)
     if both_strands:
         counts += counts[COMPLEMENT[:4]]
     if not counts.all():
         missing = LETTERS[int(np.argmin(counts))]
-        raise MotifError(f"background: {missing} does not occur in the sequences; give others")
+        raise MotifError(
+            f"background: {missing} does not occur in the sequences; give other sequences"
+        )
     return counts / counts.sum()
 
 
 def write_meme(path: str | Path, motifs: Iterable[Motif], background: np.ndarray) -> None:
-    """Writes motifs in MEME's text format, version 4, with the background's frequencies (4,).
+    """Writes motifs in MEME's text format, version 4, with background frequencies (4,).
 
     Raises:
         MotifError: two motifs have the same name.
@@ -198,7 +208,7 @@ def write_meme(path: str | Path, motifs: Iterable[Motif], background: np.ndarray
 def _written(motif: Motif) -> str:
     e_value = "" if motif.ln_e_value is None else f" E= {scientific(motif.ln_e_value)}"
     rows = motif.probabilities().round(DECIMALS)
-    # So that the printed row sums to 1, and is printed the same once it has been read.
+    # Make the rounded row sum to 1, so that it stays the same when it is read and written again.
     rows[np.arange(motif.width), rows.argmax(axis=1)] += 1 - rows.sum(axis=1)
     return "\n".join(
         [
@@ -211,29 +221,30 @@ def _written(motif: Motif) -> str:
 
 
 def scientific(logarithm: float) -> str:
-    """A number as text by its natural logarithm, also below the smallest double."""
+    """Returns a number as text from its natural logarithm, also below the smallest double."""
     return "0" if logarithm == -math.inf else f"{Decimal(logarithm).exp():.5e}"
 
 
 def read_meme(path: str | Path) -> list[Motif]:
-    """The motifs of a file in MEME's text format: the minimal one, or MEME's whole report.
+    """Reads the motifs of a file in MEME's text format, either minimal or a whole report of MEME.
 
-    Counts are probabilities times `nsites` (20 where that is not stated, as the format says).
+    Counts are probabilities times `nsites`, or times 20 without it, as the format defines.
 
     Raises:
-        MotifError: there is no such file, it is none of MEME's, of another alphabet, or damaged;
-            with file and line.
+        MotifError: the file does not exist, is not in MEME's format, has another alphabet or is
+            damaged. The message has the file and line.
     """
     path = Path(path)
     return list(_motifs(path, _lines(path)))
 
 
 def read_background(path: str | Path) -> np.ndarray:
-    """Background frequencies (4,) of a file in MEME's text format; even ones where it states none,
-    as the format says.
+    """Reads the background frequencies (4,) of a file in MEME's text format.
+
+    Without them the frequencies are equal, as the format defines.
 
     Raises:
-        MotifError: see `read_meme`; or they cannot be read.
+        MotifError: see `read_meme`; or the frequencies cannot be read.
     """
     path = Path(path)
     lines = _lines(path)
@@ -246,20 +257,21 @@ def read_background(path: str | Path) -> np.ndarray:
                 frequencies = []
             if "".join(cells[::2]) != LETTERS or not abs(sum(frequencies) - 1) <= ROUNDING:
                 raise MotifError(
-                    f"{path}: line {number + 1}: is not `A 0.25 C 0.25 G 0.25 T 0.25` or the like"
+                    f"{path}: line {number + 1}: must have four frequencies, as in `A 0.25 C 0.25 "
+                    "G 0.25 T 0.25`"
                 )
             return np.array(frequencies) / sum(frequencies)
     return np.full(4, 0.25)
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a file, if it is in MEME's text format."""
+    """Returns the lines of a file after a check that it is in MEME's text format."""
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError:
         raise MotifError(f"{path}: there is no such file") from None
     except UnicodeDecodeError:
-        raise MotifError(f"{path}: is no text; give motifs in MEME's text format") from None
+        raise MotifError(f"{path}: is not a text file; give motifs in MEME's text format") from None
     if not any(line.startswith("MEME version") for line in lines):
         raise MotifError(f"{path}: has no line `MEME version`; give motifs in MEME's text format")
     for number, line in enumerate(lines, 1):
@@ -279,7 +291,7 @@ def _motifs(path: Path, lines: Sequence[str]) -> Iterator[Motif]:
                 raise MotifError(f"{path}: line {number + 1}: this motif has no name")
         elif line.startswith("letter-probability matrix:"):
             if not name:
-                raise MotifError(f"{path}: line {number + 1}: a matrix without a line `MOTIF`")
+                raise MotifError(f"{path}: line {number + 1}: this matrix has no line `MOTIF`")
             yield _motif(path, lines, number, *name)
             name = None
     if name:
@@ -287,7 +299,7 @@ def _motifs(path: Path, lines: Sequence[str]) -> Iterator[Motif]:
 
 
 def _motif(path: Path, lines: Sequence[str], start: int, name: str, alt: str = "") -> Motif:
-    """The motif whose matrix has its heading in line `start` (from 0)."""
+    """Returns the motif whose matrix has its heading in line `start` (from 0)."""
     heading = lines[start].split(":", 1)[1].replace("=", " = ").split()
     stated = dict(zip(heading[::3], heading[2::3], strict=False))
     try:
@@ -317,6 +329,6 @@ def _row(path: Path, number: int, line: str) -> list[float]:
         row = []
     if len(row) != len(LETTERS) or min(row) < 0 or not abs(sum(row) - 1) <= ROUNDING:
         raise MotifError(
-            f"{path}: line {number + 1}: is not four probabilities that sum to 1: {line!r}"
+            f"{path}: line {number + 1}: must have four probabilities that sum to 1: {line!r}"
         )
     return row

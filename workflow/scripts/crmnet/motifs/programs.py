@@ -1,4 +1,4 @@
-"""Other projects' programs (MEME Suite, R): which one to use, running it, its version."""
+"""External programs (MEME Suite, R): choosing and running them, and finding their versions."""
 
 from __future__ import annotations
 
@@ -14,36 +14,37 @@ BUILTIN = "built in"
 
 
 def tool(program: str, engine: str) -> str | None:
-    """The path of a real program to use, or None where the built-in engine does its job.
+    """Returns the path of a program to use, or None if the built-in engine is to be used.
 
     Args:
-        engine: `tool` insists on the program, `builtin` on ours, `auto` takes the program where it
-            is on the PATH.
+        program: the name of the program.
+        engine: `tool` requires the program, `builtin` uses the built-in engine, and `auto` uses the
+            program if it is on the PATH.
 
     Raises:
-        MotifError: the engine is none of these, or `tool` finds no program.
+        MotifError: the engine is none of these, or it is `tool` and the program is missing.
     """
     if engine not in ENGINES:
-        raise MotifError(f"engine {engine!r} is none of {', '.join(ENGINES)}")
+        raise MotifError(f"engine {engine!r} is not one of {', '.join(ENGINES)}")
     path = None if engine == "builtin" else shutil.which(program)
     if engine == "tool" and not path:
         raise MotifError(
-            f"engine `tool`: there is no program {program} on the PATH; install it, or set "
-            "`engine: auto` or `builtin`"
+            f"engine `tool`: the program {program} is not on the PATH; install it, or set `engine: "
+            "auto` or `builtin`"
         )
     return path
 
 
 def run_tool(command: Sequence[str | Path], errors: int | None = subprocess.PIPE) -> str:
-    """What a program prints.
+    """Runs a program and returns its output.
 
     Args:
         command: the program and its arguments.
-        errors: where its errors go; by default into the message of the exception. With None they
-            go to this process's own, as they come: to the log of a job that takes hours.
+        errors: where the program's stderr goes; by default into the message of the exception. With
+            None it goes to the stderr of this process at once, which is the log of the job.
 
     Raises:
-        MotifError: it fails; with the last of what it printed.
+        MotifError: the program fails. The message has the last lines of its output.
     """
     command = [str(part) for part in command]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True)
@@ -56,6 +57,6 @@ def run_tool(command: Sequence[str | Path], errors: int | None = subprocess.PIPE
 
 
 def version(program: str) -> str:
-    """Name and version of a program of the MEME Suite."""
-    # MEME itself knows no `--version`, the others both.
+    """Returns the name and version of a program of the MEME Suite."""
+    # MEME itself has no option `--version`. All programs have `-version`.
     return f"{Path(program).name} {run_tool([program, '-version']).strip()}"

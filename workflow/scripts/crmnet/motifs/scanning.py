@@ -1,4 +1,5 @@
-"""Scanning sequences with motifs: FIMO (Grant et al. 2011, Bioinformatics 27:1017), or its like."""
+"""Scanning sequences for motif sites, by FIMO (Grant et al. 2011, Bioinformatics 27:1017) or the
+built-in engine, which follows it."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from crmnet.evaluation.statistics import q_values
 from crmnet.motifs.motif import LETTERS, Motif, MotifError
 from crmnet.motifs.programs import run_tool
 
-# Columns of FIMO's table -> of ours.
+# Columns of FIMO's table -> columns of ours.
 FIMO_COLUMNS = {
     "motif_id": "motif",
     "sequence_name": "sequence",
@@ -33,25 +34,27 @@ FIMO_COLUMNS = {
 }
 COLUMNS = list(FIMO_COLUMNS.values())
 
-# As in FIMO: sites added to a motif, and the largest whole-number score of a position.
+# As in FIMO: number of background sites added to a motif, and the largest integer score of a
+# position.
 PSEUDOCOUNT = 0.1
 RANGE = 1000
 
-# Letters that one look-up scores.
+# Number of letters that one table look-up scores.
 WORD = 5
-# What N scores: too little for the letters around it to outweigh.
+# The score of N. It is so low that no letters around it can make up for it.
 NEVER = -(1 << 24)
 ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreMatrix:
-    """A motif's log-odds in whole numbers, as FIMO rounds them.
+    """A motif's log-odds as integers, rounded as in FIMO.
 
     Attributes:
-        scores: (width, 4) int64, 0..RANGE.
-        scale, offset: a site's log-odds in bits is its score / scale + width * offset.
-        p_values: (width * RANGE + 1,): how likely a random site scores as much or more.
+        scores: (width, 4) int64, 0 to RANGE.
+        scale, offset: a site's log-odds in bits are score / scale + width * offset.
+        p_values: (width * RANGE + 1,) the probability that a random site has each score or a higher
+            one.
     """
 
     scores: np.ndarray
@@ -61,39 +64,42 @@ class ScoreMatrix:
 
     @property
     def width(self) -> int:
-        """Positions."""
+        """Number of positions."""
         return len(self.scores)
 
     @cached_property
     def strands(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """For + and -, what each word scores at each `WORD` positions of a site: 5**WORD int32."""
+        """For + and -, one table (5**WORD,) int32 per `WORD` positions of a site, with the score of
+        each word there."""
         return _tables(self.scores), _tables(self.scores[::-1, COMPLEMENT[:4]])
 
     def bits(self, scores: np.ndarray) -> np.ndarray:
-        """Log-odds in bits of sites by their scores."""
+        """Returns the log-odds in bits of sites with these scores."""
         return scores / self.scale + self.width * self.offset
 
     def cutoff(self, threshold: float) -> int:
-        """The lowest score with a p-value of at most `threshold`."""
+        """Returns the lowest score with a p-value of at most `threshold`."""
         return int(np.searchsorted(-self.p_values, -threshold))
 
 
 def score_matrix(motif: Motif, background: np.ndarray) -> ScoreMatrix:
-    """What FIMO scores a motif's sites with, against a background (4,).
+    """Returns the matrix with which FIMO scores a motif's sites against a background (4,).
 
-    Probabilities have `PSEUDOCOUNT` sites of background added; log-odds are rounded to multiples of
-    1 / scale bits; the p-values are exact for the rounded scores, by dynamic programming over the
+    `PSEUDOCOUNT` background sites are added to the motif. Log-odds are rounded to multiples of
+    1 / scale bits. The p-values are exact for the rounded scores, by dynamic programming over the
     positions (Staden 1989, Comput. Appl. Biosci. 5:89).
 
     Raises:
-        MotifError: the background is not four positive frequencies that sum to 1, or not the same
-            on both strands.
+        MotifError: the background is not four positive frequencies that sum to 1, or it differs
+            between the strands.
     """
     background = np.asarray(background, float)
     if background.shape != (4,) or not (background > 0).all() or abs(background.sum() - 1) > 1e-3:
         raise MotifError(f"background {background}: give four frequencies above 0 that sum to 1")
     if np.abs(background - background[COMPLEMENT[:4]]).max() > 1e-6:
-        raise MotifError(f"background {background}: give the frequencies of both strands together")
+        raise MotifError(
+            f"background {background}: give frequencies over both strands (A as T, and C as G)"
+        )
     odds = np.log2(motif.probabilities(PSEUDOCOUNT, background) / background)
     low, high = odds.min(), odds.max()
     offset = np.floor(low if high > low else low - 1)
@@ -117,7 +123,7 @@ def _tables(scores: np.ndarray) -> list[np.ndarray]:
     for start in range(0, len(scores), WORD):
         table = np.zeros((1,), np.int32)
         for position in range(start, start + WORD):
-            # A position behind the site scores nothing, whatever stands there.
+            # A position after the site scores 0 for every letter.
             row = [*scores[position], NEVER] if position < len(scores) else [0] * 5
             table = np.add.outer(table, np.array(row, np.int32)).ravel()
         tables.append(table)
@@ -131,18 +137,20 @@ def scan(
     background: np.ndarray,
     threshold: float = 1e-4,
 ) -> pd.DataFrame:
-    """Sites of motifs on both strands of sequences, by the built-in engine.
+    """Finds the sites of motifs on both strands of sequences, by the built-in engine.
 
     Args:
-        tokens: (n, length), N behind shorter sequences; a site has no N.
-        names: of the sequences.
+        motifs: the motifs.
+        tokens: (n, length), shorter sequences padded with N; a site has no N.
+        names: names of the sequences.
         background: (4,) frequencies of the letters, the same on both strands.
         threshold: the largest p-value of a site.
 
     Returns:
-        A row a site, with `COLUMNS`; start and end (half-open) are from 0 on the given strand, the
-        matched letters on the motif's, the score in bits. q-values are of Benjamini and Hochberg
-        (1995) over all sites of the motif on both strands, also those above the threshold.
+        One row per site, with `COLUMNS`. Start and end (half-open) count from 0 on the given
+        strand. The matched letters are those on the motif's strand, and the score is in bits.
+        q-values (Benjamini and Hochberg 1995) are over all positions of the motif on both strands,
+        also those above the threshold.
 
     Raises:
         MotifError: see `score_matrix`.
@@ -168,7 +176,7 @@ def scan(
 def _sites(
     matrix: ScoreMatrix, threshold: float, words: np.ndarray, reach: int, stride: int
 ) -> pd.DataFrame:
-    """A motif's sites in a chunk: strand, row, start, whole-number score."""
+    """Returns a motif's sites in a chunk of sequences: strand, row, start, integer score."""
     cutoff = matrix.cutoff(threshold)
     parts = []
     for strand, tables in zip("+-", matrix.strands, strict=True):
@@ -189,7 +197,7 @@ def _table(
     tokens: np.ndarray,
     names: Sequence[str],
 ) -> pd.DataFrame:
-    """The table of one motif's sites."""
+    """Returns the table of one motif's sites."""
     row, start, score = (sites[key].to_numpy() for key in ("row", "start", "score"))
     reverse = (sites["strand"] == "-").to_numpy()
     windows = tokens[row[:, None], start[:, None] + np.arange(motif.width)]
@@ -217,7 +225,7 @@ def _ordered(hits: pd.DataFrame) -> pd.DataFrame:
 
 
 def _buffer(tokens: np.ndarray, reach: int) -> np.ndarray:
-    """All rows one behind the other, N after each, and N enough for a site to start anywhere."""
+    """Joins all rows with an N after each, and enough N at the end for a site to start anywhere."""
     number, length = tokens.shape
     buffer = np.full(number * (length + 1) + reach + 2 * WORD, N, np.uint8)
     buffer[: number * (length + 1)].reshape(number, length + 1)[:, :length] = tokens
@@ -225,13 +233,13 @@ def _buffer(tokens: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _runs(buffer: np.ndarray) -> Counter:
-    """How many stretches without N there are, by their length."""
+    """Returns the number of stretches without N, by their length."""
     ends = np.flatnonzero(buffer == N)
     return Counter((np.diff(ends, prepend=-1) - 1).tolist())
 
 
 def _scores(words: np.ndarray, tables: Sequence[np.ndarray], reach: int) -> np.ndarray:
-    """What a site at each position of the rows scores; below 0 with N."""
+    """Returns the score of a site at each position of the rows; it is below 0 with an N."""
     starts = len(words) - reach - WORD
     scores = np.take(tables[0], words[:starts])
     for number, table in enumerate(tables[1:], 1):
@@ -246,21 +254,22 @@ def fimo(
     background: np.ndarray,
     threshold: float = 1e-4,
 ) -> pd.DataFrame:
-    """Sites of motifs on both strands of sequences, by FIMO (MEME Suite 5.5).
+    """Finds the sites of motifs on both strands of sequences, by FIMO (MEME Suite 5.5).
 
     Args:
-        program: its path.
+        program: path of FIMO.
         motifs: a file in MEME's text format.
         sequences: a FASTA file.
-        background: (4,) frequencies of the letters; FIMO's own default is none of them.
+        background: (4,) frequencies of the letters, instead of FIMO's default.
+        threshold: the largest p-value of a site.
 
     Returns:
-        A table like `scan`'s; p- and q-values have three digits.
+        A table as that of `scan`. p- and q-values have three digits.
 
     Raises:
-        MotifError: FIMO fails, or writes another table.
+        MotifError: FIMO fails, or writes a table in another format.
     """
-    # No motif can have more sites than there are letters, on two strands.
+    # A motif cannot have more sites than there are letters on two strands.
     stored = min(2 * Path(sequences).stat().st_size, 2**31 - 1)
     with TemporaryDirectory() as folder:
         frequencies, report = Path(folder, "background"), Path(folder, "fimo")
@@ -275,18 +284,18 @@ def fimo(
 
 
 def read_fimo(path: str | Path) -> pd.DataFrame:
-    """FIMO's table (`fimo.tsv`) as `scan` has it.
+    """Reads FIMO's table (`fimo.tsv`); returns it in the format of `scan`.
 
     Raises:
-        MotifError: it is another table.
+        MotifError: the file has another format.
     """
     try:
-        # Its notes stand behind a blank line.
+        # FIMO's notes follow after a blank line.
         text = Path(path).read_text().split("\n\n", 1)[0]
         hits = read_table(StringIO(text), ["motif_id", "sequence_name", "matched_sequence"])
         hits["start"] -= 1
         numbers = {"start": int, "stop": int, "score": float, "p-value": float, "q-value": float}
         hits = hits.astype(numbers)[list(FIMO_COLUMNS)].rename(columns=FIMO_COLUMNS)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise MotifError(f"{path}: is no table of FIMO 5: {error}") from error
+        raise MotifError(f"{path}: is not a table of FIMO 5: {error}") from error
     return _ordered(hits)

@@ -1,5 +1,5 @@
-"""The table of all motifs, and the paper's choice among them: by MEME's E-value those that a method
-on the ranked list reproduces."""
+"""The table of all motifs, and the paper's selection: the first motifs by MEME's E-value that a
+method on the ranked list reproduces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from crmnet.motifs.matching import tomtom
 from crmnet.motifs.motif import DRIMUST, GADEM, MEME, Motif, MotifError
 
-# The method whose E-values rank the motifs, and those that must reproduce them.
+# The method whose E-values rank the motifs, and the methods that must reproduce them.
 RANKED_BY = MEME
 REPRODUCED_BY = (DRIMUST, GADEM)
 
@@ -24,14 +24,14 @@ COLUMNS = [
 
 
 def best_matches(matches: pd.DataFrame) -> pd.DataFrame:
-    """The best target of each motif, by Tomtom.
+    """Returns the best target of each motif, by Tomtom.
 
     Args:
-        matches: as of `matching.match`, with a column engine.
+        matches: the result of `matching.match` with a column engine.
 
     Returns:
         Indexed by motif: target, target_name, match_e_value, ties (the names of all targets as good
-        as the best, itself included, or an empty string), match_engine.
+        as the best, including the best; empty if there are no others), match_engine.
     """
     rows = matches[matches["by"] == "tomtom"]
     tied = rows[rows["tie"].astype(bool)].groupby("motif")["target_name"].agg(", ".join)
@@ -48,17 +48,17 @@ def reproductions(
     background: np.ndarray,
     e_value: float,
 ) -> dict[str, list[str]]:
-    """Which other methods have found each motif too: those with one that Tomtom finds alike.
+    """Returns which other methods reproduce each motif, with a motif that Tomtom finds similar.
 
     Args:
-        motifs: those to look for.
+        motifs: the motifs to reproduce.
         others: method -> its motifs.
-        known: motifs whose columns, with those of the others, are Tomtom's random ones.
-        background: (4,).
-        e_value: largest product of p-value and number of the method's motifs.
+        known: known motifs. Their columns and those of the other methods are Tomtom's null model.
+        background: (4,) background frequencies.
+        e_value: the largest product of a p-value and the number of a method's motifs.
 
     Returns:
-        Name of the motif -> methods.
+        Name of a motif -> methods.
     """
     all_others = [other for theirs in others.values() for other in theirs]
     reproduced_by = {}
@@ -75,19 +75,21 @@ def reproductions(
 def select(
     table: pd.DataFrame, *, motifs: int, e_value: float, match_e_value: float
 ) -> pd.DataFrame:
-    """The paper's rule (section 4.5): the first motifs by MEME's E-value that a method on the
-    ranked list reproduces; of those that match the same known motif the first.
+    """Selects motifs by the paper's rule (section 4.5).
+
+    These are the first motifs by MEME's E-value that a method on the ranked list reproduces. If
+    several match the same known motif, only the first is selected.
 
     Args:
-        table: a row a motif: method, motif, ln_e_value, target, target_name, match_e_value,
+        table: one row per motif: method, motif, ln_e_value, target, target_name, match_e_value,
             reproduced_by (comma-separated methods).
-        motifs: how many, at most.
-        e_value: the largest of MEME.
-        match_e_value: the largest of the match with a known motif.
+        motifs: the largest number of motifs.
+        e_value: the largest E-value of MEME.
+        match_e_value: the largest E-value of the match with a known motif.
 
     Returns:
-        The table, by method and E-value, with columns `selected`, 1 being the first, and `why`
-        another one is not.
+        The table, sorted by method and E-value, with two more columns: `selected`, the rank from 1
+        of a selected motif, and `why` a motif is not selected.
     """
     methods = [RANKED_BY, *REPRODUCED_BY]
     order = table["method"].map({method: rank for rank, method in enumerate(methods)})
@@ -128,26 +130,31 @@ def table(
     e_value: float,
     match_e_value: float,
 ) -> pd.DataFrame:
-    """All motifs of all methods, with their matches, and the paper's choice among them (`select`).
+    """Returns all motifs of all methods with their matches and the paper's selection (`select`).
 
     Args:
-        tables: of each method: motif, method, engine, width, sites, ln_e_value, e_value, consensus.
-        candidates: all motifs that the tables name.
-        matches: as of `matching.match`, of all motifs with those in `known`.
+        tables: one table per method: motif, method, engine, width, sites, ln_e_value, e_value,
+            consensus.
+        candidates: all motifs in the tables.
+        matches: the result of `matching.match` for all motifs, with `known` as targets.
+        known, background: see `reproductions`.
         motifs, e_value, match_e_value: see `select`.
 
     Returns:
         A table with `COLUMNS`.
 
     Raises:
-        MotifError: tables and motifs do not have the same names, each once.
+        MotifError: the names in the tables differ from those of the motifs, or one occurs twice.
     """
     rows = pd.concat([part for part in tables if len(part)] or tables[:1], ignore_index=True)
     by_name = {motif.name: motif for motif in candidates}
     in_files, in_tables = Counter(motif.name for motif in candidates), Counter(rows["motif"])
     if in_files != in_tables:
         odd = sorted((in_files - in_tables) + (in_tables - in_files))
-        raise MotifError(f"motifs and tables differ in {', '.join(odd)}; make both anew")
+        raise MotifError(
+            f"the files of motifs and their tables differ in {', '.join(odd)}; delete both and run "
+            "the workflow again"
+        )
     by_method = {
         method: [by_name[name] for name in names]
         for method, names in rows.groupby("method")["motif"]
