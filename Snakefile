@@ -34,8 +34,6 @@ if BENCHMARK:
 
 
 include: "rules/figures.smk"  # all of these -> figures and tables
-
-
 include: "rules/report.smk"  # figures and tables -> provenance and the page of the run
 
 
