@@ -1,4 +1,4 @@
-"""Every way in which a config can be wrong is said in a sentence with the key and the mend."""
+"""Each error in a config gives a sentence that names the key and says what to change."""
 
 import copy
 from pathlib import Path
@@ -230,7 +230,7 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
         ({"figures": {"figure9": {}}}, ["figures: unknown key 'figure9'"]),
         ({"figures": {"figure3": {"against": ["crm"]}}}, ["figures.figure3.against", "'crm'"]),
         ({"figures": {"figure4": {"media": ["acid"]}}}, ["figures.figure4.media", "'acid'"]),
-        ({"models": {"cnn": {"heads": 3}}}, ["models.cnn.heads", "cnn", "take it away"]),
+        ({"models": {"cnn": {"heads": 3}}}, ["models.cnn.heads", "cnn", "remove it"]),
         ({"models": {"cnn": {"architecture": "cmm"}}}, ["models.cnn.architecture", "'cmm'"]),
         (
             {"models": {"crmnet": {"recipe": "best"}}},
@@ -242,7 +242,7 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
         ({"weights": "theirs"}, ["weights", "'theirs'", "released"]),
         (
             {"weights": "released", "models": {"crmnet": {"width": 64}}},
-            ["weights", "no model takes"],
+            ["weights", "no model can take"],
         ),
         ({"weights": "released", "released": {"acid": {"file": "x"}}}, ["released", "'acid'"]),
         ({"weights": "released", "model": {"width": 64}}, ["model.width", "released", "128"]),
@@ -258,7 +258,7 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
         ({"training": {"peak_rate": "1e-3"}}, ["training.peak_rate", "1.0e-3"]),
         ({"training": {"launcher": "srun 'a"}}, ["training.launcher", "quote"]),
         ({"training": {"launcher": "srun -N {nodes}"}}, ["training.launcher", "{hosts}"]),
-        ({"recipes": {"paper": {"bins": 1}}}, ["models.crmnet", "bins", "two"]),
+        ({"recipes": {"paper": {"bins": 1}}}, ["models.crmnet", "bins", "2 or more"]),
         ({"seed": 2**31}, ["seed", "2147483648"]),
         ({"outdir": "a{b}"}, ["outdir", "a{b}", "folder"]),
         ({"outdir": "a" * 999}, ["outdir", "too long"]),
@@ -269,10 +269,10 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
         ({"models": {"cnn": {"label": "$x$"}}}, ["models.cnn.label", "$"]),
         ({"figures": {"figure2": {"model": "cnn"}}}, ["figure2.model", "cnn", "baselines: both"]),
         ({"figures": {"figure3": {"model": "danq"}}}, ["figure3.model", "danq", "complex"]),
-        ({"figures": {"figure3": {"against": ["crmnet"]}}}, ["figure3.against", "take it away"]),
+        ({"figures": {"figure3": {"against": ["crmnet"]}}}, ["figure3.against", "remove it"]),
         (
             {"figures": {"figure3": {"against": ["crmnet", "cnn"]}}},
-            ["figure3.against", "take it away"],
+            ["figure3.against", "remove it"],
         ),
         ({"figures": {"figure3": {"against": [{"cnn": 1}]}}}, ["figure3.against.0", "text"]),
         ({"figures": {"figure3": {"media": ["complex", "complex"]}}}, ["figure3.media", "unique"]),
@@ -340,7 +340,7 @@ def random_set(**table):
 
 
 def test_a_local_file_that_is_not_there():
-    assert "there is no file no/such.csv" in message(**random_set(file="no/such.csv"))
+    assert "the file no/such.csv does not exist" in message(**random_set(file="no/such.csv"))
 
 
 def test_a_column_that_a_local_file_lacks(tmp_path):
@@ -359,7 +359,9 @@ def test_a_column_by_name_where_no_header_is_declared(tmp_path):
 
 def test_a_column_number_below_one():
     text = message(**random_set(columns={"sequence": 0, "expression": 2}))
-    assert "media.complex.test.random.columns.sequence" in text and "number from 1" in text
+    assert (
+        "media.complex.test.random.columns.sequence" in text and "number (counted from 1)" in text
+    )
 
 
 def test_a_mirror_without_the_file(tmp_path):
@@ -398,9 +400,7 @@ def test_a_file_that_the_simulation_does_not_make():
 def test_simulated_files_outside_the_folder_of_the_results(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where no demo has run
     demo = yaml.safe_load((CONFIG / "demo.yaml").read_text())
-    assert "`outdir` puts what is simulated in other/simulated" in message(
-        **demo | {"outdir": "other"}
-    )
+    assert "simulated files are in other/simulated" in message(**demo | {"outdir": "other"})
 
 
 def test_more_leaks_than_test_sequences():
@@ -423,7 +423,7 @@ def test_a_checksum_of_a_file_that_is_no_download(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("sequence,Measured Expression\nACGT,1\n")
     said = message(**random_set(file=str(path), checksum=f"md5:{'0' * 32}"))
-    assert "media.complex.test.random.checksum" in said and "take it away" in said
+    assert "media.complex.test.random.checksum" in said and "remove it" in said
 
 
 def test_a_download_whose_name_is_none():
@@ -557,23 +557,23 @@ def test_a_column_of_families_is_one_of_the_table(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("seed: 1\nseeds: [1]\nseed: 2\n", ["seed stands in lines 1 and 3"]),
-        ("seed: 1\n'seed': 2\nseed: 3\n", ["seed stands in lines 1, 2 and 3"]),
+        ("seed: 1\nseeds: [1]\nseed: 2\n", ["seed occurs in lines 1 and 3"]),
+        ("seed: 1\n'seed': 2\nseed: 3\n", ["seed occurs in lines 1, 2 and 3"]),
         (
             "models:\n  cnn: {pretrain: true,\n    pretrain: false}\n",
-            ["models.cnn.pretrain stands in lines 2 and 3"],
+            ["models.cnn.pretrain occurs in lines 2 and 3"],
         ),
         (
             "media:\n  a:\n    train:\n    - {file: x,\n       file: y}\n"
             "    label: a\n    label: b\n",
             [
-                "media.a.train.0.file stands in lines 4 and 5",
-                "media.a.label stands in lines 6 and 7",
+                "media.a.train.0.file occurs in lines 4 and 5",
+                "media.a.label occurs in lines 6 and 7",
             ],
         ),
-        ('{\n\t"seed": 1,\n\t"seed": 2\n}', ["seed stands in lines 2 and 3"]),
+        ('{\n\t"seed": 1,\n\t"seed": 2\n}', ["seed occurs in lines 2 and 3"]),
         # One anchor is one mapping, however often it is named.
-        ("a: &a {b: 1,\n  b: 2}\nc: *a\n", ["a.b stands in lines 1 and 2"]),
+        ("a: &a {b: 1,\n  b: 2}\nc: *a\n", ["a.b occurs in lines 1 and 2"]),
     ],
 )
 def test_a_key_that_stands_twice_is_told_with_its_lines(tmp_path, text, said):
@@ -582,7 +582,7 @@ def test_a_key_that_stands_twice_is_told_with_its_lines(tmp_path, text, said):
     lines = repeated_keys(path)
     assert len(lines) == len(said)
     for line, words in zip(lines, said, strict=True):
-        assert line == f"{path}: the key {words}; keep one of them"
+        assert line == f"{path}: the key {words}; keep only one of them"
 
 
 @pytest.mark.parametrize(

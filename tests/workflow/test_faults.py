@@ -36,7 +36,7 @@ def test_damaged_files_are_named_and_made_anew_when_they_are_deleted(tiny_run, t
     done = run_snakemake(*command, "--keep-going")
     assert done.returncode != 0 and "Traceback" not in done.stdout
     for path, said in (
-        (model, "is no whole model of this workflow"),
+        (model, "is not a complete model of this workflow"),
         (predictions, "is no whole table of predictions; delete it"),
         (shard, f"of its {len(whole):,} bytes; delete "),
     ):

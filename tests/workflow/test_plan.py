@@ -286,7 +286,7 @@ def test_a_key_that_stands_twice_ends_in_a_sentence_with_its_lines(snakemake, tm
     good = ROOT / "config" / "demo.yaml"
     done = snakemake("-n", "--cores", 1, "--configfile", good, tmp_path / name)
     assert done.returncode != 0
-    assert f"{name}: the key training.epochs stands in lines 2 and 3" in done.stdout
+    assert f"{name}: the key training.epochs occurs in lines 2 and 3" in done.stdout
     assert "Traceback" not in done.stdout and "rule simulate" not in done.stdout
 
 

@@ -32,8 +32,8 @@ def test_line_ends_and_gzip(tmp_path, end, packed):
     ("text", "problem"),
     [
         ("", "is empty"),
-        ("ACGT\n>a\nACGT\n", "cannot be read: .*before the first sequence"),
-        (">a\nAC\n>a\nGT\n", "cannot be read: record 2 has the name 'a' of another"),
+        ("ACGT\n>a\nACGT\n", "cannot be read: .*before the first header"),
+        (">a\nAC\n>a\nGT\n", "cannot be read: record 2 repeats the name 'a'"),
         (">a\nAC\n> \nGT\n", "cannot be read: record 2 has no name"),
         (">a\nACXT\n", "cannot be read: letter 'X' is none of ACGTN"),
     ],

@@ -335,7 +335,7 @@ def test_the_validation_set_has_about_its_fraction_of_the_rows(tmp_path, fractio
 def test_nothing_left_to_train_on_is_an_error(tmp_path, fraction):
     source = table(tmp_path / "rows.tsv", [(whole(insert), 1) for insert in inserts(16, 5)])
     held = {} if fraction else {"native": source}
-    with pytest.raises(TableError, match="nothing to train on"):
+    with pytest.raises(TableError, match="no row is left to train on"):
         write(tmp_path, [source], held=held, fraction=fraction)
 
 
@@ -564,7 +564,7 @@ def test_a_manifest_that_is_none_is_told_by_its_name(few, text):
     folder, _ = few
     path = folder.parent / "manifest.json"
     path.unlink() if text is None else path.write_text(text)
-    with pytest.raises(ValueError, match=f"{path}: is no whole manifest"):
+    with pytest.raises(ValueError, match=f"{path}: is not a complete manifest"):
         read_all(folder)
 
 
@@ -592,7 +592,7 @@ def test_shards_of_a_file_with_faults_have_its_good_rows_and_no_others(
         said = str(error)
         assert str(source.path) in said
         fine = expected and not content.startswith(b"\x1f\x8b") and b'"' not in content
-        assert not fine or "nothing to train on" in said
+        assert not fine or "no row is left to train on" in said
         return
     lines, found = expected
     good = [row for row in found if row]

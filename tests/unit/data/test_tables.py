@@ -278,7 +278,7 @@ def test_a_truncated_gzip_file_is_refused(file, cut):
     whole = gzip.compress(text.encode())
     assert len(rows_of(table(file(whole, "whole.gz")))) == 50
     for source in (table(file(whole[:cut])), table(file(whole[:cut]), header=True)):
-        assert "fetch or make it anew" in refused(source)
+        assert "download or create it again" in refused(source)
         with pytest.raises(TableError):
             rejected(source)
 
@@ -294,7 +294,7 @@ def test_a_gzip_file_truncated_far_behind_its_start_is_refused(file):
 def test_a_damaged_gzip_file_is_refused(file):
     whole = gzip.compress(TEXT.encode())
     damaged = whole[:-8] + bytes(byte ^ 255 for byte in whole[-8:-4]) + whole[-4:]
-    assert "fetch or make it anew" in refused(table(file(damaged)))
+    assert "download or create it again" in refused(table(file(damaged)))
 
 
 def test_binary_garbage_is_refused(file, capfd):

@@ -157,7 +157,7 @@ def test_a_base_that_becomes_unknown_moves_nothing(tmp_path):
         (">a\n>b\nA\n", ["record 1 ('a'): no sequence"]),
         (">a\nNNN\n", ["no sequence"]),
         (">\nACGT\n", ["record 1 (''): no id"]),
-        (">a\n" + "A" * 17, ["25 letters with the flanks", "sees 24", "shorten"]),
+        (">a\n" + "A" * 17, ["25 letters with the added flanks", "reads only 24", "shorten"]),
         (">a\nTTGCAACGTGGA\n", ["flanks already", "`flanks: present`"]),
         ("id,sequence\na,ACGT\nb,AC-T\n", ["line 3 ('b')", "'-' (position 3)"]),
         ("id,sequence\na,ACGT\nb\n", ["line 3", "1 column(s)", "2"]),
@@ -178,7 +178,7 @@ def test_bad_sequences(tmp_path, text, said):
     [
         (">a\nACGT\n", ["no sequence begins with TTGCA", "`flanks: add`"]),
         (">a\nTTGCAGGA\n", ["no insert between"]),
-        (">a\nTTGCAGGA\n>b\n" + "A" * 25, ["2 bad", "25 letters, but the model sees 24"]),
+        (">a\nTTGCAGGA\n>b\n" + "A" * 25, ["2 bad", "25 letters, but the model reads only 24"]),
     ],
 )
 def test_bad_constructs(tmp_path, text, said):
@@ -206,7 +206,7 @@ def test_a_truncated_file(tmp_path):
         ("a,1,,G", ["ref is empty", "VCF"]),
         ("a,1,A,", ["alt is empty"]),
         ("a,1,A,R", ["alt: letter 'R'"]),
-        ("a,1,A," + "A" * 12, ["25 letters", "sees 24"]),
+        ("a,1,A," + "A" * 12, ["25 letters", "reads only 24"]),
         ("b,1,N,A", ["not in the insert", "2 to 5"]),
         ("b,5,AN,A", ["not in the insert"]),
     ],

@@ -62,7 +62,10 @@ def test_a_damaged_model_is_told_by_its_name(saved, tmp_path, damage):
     with pytest.raises(ValueError) as error:
         load_model(path)
     said = str(error.value)
-    assert said.startswith(f"{path}: is no whole model of this workflow (") and "delete it" in said
+    assert (
+        said.startswith(f"{path}: is not a complete model of this workflow (")
+        and "delete it" in said
+    )
     assert "\n" not in said
 
 
@@ -78,7 +81,7 @@ def test_a_wrong_byte_is_never_a_wrong_weight(saved, tmp_path):
 
 
 def test_a_model_that_is_not_there_is_told_by_its_name(tmp_path):
-    with pytest.raises(ValueError, match="model.keras: is no whole model"):
+    with pytest.raises(ValueError, match="model.keras: is not a complete model"):
         load_model(tmp_path / "model.keras")
 
 
@@ -86,7 +89,7 @@ def test_a_model_with_code_in_it_is_refused(tmp_path):
     inputs = keras.Input((3,))
     outputs = keras.layers.Lambda(lambda x: 2 * x)(inputs)
     keras.Model(inputs, outputs).save(tmp_path / "model.keras")
-    with pytest.raises(ValueError, match="model.keras: is no whole model .*Lambda"):
+    with pytest.raises(ValueError, match="model.keras: is not a complete model .*Lambda"):
         load_model(tmp_path / "model.keras")
 
 

@@ -353,7 +353,9 @@ def test_an_unknown_key_of_the_recipe_is_refused():
     pytest.importorskip("keras")
     settings = {"batch_size": 4, "seed": 1, "length": 32, "steps": 1, "epochs": 2}
     hardware, model = Devices(1, "cpu", "tensorflow"), {"architecture": "cnn", "width": 8}
-    with pytest.raises(ValueError, match="the recipe has no weigth_decay; it can have .*weight_de"):
+    with pytest.raises(
+        ValueError, match="a recipe has no key weigth_decay; it can have .*weight_de"
+    ):
         benchmark.measure(hardware, architecture=model, recipe={"weigth_decay": 0.1}, **settings)
 
 

@@ -300,7 +300,7 @@ def test_a_device_that_jax_does_not_see_is_an_error_that_names_the_mend(device):
         [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True
     )
     assert done.returncode != 0
-    assert f"`training: device: {device}`), but jax sees none here" in done.stderr
+    assert f"`training: device: {device}`), but jax sees none on" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_each_host_runs_the_script_on_the_same_job(tmp_path, job, variable):
 
 
 def test_a_host_that_fails_ends_the_others(tmp_path, job):
-    with pytest.raises(RuntimeError, match="ended with status 3; the log of each host says why"):
+    with pytest.raises(RuntimeError, match="ended with status 3; see the log of each host"):
         hosts.launch(script(tmp_path, FAILS), job, 2, None, tmp_path)
 
 

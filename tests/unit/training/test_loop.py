@@ -170,7 +170,9 @@ def test_equal_steps_are_those_of_pre_training_and_fine_tuning():
     # On two devices: 14 * 178 + 8 * 250 steps, in epochs of 125.
     assert loop.equal_epochs(budget, rows, devices=2, steps=125) == round(4492 / 125)
     assert loop.equal_epochs(budget, {"pretrain": 1, "finetune": 1}, 1, steps=1000) == 1
-    with pytest.raises(ValueError, match="36 epoch.* all of them warm-up .40.; lower `training"):
+    with pytest.raises(
+        ValueError, match="36 epoch.* the warm-up takes all of them .40.; lower `training"
+    ):
         loop.equal_epochs(budget, rows, 2, 125, warmup_epochs=40)
 
 
@@ -316,7 +318,7 @@ def test_an_interrupted_training_ends_as_an_undisturbed_one(undisturbed, checkpo
     other = compiled(seed=5)
     assert not equal(other.get_weights(), weights)
     resumed = run(other, checkpoint)
-    assert f"going on after epoch {epoch}" in capsys.readouterr().err
+    assert f"continuing after epoch {epoch}" in capsys.readouterr().err
     assert equal(other.get_weights(), weights)
     assert resumed.drop(columns=TIMINGS).equals(history.drop(columns=TIMINGS))
 
@@ -396,7 +398,7 @@ def wide(text):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda whole: whole, "of another config or other data"),
+        (lambda whole: whole, "belongs to another config or other data"),
         (lambda whole: whole[: len(whole) // 2], "cannot be used"),
         (lambda whole: whole[:-1000] + bytes(1000), "cannot be used"),
         (lambda whole: whole.replace(wide("loss"), wide("lass"), 1), "cannot be used"),
@@ -420,7 +422,9 @@ def test_a_checkpoint_that_cannot_be_used_is_set_aside(model, checkpoint, damage
         model, checkpoint, replace(RECIPE, epochs=1), epoch_batches=noting, belongs_to=belongs_to
     )
     error = capsys.readouterr().err
-    assert f"{checkpoint}: " in error and message in error and "starting anew" in error
+    assert (
+        f"{checkpoint}: " in error and message in error and "starting from the beginning" in error
+    )
     assert started == [0]
     assert len(history) == 1
 
@@ -462,7 +466,7 @@ def test_a_wrong_byte_in_a_checkpoint_is_never_a_wrong_weight(tmp_path, capsys):
         state.restore()
         said = capsys.readouterr().err
         values = (state.model.values[0][0], state.best_weights[0][0], len(state.history))
-        assert values == ((3.0, 3.0, 0) if "starting anew" in said else (2.0, 1.0, 1))
+        assert values == ((3.0, 3.0, 0) if "starting from the beginning" in said else (2.0, 1.0, 1))
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(checkpoint, monkeypatch):

@@ -1,5 +1,5 @@
-"""Checks a config and completes it. What is wrong with it is told in sentences, each with the key
-and the mend. `plan.Plan` then says what the config amounts to."""
+"""Checks a config and fills in its defaults. Each error is a sentence that names the key and says
+what to change. `plan.Plan` then derives from the config what the workflow does."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ from crmnet.plan import CRMNET, PRETRAINED, Plan, declared, is_url, trained
 
 CONFIG = Path(__file__).parents[3] / "config"
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
-# The sections in which a config may take an entry away with a null.
+# The sections in which a config may remove an entry by setting it to null.
 REMOVABLE = ("media", "models", "recipes", "figures")
-# The authors' weights are in models/ under this name.
+# The name under which the authors' weights are kept in models/.
 RELEASED = "released"
-# The baselines' kernels and pools need that many tokens.
+# The fewest tokens that the baselines' kernels and pools can take.
 BASELINE_LENGTH = 32
-# What `rule simulate` makes of each medium.
+# The files that `rule simulate` writes for each medium.
 SIMULATED = ("train.tsv.gz", "native.csv", "random.csv")
-# No number of the config is larger; seeds of R, for one, cannot be.
+# The largest whole number that a config may hold. Some of them become seeds of R, which are signed
+# 32-bit integers.
 LARGEST = 2**31 - 1
 
 
-# JSON Schema's types, as a sentence names them.
+# The words for the types of JSON Schema in an error message.
 KINDS = {
     "array": "a list",
     "boolean": "true or false",
@@ -47,22 +48,23 @@ KINDS = {
 
 
 class ConfigError(ValueError):
-    """A config that cannot be run: one line for each thing that is wrong with it."""
+    """The config cannot be run. The message has one line for each error in it."""
 
 
 def checked(config: dict) -> dict:
-    """The config with every default, and without the entries that are null; a valid config again,
-    which this function returns as it is.
+    """Returns the config with every default and without its null entries. The result is itself a
+    valid config, which this function returns unchanged.
 
     Raises:
-        ConfigError: names each key that is wrong, and what to change.
+        ConfigError: the config has errors; the message names each wrong key and what to change.
     """
     config = _without_nulls(config)
     errors = list(map(_sentence, _Validator(_read(SCHEMA)).iter_errors(config)))
     errors = errors or list(_test_sets(config))
     if not errors:
         for key in ("outdir", "resources"):
-            # `a//b/` is `a/b`: files that are made are known by how their paths are spelled.
+            # `a//b/` becomes `a/b`, because Snakemake matches output files by the spelling of their
+            # paths.
             config[key] = str(Path(config[key]))
         _choose_data(config)
         errors = list(_contradictions(config))
@@ -74,8 +76,11 @@ def checked(config: dict) -> dict:
 
 
 def overlay(config: dict) -> dict:
-    """What gives a checked config when Snakemake lays it over `config/config.yaml`, as it does with
-    every config: the config itself, with a null for each entry of that file that it lacks."""
+    """Returns the config with a null for each entry of `config/config.yaml` that it lacks.
+
+    Snakemake lays every config over `config/config.yaml`. With these nulls, the result is the
+    checked config again.
+    """
     paper = _read(CONFIG / "config.yaml")
 
     def with_nulls(own, base):
@@ -88,15 +93,15 @@ def overlay(config: dict) -> dict:
 
 
 def repeated_keys(path: Path) -> list[str]:
-    """A sentence for each key that a mapping of a YAML or JSON file has more than once. Snakemake
-    would take the last of them and say nothing."""
+    """Returns a sentence for each key that occurs more than once in a mapping of a YAML or JSON
+    file. Snakemake would silently take the last one."""
     # JSON may be indented with tabs, YAML may not.
     text = path.read_text(encoding="utf-8").replace("\t", " ")
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     sentences, seen = [], set()
 
     def walk(node, name):
-        # An alias is the node of its anchor.
+        # A YAML alias is the same node as its anchor, so it is visited only once.
         if node in seen or isinstance(node, yaml.ScalarNode):
             return
         seen.add(node)
@@ -112,8 +117,8 @@ def repeated_keys(path: Path) -> list[str]:
         for (_, key), at in lines.items():
             if len(at) > 1:
                 sentences.append(
-                    f"{path}: the key {'.'.join((*name, key))} stands in lines "
-                    f"{', '.join(map(str, at[:-1]))} and {at[-1]}; keep one of them"
+                    f"{path}: the key {'.'.join((*name, key))} occurs in lines "
+                    f"{', '.join(map(str, at[:-1]))} and {at[-1]}; keep only one of them"
                 )
 
     if root is not None:
@@ -123,13 +128,13 @@ def repeated_keys(path: Path) -> list[str]:
 
 @cache
 def _read(path: Path) -> dict:
-    """A file of the workflow's own."""
+    """Returns the content of a YAML file that is part of the workflow."""
     return yaml.safe_load(path.read_text())
 
 
 def _without_nulls(config: dict) -> dict:
-    """A copy without the null entries where a config may take an entry away. With a model go its
-    published predictions, and its place in the figures that compare it."""
+    """Returns a copy without the null entries of the sections in `REMOVABLE`. When a model is
+    removed, its published predictions and its place in the figures that compare it go too."""
     models = config.get("models")
     models = models if isinstance(models, dict) else {}
     gone = {name for name, model in models.items() if model is None}
@@ -151,25 +156,25 @@ def _without_nulls(config: dict) -> dict:
 
 
 def _test_sets(config: dict) -> Iterator[str]:
-    """A test set has a table, or is held out of the training tables."""
+    """Checks that each test set either has a table or is held out of the training tables."""
     for medium, entry in config["media"].items():
         for name, table in entry["test"].items():
             key = f"media.{medium}.test.{name}"
             given = [part for part in ("file", "columns") if part in table]
             missing = [part for part in ("file", "columns") if part not in table]
             if "held_out" in table and given:
-                yield f"{key}: has both `held_out` and {given[0]!r}; take one of them away"
+                yield f"{key}: has both `held_out` and {given[0]!r}; remove one of them"
             elif "held_out" not in table and missing:
                 yield (
-                    f"{key}: lacks the key {' and '.join(map(repr, missing))}; add it, or with "
-                    "`held_out: 0.1` take a tenth of the training sequences"
+                    f"{key}: lacks the key {' and '.join(map(repr, missing))}; add it, or set "
+                    "`held_out: 0.1` to hold out a tenth of the training sequences"
                 )
 
 
 def _choose_data(config: dict) -> None:
-    """Fills in which data are shown where the config does not say: in Figure 2 the first medium, in
-    Figure S1 the others, if there are any, in Figures 3 and 4 all; by motifs and benchmark the
-    first medium, and of that the first test set."""
+    """Fills in the media and the test set that the config leaves open. Figure 2 shows the first
+    medium, Figure S1 the other media if there are any, and Figures 3 and 4 show all media. The
+    motifs and the benchmark use the first medium, and the motifs its first test set."""
     first, *others = config["media"]
     chosen = {"figure2": [first], "figureS1": others}
     for name, figure in config["figures"].items():
@@ -198,7 +203,7 @@ def _is_number(checker, value) -> bool:
 
 
 def _is_integer(checker, value) -> bool:
-    # Not 5.0, which JSON Schema takes for one, and of which no range can be made.
+    # JSON Schema also takes 5.0 for an integer, but Python's `range` does not.
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
@@ -229,26 +234,26 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     whole = repr(error.instance)
     found = whole if len(whole) < 80 else f"{whole[:76]}..."
     if error.validator == "oneOf":
-        return f"{key}: must be a column's name, or its number from 1, not {found}"
+        return f"{key}: must be a column's name or its number (counted from 1), not {found}"
     if error.validator == "type":
         kinds = error.validator_value
         wanted = " or ".join(KINDS[k] for k in ([kinds] if isinstance(kinds, str) else kinds))
         hint = ""
         if isinstance(error.instance, str) and re.fullmatch(r"-?[\d.]+[eE]-?\d+", error.instance):
-            hint = "; in YAML a number with an exponent needs a point and a sign, as in 1.0e-3"
+            hint = "; in YAML, a number with an exponent needs a point and a sign, as in 1.0e-3"
         elif kinds == "string" and not isinstance(error.instance, (dict, list)):
-            hint = "; put it in quotes to make text of it"
+            hint = "; put it in quotes to make it text"
         return f"{key}: must be {wanted}, not {found}{hint}"
     if error.validator == "enum":
         return f"{key}: must be one of {', '.join(error.validator_value)}, not {found}"
     if error.validator == "pattern":
-        # A name that is wrong has no key of its own.
+        # A wrong name has no key of its own, so the message repeats the name.
         return f"{key}: {found} {error.schema['description']}"
     return f"{key}: {error.message.replace(whole, found)}"
 
 
 def _contradictions(config: dict) -> Iterator[str]:
-    """What a schema cannot see, section by section."""
+    """Finds the errors that a schema cannot see, section by section."""
     plan = Plan(config)
     yield from _folders(config)
     yield from _construct(config)
@@ -265,13 +270,13 @@ def _contradictions(config: dict) -> Iterator[str]:
 
 
 def _folders(config: dict) -> Iterator[str]:
-    # Downloads that are all there need no folder that can be written to.
+    # `resources` need not be writable, because all downloads may be there already.
     for key, written in (("outdir", True), ("resources", False)):
         if reason := _no_folder(Path(config[key]), written):
             yield f"{key}: {reason}; name another folder"
     mirror = config["mirror"]
     if mirror and not os.path.isdir(mirror):
-        yield f"mirror: there is no folder {mirror}; name one that holds the downloads, or null"
+        yield (f"mirror: there is no folder {mirror}; name one that holds the downloads, or null")
 
 
 def _construct(config: dict) -> Iterator[str]:
@@ -279,8 +284,9 @@ def _construct(config: dict) -> Iterator[str]:
     whole = len(construct["left_flank"] + construct["right_flank"]) + construct["insert_length"]
     if whole > construct["length"]:
         yield (
-            f"construct.length: {construct['length']} is too short for flanks and insert, which "
-            f"together have {whole}; make it at least that, rounded up to a multiple of 8"
+            f"construct.length: {construct['length']} is too short for the flanks and the insert, "
+            f"which together have {whole} letters; make it at least that, rounded up to a multiple "
+            "of 8"
         )
 
 
@@ -297,8 +303,8 @@ def _media(plan: Plan) -> Iterator[str]:
 
 
 def _files(plan: Plan) -> Iterator[str]:
-    """Tables, and the archives of weights that are used: each is there or can be had, and has its
-    columns."""
+    """Checks that each table and each archive of weights in use exists, or can be downloaded or
+    simulated, and that each table has the columns that the config names."""
     urls: dict[str, str] = {}
     for key, entry in declared(plan.config):
         if key.startswith("released.") and plan.config["weights"] != "released":
@@ -306,7 +312,7 @@ def _files(plan: Plan) -> Iterator[str]:
         if is_url(entry["file"]):
             path, wrong = _download(key, entry, urls, plan)
         elif plan.simulated() in (path := Path(entry["file"])).parents:
-            # If it is there, it is of an earlier run.
+            # If the file exists, it was left by an earlier run, so its columns are not checked.
             yield from _simulated_file(key, path, plan)
             continue
         else:
@@ -319,31 +325,32 @@ def _files(plan: Plan) -> Iterator[str]:
 def _download(
     key: str, entry: dict, urls: dict[str, str], plan: Plan
 ) -> tuple[Path | None, list[str]]:
-    """Where a download can be read now, if it is there, and what is wrong with it.
+    """Returns the path at which a download can be read once it is there, and its errors.
 
     Args:
-        urls: path -> URL of the downloads before it, to which this one is added.
+        urls: path -> URL of the downloads that were checked before; this one is added.
     """
     url, mirror = entry["file"], plan.config["mirror"]
     try:
         path = Path(plan.path(entry))
     except DownloadError:
-        return None, [f"{key}.file: {url} names no file; mend the URL"]
+        return None, [f"{key}.file: {url} names no file; correct the URL"]
     if re.search(r"[{}<>\x00-\x1f]", path.name):
         return None, [
-            f"{key}.file: {path.name!r} cannot be a file's name here; give another, as `saved_as`"
+            f"{key}.file: {path.name!r} cannot be a file's name here; set another name as "
+            "`saved_as`"
         ]
     if urls.setdefault(str(path), url) != url:
         return path, [
-            f"{key}.file: another URL has the same file name, {path.name}; give one of them "
-            "another, as `saved_as`"
+            f"{key}.file: another URL has the same file name, {path.name}; set another "
+            "name for one of them as `saved_as`"
         ]
     if mirror and os.path.isdir(mirror):
         path = Path(mirror, path.name)
         if not os.path.isfile(path):
             return path, [
-                f"{key}.file: the mirror {mirror} has no file {path.name}; put it there, or take "
-                "`mirror` away to download it"
+                f"{key}.file: the mirror {mirror} has no file {path.name}; put it there, or remove "
+                "`mirror` from the config to download it"
             ]
     return path, []
 
@@ -352,10 +359,13 @@ def _simulated_file(key: str, path: Path, plan: Plan) -> Iterator[str]:
     media = plan.config["media"]
     made = [plan.simulated(medium, name) for medium in media for name in SIMULATED]
     if not plan.config["simulation"]:
-        yield f"{key}.file: {path} is to be simulated, but `simulation` is null"
+        yield (
+            f"{key}.file: {path} would be simulated, but `simulation` is null; declare the "
+            "simulation, or name another file"
+        )
     elif path not in made:
         yield (
-            f"{key}.file: {path} is none of the files that are simulated; there is "
+            f"{key}.file: {path} is not one of the simulated files; choose one of "
             f"{', '.join(map(str, made))}"
         )
 
@@ -363,24 +373,25 @@ def _simulated_file(key: str, path: Path, plan: Plan) -> Iterator[str]:
 def _local_file(key: str, entry: dict, plan: Plan) -> Iterator[str]:
     file, path = entry["file"], Path(entry["file"])
     if re.search(r"[{}<>]", file):
-        yield f"{key}.file: {file} has one of {{ }} < > in its path; give it another"
+        yield f"{key}.file: {file} has one of {{ }} < > in its path; rename the file or its folder"
     elif not (os.path.isfile(path) or (key.startswith("released.") and os.path.isdir(path))):
-        simulated = f" (`outdir` puts what is simulated in {plan.simulated()})"
+        simulated = f" (simulated files are in {plan.simulated()}, which follows from `outdir`)"
         where = simulated if plan.config["simulation"] else ""
-        yield f"{key}.file: there is no file {file}{where}; mend the path"
+        yield f"{key}.file: the file {file} does not exist{where}; correct the path"
     elif entry.get("checksum"):
-        yield f"{key}.checksum: is for downloads alone, and {file} is not one; take it away"
+        yield f"{key}.checksum: is only for downloads, and {file} is not one; remove it"
 
 
 def _splits(config: dict) -> Iterator[str]:
-    """What would put relatives of one medium's validation or held-out sequences into the training
-    of another, unseen."""
+    """Checks that relatives of one medium's validation or held-out sequences cannot get into the
+    training rows of another medium unnoticed."""
     splits = {medium: entry["split"] for medium, entry in config["media"].items()}
     if len(set(splits.values())) > 1 and any(m["pretrain"] for m in config["models"].values()):
         yield (
             f"media: {', '.join(f'{m} has `split: {s}`' for m, s in splits.items())}, but models "
-            "are pre-trained on all media, and validation sequences of one would be trained on in "
-            "another; give all media the same `split`, or set `pretrain: false` of each model"
+            "are pre-trained on all media, so that the validation sequences of one medium would be "
+            "training sequences of another; give all media the same `split`, or set "
+            "`pretrain: false` for each model"
         )
     named = {
         f"media.{medium}.train.{number}": "family" in table["columns"]
@@ -393,8 +404,8 @@ def _splits(config: dict) -> Iterator[str]:
             next(key for key, has in named.items() if has == wanted) for wanted in (True, False)
         )
         yield (
-            f"{without}.columns: names no `family`, but {with_it} does, and relatives between the "
-            "two would not be found; name families in every training table, or in none"
+            f"{without}.columns: names no `family`, but {with_it} does, so that relatives between "
+            "the two would not be found; name families in every training table, or in none"
         )
 
 
@@ -413,8 +424,8 @@ def _simulation(config: dict) -> Iterator[str]:
     tests += simulation["native_families"] * simulation["native_per_family"]
     if simulation["leaks"] > tests:
         yield (
-            f"simulation.leaks: {simulation['leaks']} sequences cannot be leaked from test sets of "
-            f"{tests}; lower it"
+            f"simulation.leaks: {simulation['leaks']} sequences cannot be leaked from test sets "
+            f"that have only {tests}; lower it"
         )
 
 
@@ -440,27 +451,27 @@ def _models(plan: Plan) -> Iterator[str]:
             )
         if plan.recipe_name(name) not in plan.config["recipes"]:
             yield (
-                f"{key}.recipe: {plan.recipe_name(name)!r} is not declared in `recipes`; there is "
-                f"{', '.join(plan.config['recipes'])}"
+                f"{key}.recipe: {plan.recipe_name(name)!r} is not declared in `recipes`; choose "
+                f"one of {', '.join(plan.config['recipes'])}"
             )
             continue
         for stage in plan.stages(name):
             merged = plan.recipe(name, stage)
             if merged["warmup_epochs"] >= merged["epochs"]:
                 yield (
-                    f"training: stage {stage} of model {name} has {merged['epochs']} epoch(s), all "
-                    f"of them warm-up ({merged['warmup_epochs']}); raise `epochs` or lower "
-                    "`warmup_epochs`"
+                    f"training: stage {stage} of model {name} has {merged['epochs']} epoch(s), and "
+                    f"the warm-up takes all of them ({merged['warmup_epochs']}); raise `epochs` or "
+                    "lower `warmup_epochs`"
                 )
         if model["pretrain"] and model.get("equal_steps"):
             yield (
-                f"{key}.equal_steps: is for a model without pre-training, which then has as many "
-                "steps as one with it; take it away, or set `pretrain: false`"
+                f"{key}.equal_steps: is only for a model without pre-training, to give it as many "
+                "steps as a model with pre-training has; remove it, or set `pretrain: false`"
             )
         if plan.architecture(name).get("bins") == 1:
             yield (
-                f"{key}: its recipe has `bins: 1`, and one bin cannot tell expressions apart; give "
-                "two or more, or 0"
+                f"{key}: its recipe has `bins: 1`, and one bin cannot tell expressions apart; set "
+                "`bins` to 2 or more, or to 0"
             )
         if model["architecture"] != CRMNET:
             yield from _baseline(key, model, plan.config)
@@ -468,12 +479,14 @@ def _models(plan: Plan) -> Iterator[str]:
 
 def _baseline(key: str, model: dict, config: dict) -> Iterator[str]:
     for unfit in sorted(set(model) & set(config["model"]) - {"width"}):
-        yield f"{key}.{unfit}: is CRMnet's, not of {model['architecture']}; take it away"
+        yield (
+            f"{key}.{unfit}: only CRMnet has this key, {model['architecture']} does not; remove it"
+        )
     if config["construct"]["length"] < BASELINE_LENGTH:
         yield (
             f"{key}.architecture: {model['architecture']} needs a `construct: length` of at least "
-            f"{BASELINE_LENGTH}, not {config['construct']['length']}; raise that, or take the "
-            "model away"
+            f"{BASELINE_LENGTH}, not {config['construct']['length']}; raise it, or remove "
+            "the model"
         )
 
 
@@ -484,10 +497,11 @@ def _released(plan: Plan) -> Iterator[str]:
     yield from _unknown("released", config["released"], config["media"])
     if not any(map(plan.released, config["models"])):
         yield (
-            "weights: no model takes the released ones; they are for one of architecture crmnet, "
-            "with `pretrain: true`, and no `recipe`, `precision` or key of `model` of its own"
+            "weights: no model can take the released weights; they fit only a model of "
+            "architecture crmnet with `pretrain: true` and without a `recipe`, a `precision` or a "
+            "key of `model` of its own; declare such a model, or set `weights: trained`"
         )
-    # The paper's sizes. Dropout has no weights.
+    # The released weights have the paper's sizes. Dropout has no weights, so it may differ.
     paper = _read(CONFIG / "paper.yaml")
     wanted = {f"model.{key}": paper["model"].get(key) for key in config["model"]}
     wanted |= {"construct.length": paper["length"]}
@@ -496,8 +510,8 @@ def _released(plan: Plan) -> Iterator[str]:
         section, name = key.split(".")
         if config[section][name] != value:
             yield (
-                f"{key}: the released weights need {value}, not {config[section][name]}; set that, "
-                "or `weights: trained`"
+                f"{key}: the released weights need {value}, not {config[section][name]}; correct "
+                "it, or set `weights: trained`"
             )
 
 
@@ -505,16 +519,18 @@ def _training(config: dict) -> Iterator[str]:
     training = config["training"]
     if training["backend"] == "tensorflow":
         if training["device"] == "tpu":
-            yield "training.device: TPUs are trained on with JAX; set `training: backend: jax`"
+            yield "training.device: training on TPUs needs JAX; set `training: backend: jax`"
         if training["hosts"] > 1:
-            yield "training.hosts: several hosts need JAX; set `training: backend: jax`"
+            yield (
+                "training.hosts: training on several hosts needs JAX; set `training: backend: jax`"
+            )
     if training["launcher"]:
         try:
             shlex.split(training["launcher"].format(hosts=training["hosts"]))
         except (ValueError, LookupError, AttributeError) as error:
             yield (
                 f"training.launcher: {training['launcher']} cannot be read as a command ({error}); "
-                "close each quote, and use braces for `{hosts}` alone"
+                "close each quote, and use braces only for `{hosts}`"
             )
 
 
@@ -534,7 +550,7 @@ def _motifs(plan: Plan) -> Iterator[str]:
         ("drimust.words", motifs["drimust"]["words"]),
     ):
         if span[0] > span[1]:
-            yield f"motifs.{key}: {span} goes down; give the smaller number first"
+            yield f"motifs.{key}: the range {span} is reversed; put the smaller number first"
 
 
 def _benchmark(config: dict) -> Iterator[str]:
@@ -558,11 +574,14 @@ def _score(plan: Plan) -> Iterator[str]:
             continue
         file, key = table["file"], f"score.{key}"
         if is_url(file):
-            yield f"{key}.file: {file} is a URL; download it, and give its path"
+            yield f"{key}.file: {file} is a URL; download the file, and give its path"
         elif re.search(r"[{}<>]", file):
-            yield f"{key}.file: {file} has one of {{ }} < > in its path; give it another"
+            yield (
+                f"{key}.file: {file} has one of {{ }} < > in its path; rename the file or its "
+                "folder"
+            )
         elif not os.path.isfile(file):
-            yield f"{key}.file: there is no file {file}; mend the path"
+            yield f"{key}.file: the file {file} does not exist; correct the path"
         elif not (key == "score.sequences" and _is_fasta(Path(file))):
             columns = {name: at for name, at in table["columns"].items() if at is not None}
             yield from _missing_columns(key, Path(file), {**table, "columns": columns})
@@ -582,12 +601,14 @@ def _figures(plan: Plan) -> Iterator[str]:
         against = figure.get("against", [])
         yield from _no_predictor(f"figures.{name}.against", against, plan)
         if figure["model"] in against:
-            yield f"figures.{name}.against: {figure['model']} is its `model`; take it away"
+            yield (
+                f"figures.{name}.against: {figure['model']} is the figure's own `model`; remove it"
+            )
         yield from _without_predictions(name, plan)
 
 
 def _without_predictions(name: str, plan: Plan) -> Iterator[str]:
-    """A figure's model is one that is trained here, and predicts on all that the figure shows."""
+    """Checks that a figure's model is trained to predict every test set that the figure shows."""
     key, predictor = f"figures.{name}.model", plan.config["figures"][name]["model"]
     model = trained(predictor)
     if model not in plan.config["models"]:
@@ -600,43 +621,43 @@ def _without_predictions(name: str, plan: Plan) -> Iterator[str]:
         if lacking:
             yield (
                 f"{key}: {model} is not trained to predict {', '.join(lacking)} in medium "
-                f"{medium}, because its published predictions are taken there; set `baselines: "
-                "both`, or name another model"
+                f"{medium}, because the published predictions are used there; set "
+                "`baselines: both`, or name another model"
             )
 
 
 def _without_trainings(key: str, predictor: str, media: Iterable[str], plan: Plan) -> Iterator[str]:
-    """An ensemble averages trainings, and a medium with released weights has none."""
+    """Checks that no ensemble is asked for in a medium whose model takes the released weights."""
     model = trained(predictor)
     if predictor == model or model not in plan.config["models"]:
         return
     for medium in set(media) & set(plan.released(model)):
         yield (
-            f"{key}: {predictor} has no trainings to average in medium {medium}, which takes the "
-            f"released weights; name {model}"
+            f"{key}: {predictor} has no trainings to average in medium {medium}, because "
+            f"{model} takes the released weights there; name {model}"
         )
 
 
 def _no_predictor(key: str, names: list[str], plan: Plan) -> Iterator[str]:
-    """What figures show and jobs ask is a model, or the ensemble of one with several seeds."""
+    """Checks that each name is a declared model, or the ensemble of a model with several seeds."""
     models = plan.config["models"]
     for name in names:
         if name not in models and (trained(name) == name or name not in plan.predictors):
             yield (
-                f"{key}: {name!r} is not declared in `models`; there is {', '.join(models)}, or "
-                "`<model>-ensemble` of several seeds"
+                f"{key}: {name!r} is not declared in `models`; choose one of {', '.join(models)}, "
+                "or `<model>-ensemble` for a model with several seeds"
             )
 
 
 def _unknown(key: str, names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
     for name in names:
         if name not in known:
-            yield f"{key}: {name!r} is not declared; there is {', '.join(known)}"
+            yield f"{key}: {name!r} is not declared; choose one of {', '.join(known)}"
 
 
 def _no_folder(path: Path, written: bool) -> str | None:
-    """Why a folder cannot be had, or cannot be `written` to, whether it is there or is to be made;
-    None if it can."""
+    """Returns why a folder cannot be used or created, or cannot be `written` to; None if it
+    can."""
     there = next((p for p in (path, *path.parents) if os.path.lexists(p)), Path("."))
     try:
         os.stat(path)

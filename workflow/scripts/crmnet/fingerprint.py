@@ -1,9 +1,9 @@
-"""Which files of the package a script reaches, and a fingerprint of their code.
+"""Finds the files of the package that a script imports, and computes a fingerprint of their code.
 
-Snakemake sees that a job's parameters have changed, but not that a module which its script imports
-has. So every job has this fingerprint as a parameter. What changes no result is left out of it:
-comments, docstrings, type hints of functions, messages, and the module that messages go through.
-Standard library only.
+Snakemake notices that a job's parameters have changed, but not that a module that its script
+imports has changed. So every job has this fingerprint as a parameter. The fingerprint leaves out
+whatever does not change results: comments, docstrings, type hints of functions, messages, and the
+module that writes messages. Needs the standard library only.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
-# What is imported from here speaks to a person, as `warnings` does.
+# Functions from this module write messages, as `warnings` does.
 LOGS = "crmnet.logs"
-# The text of an exception, or what is given to a function that speaks, is set to this.
+# Stands for the text of an exception or of a message.
 MUTED = "..."
 
 
 def reached(file: Path, package: Path = PACKAGE) -> set[Path]:
-    """A script or module, and all files of the package that it imports, directly or not.
+    """Returns a script or module, and all files of the package that it imports, directly or not.
 
     Args:
         file: a Python file.
@@ -41,16 +41,16 @@ def reached(file: Path, package: Path = PACKAGE) -> set[Path]:
 
 
 def fingerprint(file: Path, package: Path = PACKAGE) -> str:
-    """A hash of the code of a script or module and of all that it imports of the package.
+    """Returns a hash of the code of a script or module and of all files of the package it imports.
 
-    A file that has the same name but for its ending, such as `gadem.R` beside `gadem.py`, is a
-    part of it too: of that, lines that begin with `#` are left out.
+    A file with the same name and another suffix, such as `gadem.R` beside `gadem.py`, is included
+    too, without the lines that begin with `#`.
 
     Raises:
         ImportError: an import names a module that the package does not have.
-        SyntaxError: a file is not Python; the error has its name and line.
+        SyntaxError: a file is not Python; the error names the file and the line.
     """
-    # By names that are the same wherever the project lies.
+    # These names do not depend on the folder of the project.
     lines = sorted(
         f"{path.relative_to(package) if path.is_relative_to(package) else path.name} {_hash(path)}"
         for path in reached(file, package)
@@ -76,7 +76,7 @@ def _hash(path: Path) -> str:
 
 @functools.cache
 def _imported(path: Path, package: Path) -> list[Path]:
-    """The package's files that a file imports itself, wherever in it."""
+    """Returns the files of the package that a file imports directly, anywhere in its code."""
     files = []
     for node in ast.walk(_tree(path)):
         for name, attributes in _modules(node):
@@ -86,7 +86,9 @@ def _imported(path: Path, package: Path) -> list[Path]:
             folder = package.joinpath(*parts[1:])
             module = folder.with_suffix(".py") if len(parts) > 1 else folder
             if not (folder.is_dir() or module.is_file()):
-                raise ImportError(f"{path}, line {node.lineno}: there is no module {name}")
+                raise ImportError(
+                    f"{path}, line {node.lineno}: there is no module {name}; correct the import"
+                )
             # Python runs the __init__.py of every folder on the way.
             files += [package.joinpath(*parts[1:n], "__init__.py") for n in range(1, len(parts))]
             files += [folder / "__init__.py", module]
@@ -97,7 +99,7 @@ def _imported(path: Path, package: Path) -> list[Path]:
 
 
 def _modules(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
-    """Names of the modules that a statement imports, and what it takes from each."""
+    """Yields the names of the modules that a statement imports, and the names from each."""
     if isinstance(node, ast.Import):
         yield from ((alias.name, []) for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -105,7 +107,7 @@ def _modules(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
 
 
 def _speakers(tree: ast.Module) -> set[str]:
-    """Names in a file that stand for what speaks to a person."""
+    """Returns the names in a file that stand for functions or modules that write messages."""
     names = {"warnings"}
     package, module = LOGS.split(".")
     for node in ast.walk(tree):
@@ -117,7 +119,7 @@ def _speakers(tree: ast.Module) -> set[str]:
 
 
 def _speaks(node: ast.AST, speakers: set[str]) -> bool:
-    """Whether a node is a call whose texts only a person reads."""
+    """Tells whether a node is a call that writes a message."""
     if not isinstance(node, ast.Call):
         return False
     function = node.func.value if isinstance(node.func, ast.Attribute) else node.func
@@ -128,8 +130,8 @@ def _speaks(node: ast.AST, speakers: set[str]) -> bool:
 
 
 def _silent(node: ast.AST, speakers: set[str]) -> bool:
-    """Whether a statement does nothing for a result: a docstring or another text that stands by
-    itself, a message, or an import of what speaks."""
+    """Tells whether a statement changes no result: a docstring or another text by itself, a
+    message, or an import from `LOGS`."""
     if isinstance(node, ast.Expr):
         text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return text or _speaks(node.value, speakers)
@@ -137,8 +139,8 @@ def _silent(node: ast.AST, speakers: set[str]) -> bool:
 
 
 def _code(node: object, speakers: set[str], muted: bool = False) -> object:
-    """A syntax tree as nested tuples, the same in all versions of Python, without what changes no
-    result."""
+    """Returns a syntax tree as nested tuples, the same in all versions of Python, without the parts
+    that change no result."""
     if isinstance(node, list):
         return [_code(each, speakers, muted) for each in node if not _silent(each, speakers)]
     if not isinstance(node, ast.AST):
@@ -147,7 +149,7 @@ def _code(node: object, speakers: set[str], muted: bool = False) -> object:
     if muted and text:
         return MUTED
     muted = muted or isinstance(node, ast.Raise) or _speaks(node, speakers)
-    # What is empty differs between versions of Python, as do fields that a version adds.
+    # Versions of Python differ in their empty fields and in the fields that they add.
     fields = [
         (name, _code(value, speakers, muted))
         for name, value in ast.iter_fields(node)

@@ -1,4 +1,4 @@
-"""Where a job's messages go, and how far it is. Standard library only."""
+"""Writes the messages and the progress of a job. Needs the standard library only."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import traceback
 from pathlib import Path
 from typing import TextIO
 
-# What the system says of a disk, and the mend.
+# Errors that the system reports about a disk -> what to do.
 MENDS = {
     os.strerror(errno.ENOSPC): "free some space for what this job writes",
     os.strerror(errno.EDQUOT): "free some space for what this job writes",
-    os.strerror(errno.EIO): "have the disk looked at",
+    os.strerror(errno.EIO): "have the disk checked",
     os.strerror(errno.EROFS): "make it writable",
-    os.strerror(errno.EACCES): "give yourself the right to it",
+    os.strerror(errno.EACCES): "give yourself the permission",
 }
-# Between two lines on how far a job is.
+# The time between two progress messages.
 PROGRESS_SECONDS = 20.0
-# The terminal, once messages go to a log, and the job's name on it.
+# The terminal and the name of the job on it, once `log_to` has been called.
 _terminal: tuple[TextIO, str] | None = None
 
 
 def say(text: str) -> None:
-    """A line for whoever waits: in the log, and on the terminal with the job's name."""
+    """Writes a line to the log, and with the job's name to the terminal."""
     print(text, file=sys.stderr, flush=True)
     if _terminal:
         console, job = _terminal
-        # The terminal may be gone, and the job goes on.
+        # The job continues even if the terminal is gone.
         with contextlib.suppress(OSError):
             print(f"{job}: {text}", file=console, flush=True)
 
 
 def duration(seconds: float) -> str:
-    """A time as a person says it: 45 s, 12 min, 3 h 5 min."""
+    """Returns a time in a readable form: 45 s, 12 min, 3 h 5 min."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -44,14 +44,14 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """How far a job is, how fast, and the time left: a line every `PROGRESS_SECONDS`.
+    """Logs how much a job has done, its rate and the time left, every `PROGRESS_SECONDS`.
 
     Args:
-        total: what there is to do; None where that is not known.
-        unit: of what, as a word behind a number.
-        head: text before it.
-        done: what is done already.
-        rounds: how many as long rounds may follow this one.
+        total: the amount of work; None if it is unknown.
+        unit: the unit of work, as a word after a number.
+        head: the text at the start of each line.
+        done: the amount that is done already.
+        rounds: the number of equally long rounds that may follow this one.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Progress:
         if self.total is None:
             say(f"{self.head}{done:,.0f} {self.unit}, {speed} {self.unit}/s")
             return
-        # An estimate may have been too small.
+        # The total may be an estimate that was too small.
         total = max(self.total, done)
         left = duration((total - done + self.rounds * total) / rate)
         left = f"at most {left}" if self.rounds else left
@@ -82,16 +82,16 @@ class Progress:
 
 
 def log_to(path: str | Path) -> None:
-    """Sends all that this process says, its libraries too, to a log file.
+    """Sends all messages of this process and its libraries to a log file.
 
-    What `say` says goes to the terminal too, and what ends it: in a sentence, with the log that has
-    the rest.
+    The lines of `say` also go to the terminal. So does an error that ends the process, as one
+    sentence and the name of the log with the details.
     """
     global _terminal
     console = os.fdopen(os.dup(2), "w")
     name = Path(path).with_suffix("").as_posix().rpartition("/logs/")[2]
     _terminal = console, name
-    # Not closed: it is the process's standard error from here on.
+    # The file stays open, because it is the standard error of the process from here on.
     log = open(path, "w", buffering=1)  # noqa: SIM115
     os.dup2(log.fileno(), 2)
     sys.stderr = log
@@ -100,7 +100,7 @@ def log_to(path: str | Path) -> None:
         mend = next((mend for fault, mend in MENDS.items() if fault in str(error)), "")
         mend = f"; {mend}, and run the same command again" if mend else ""
         print(f"{kind.__name__}: {error}{mend}\n(more in {path})", file=console, flush=True)
-        # A full disk takes no log either.
+        # If the disk is full, the log cannot be written either.
         with contextlib.suppress(OSError):
             traceback.print_exception(kind, error, trace)
 

@@ -1,5 +1,6 @@
-"""What a checked config amounts to: where its files are, what is trained, what predicts, and what
-the figures show. Rules read this; the config itself stays as it was written."""
+"""Derives from a checked config where its files are, which models are trained, which models
+predict, and what the figures show. The rules read the plan, and the config itself stays
+unchanged."""
 
 from __future__ import annotations
 
@@ -12,25 +13,25 @@ from crmnet.data.downloads import file_name
 
 PRETRAINED = "pretrained"
 CRMNET = "crmnet"
-# A predictor of this name is a model's published predictions, not one that is trained here.
+# The name of a predictor that stands for a model's published predictions, not for a training.
 PUBLISHED = "{model}-published"
-# A predictor of this name is the mean of the predictions of a model's trainings from several seeds.
+# The name of a predictor that averages the predictions of a model's trainings from several seeds.
 ENSEMBLE = "{model}-ensemble"
-# The figures of measured against predicted expression, and those of the motif jobs.
+# The figures of measured against predicted expression, and the figures of the motif jobs.
 SCATTERS = ("figure2", "figureS1")
 MOTIF_FIGURES = ("figure5", "figureS2", "figure_sanity")
-# The figures that the config's section of this name can have.
+# The figures that the section `figures` of a config can have.
 FIGURES = (*SCATTERS, "figure3", "figure4")
-# The table that `rule hold_out` makes, in `outdir`.
+# The table that `rule hold_out` writes, in `outdir`.
 HELD_OUT = "data/{medium}/held_out/{test_set}.tsv"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a config amounts to.
+    """What the workflow does with a config.
 
     Attributes:
-        config: a config as `configuration.checked` returns it.
+        config: a config that `configuration.checked` has returned.
     """
 
     config: dict
@@ -38,14 +39,14 @@ class Plan:
     # Files
 
     def simulated(self, *parts: str) -> Path:
-        """The folder of the simulated tables, or a path in it."""
+        """Returns the folder of the simulated tables, or a path in it."""
         return Path(self.config["outdir"], "simulated", *parts)
 
     def path(self, entry: dict) -> str:
-        """Where the workflow finds the file of a table or an archive.
+        """Returns the path of the file of a table or an archive.
 
         Raises:
-            DownloadError: it is a URL that names no file.
+            DownloadError: the entry is a URL that names no file.
         """
         file = entry["file"]
         if is_url(file):
@@ -54,13 +55,14 @@ class Plan:
 
     @cached_property
     def downloads(self) -> dict[str, dict]:
-        """Path of each file that is downloaded -> its entry in the config."""
+        """The path of each download -> its entry in the config."""
         entries = [entry for _, entry in declared(self.config)]
         return {self.path(entry): entry for entry in entries if is_url(entry["file"])}
 
     @cached_property
     def files(self) -> list[str]:
-        """Paths of the tables and archives that the config declares, and of held-out test sets."""
+        """The paths of the tables and archives that the config declares, and of held-out test
+        sets."""
         held_out = [
             self.test_tables(medium)[name]["path"]
             for medium in self.config["media"]
@@ -69,8 +71,9 @@ class Plan:
         return [*(self.path(entry) for _, entry in declared(self.config)), *held_out]
 
     def given_files(self) -> Iterator[tuple[str, Path]]:
-        """The files and folders that a run reads and does not make, each with the key that names
-        it: local tables and archives, what `mirror` has of the downloads, what is to be scored."""
+        """Yields the files and folders that a run reads but does not write, each with its key in
+        the
+        config: local tables and archives, downloads in `mirror`, and tables to score."""
         for key, entry in declared(self.config):
             path = Path(self.path(entry))
             if is_url(entry["file"]):
@@ -83,12 +86,12 @@ class Plan:
                 yield f"score.{key}.file", Path(table["file"])
 
     def train_tables(self, medium: str) -> list[dict]:
-        """`path`, `header` and `columns` of each training table of a medium: what a job reads of
-        it. No job has to run again for another key, such as whether a test set is drawn."""
+        """Returns `path`, `header` and `columns` of each training table of a medium. These are the
+        keys that jobs read, so no job runs again when another key changes."""
         return [self._as_read(table) for table in self.config["media"][medium]["train"]]
 
     def test_tables(self, medium: str) -> dict[str, dict]:
-        """The same of each test set, by name."""
+        """Returns `path`, `header` and `columns` of each test set, by name."""
         entry, tables = self.config["media"][medium], {}
         for name, table in entry["test"].items():
             if "held_out" not in table:
@@ -102,7 +105,7 @@ class Plan:
         return tables
 
     def held_out(self, medium: str) -> dict[str, float]:
-        """The test sets that are taken from the training tables -> share of their rows."""
+        """Returns the test sets that are held out of the training tables -> share of the rows."""
         tests = self.config["media"][medium]["test"]
         return {name: table["held_out"] for name, table in tests.items() if "held_out" in table}
 
@@ -112,9 +115,11 @@ class Plan:
     # Models and trainings
 
     def architecture(self, model: str) -> dict:
-        """The name of a model's `architecture`, and the arguments of its builder. CRMnet takes the
-        keys of `model` with the model's own over them, and the bins of its recipe; any other
-        architecture takes the width."""
+        """Returns the name of a model's `architecture` and the arguments of its builder.
+
+        CRMnet takes the keys of `model`, overridden by the model's own, and the bins of its recipe.
+        Any other architecture takes the width.
+        """
         config, own = self.config, self.config["models"][model]
         name = own["architecture"]
         if name != CRMNET:
@@ -126,18 +131,21 @@ class Plan:
         return {"architecture": name, **arguments, "bins": bins}
 
     def recipe_name(self, model: str) -> str:
-        """The recipe of a model: its own, or that of all."""
+        """Returns the name of a model's recipe: its own, or the one of the top-level `recipe`."""
         return self.config["models"][model].get("recipe", self.config["recipe"])
 
     def precision(self, model: str) -> str:
-        """The precision in which a model is trained: its own, or that of `training`."""
+        """Returns the precision in which a model is trained: its own, or the one in `training`."""
         own = self.config["models"][model]
         return own.get("precision", self.config["training"]["precision"])
 
     def recipe(self, model: str, stage: str) -> dict:
-        """The keys of `training` that change what is trained, as they are in one stage (`pretrain`,
-        `finetune` or `scratch`) of a model. Of `training`, the model's recipe, the stage in
-        `training` and the stage in the recipe, the last that has a key decides."""
+        """Returns the keys of `training` that affect the trained model, for one stage (`pretrain`,
+        `finetune` or `scratch`) of a model.
+
+        A key may be set in `training`, in the model's recipe, in the stage in `training` and in the
+        stage in the recipe. The last of these that has the key decides.
+        """
         base, over = self.config["training"], self.config["recipes"][self.recipe_name(model)]
         merged = base | over
         merged |= base["stages"].get(stage, {}) | over.get("stages", {}).get(stage, {})
@@ -145,25 +153,25 @@ class Plan:
         return {k: v for k, v in merged.items() if k not in ("bins", "stages", "threads", "mem_mb")}
 
     def hardware(self) -> dict:
-        """The keys of `training` that a prediction depends on."""
+        """Returns the keys of `training` that a prediction depends on."""
         return {key: self.config["training"][key] for key in ("backend", "device", "precision")}
 
     def stages(self, model: str) -> tuple[str, ...]:
-        """The stages of a model's training, by their names in `training: stages`."""
+        """Returns the stages of a model's training, by their names in `training: stages`."""
         pretrained = self.config["models"][model]["pretrain"]
         return ("pretrain", "finetune") if pretrained else ("scratch",)
 
     def stage_kind(self, model: str, stage: str) -> str:
-        """Which of `stages` a training is: `stage` is `PRETRAINED` or a medium."""
+        """Returns which of `stages` a training belongs to; `stage` is `PRETRAINED` or a medium."""
         return "pretrain" if stage == PRETRAINED else self.stages(model)[-1]
 
     def seeds(self, model: str) -> list[int]:
-        """The seeds of a model, which is trained once for each."""
+        """Returns the seeds of a model, which is trained once for each of them."""
         return self.config["models"][model].get("seeds", self.config["seeds"])
 
     def budget(self, model: str) -> dict[str, dict[str, int]] | None:
-        """Epochs and batch size of both stages that a model with `equal_steps` would have if it
-        were pre-trained: it has as many steps as these. None for any other model."""
+        """Returns the epochs and batch size of the two stages whose number of steps a model with
+        `equal_steps` matches, those of pre-training and fine-tuning. None for any other model."""
         if not self.config["models"][model].get("equal_steps"):
             return None
         stages = {stage: self.recipe(model, stage) for stage in ("pretrain", "finetune")}
@@ -173,10 +181,10 @@ class Plan:
         }
 
     def released(self, model: str) -> list[str]:
-        """The media in which a model takes the authors' weights: with `weights: released`, those
-        that have some, for the whole CRMnet."""
+        """Returns the media in which a model takes the authors' weights. With `weights: released`,
+        the complete CRMnet takes them in each medium of `released`; other models take none."""
         config, own = self.config, self.config["models"][model]
-        # A model that is trained in another way is there to show what that does.
+        # A model with other settings is in the config to show their effect, so it is trained.
         changed = {*config["model"], "precision"} & set(own)
         changed = changed or self.recipe_name(model) != config["recipe"]
         whole = own["architecture"] == CRMNET and own["pretrain"] and not changed
@@ -184,8 +192,8 @@ class Plan:
 
     @cached_property
     def trainings(self) -> list[tuple[str, int, str]]:
-        """Every training that the predictions need: model, seed, and stage, which is `PRETRAINED`
-        or a medium."""
+        """The trainings that the predictions need: model, seed, and stage (`PRETRAINED` or a
+        medium)."""
         needed = []
         for model, media in self.predictors.items():
             if model in self.config["models"]:
@@ -200,9 +208,9 @@ class Plan:
     # Predictions
 
     def predicted_sets(self, model: str, medium: str) -> list[str]:
-        """The test sets of a medium on which a model that is trained here predicts: all for CRMnet;
-        for a baseline, with `baselines: published`, those for which no predictions of it are
-        published."""
+        """Returns the test sets of a medium on which a trained model predicts. CRMnet predicts all.
+        With `baselines: published`, a baseline predicts only the test sets for which it has no
+        published predictions."""
         tests = self.config["media"][medium]["test"]
         crmnet = self.config["models"][model]["architecture"] == CRMNET
         if crmnet or self.config["baselines"] != "published":
@@ -210,20 +218,21 @@ class Plan:
         return [name for name, table in tests.items() if model not in table["published"]]
 
     def published_sets(self, model: str, medium: str) -> list[str]:
-        """The test sets of a medium for which a model's published predictions are shown."""
+        """Returns the test sets of a medium for which a model's published predictions are shown."""
         if self.config["baselines"] == "trained":
             return []
         tests = self.config["media"][medium]["test"]
         return [name for name, table in tests.items() if model in table["published"]]
 
     def published_table(self, model: str, medium: str, test_set: str) -> dict:
-        """`path`, `header` and `columns` of a model's published predictions."""
+        """Returns `path`, `header` and `columns` of a model's published predictions."""
         return self._as_read(self.config["media"][medium]["test"][test_set]["published"][model])
 
     @cached_property
     def predictors(self) -> dict[str, list[str]]:
-        """What has predictions -> in which media. A predictor is a model, its ensemble (`ENSEMBLE`)
-        where it is trained from several seeds, or its published predictions (`PUBLISHED`)."""
+        """Each predictor -> the media in which it has predictions. A predictor is a model, its
+        ensemble if it is trained from several seeds (`ENSEMBLE`), or its published predictions
+        (`PUBLISHED`)."""
         media_of = {}
         for model in self.config["models"]:
             predicted, published = (
@@ -241,16 +250,16 @@ class Plan:
 
     @cached_property
     def figures(self) -> list[str]:
-        """The figures of the config's section of this name that are drawn."""
+        """The figures of the section `figures` that are drawn."""
         return [name for name in self.config["figures"] if name not in self.left_out]
 
     def figure_media(self, figure: str) -> list[str]:
-        """The media that a figure shows. There are none for Figure S1 where a config has but one
+        """Returns the media that a figure shows. Figure S1 has none if the config has only one
         medium."""
         return self.config["figures"][figure].get("media", [])
 
     def panels(self, figure: str) -> list[tuple[str, str]]:
-        """Medium and test set of each panel of Figure 2, S1, 3 or 4."""
+        """Returns the medium and the test set of each panel of Figure 2, S1, 3 or 4."""
         return [
             (medium, name)
             for medium in self.figure_media(figure)
@@ -261,14 +270,14 @@ class Plan:
 
     @cached_property
     def left_out(self) -> dict[str, str]:
-        """The figures and tables that this config's data or models do not suffice for -> why."""
+        """The figures and tables that cannot be made from this config -> the reason."""
         figures = self.config["figures"]
         absent = [name for name in FIGURES if name not in figures]
         reasons = dict.fromkeys(absent, "the config does not ask for it (`figures`)")
         for name, figure in figures.items():
             media = self.figure_media(name)
             if not media:
-                reasons[name] = "the config has no medium besides that of Figure 2"
+                reasons[name] = "the config has only one medium, which Figure 2 shows"
             elif name in SCATTERS and not self.panels(name):
                 reasons[name] = f"no test set of {', '.join(media)} is drawn (`scatter: false`)"
             elif not figure.get("against", True):
@@ -281,8 +290,8 @@ class Plan:
 
 
 def declared(config: dict) -> Iterator[tuple[str, dict]]:
-    """Each file that a config declares, as the key and the entry: tables of measurements and of
-    published predictions, and archives of weights."""
+    """Yields the key and the entry of each file that a config declares: tables of measurements and
+    of published predictions, and archives of weights."""
     for medium, entry in config["media"].items():
         for number, table in enumerate(entry["train"]):
             yield f"media.{medium}.train.{number}", table
@@ -296,15 +305,15 @@ def declared(config: dict) -> Iterator[tuple[str, dict]]:
 
 
 def is_url(file: str) -> bool:
-    """Whether a table's `file` is to be downloaded."""
+    """Tells whether a `file` of the config is a URL, so that it is downloaded."""
     return file.lower().startswith(("http://", "https://"))
 
 
 def trained(predictor: str) -> str:
-    """The model whose trainings a predictor is, or averages."""
+    """Returns the model that a predictor is, or whose trainings it averages."""
     return predictor.removesuffix(ENSEMBLE.format(model=""))
 
 
 def is_published(predictor: str) -> bool:
-    """Whether a predictor is the published predictions of a model."""
+    """Tells whether a predictor stands for the published predictions of a model."""
     return predictor.endswith(PUBLISHED.format(model=""))

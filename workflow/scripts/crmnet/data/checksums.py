@@ -1,4 +1,4 @@
-"""Checksums of files of any size. Standard library only."""
+"""Computes checksums of files of any size. Needs the standard library only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ CHUNK = 1 << 20
 
 
 def checksum(file: IO[bytes], algorithm: str, name: object, size: int) -> str:
-    """The checksum of what is left to read in a file, in hexadecimal.
+    """Returns the checksum of the rest of an open file, in hexadecimal.
 
     Args:
-        algorithm: one that `hashlib` knows.
-        name, size: of the file, in bytes: for the line that says how far this is.
+        algorithm: the name of an algorithm of `hashlib`.
+        name, size: the name and the size (bytes) of the file, for the progress messages.
     """
-    # md5 guards against accidents here, so that it may be used where FIPS rules forbid it.
+    # md5 only guards against accidents here, so it may be used where FIPS rules forbid it for
+    # security.
     digest, done = hashlib.new(algorithm, usedforsecurity=False), 0
     progress = Progress(size / 1e6, "MB", f"{algorithm} of {name}: ")
     while chunk := file.read(CHUNK):
@@ -29,6 +30,6 @@ def checksum(file: IO[bytes], algorithm: str, name: object, size: int) -> str:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Returns the SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return checksum(file, "sha256", path, path.stat().st_size)

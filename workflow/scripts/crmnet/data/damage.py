@@ -1,4 +1,4 @@
-"""What reading a damaged file raises. Standard library only."""
+"""The exceptions that reading a damaged file raises. Needs the standard library only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zlib
 
 # Text, plain or gzip.
 TEXT = (OSError, EOFError, zlib.error)
-# An archive, ZIP or tar. Of what it cannot unpack at all, zipfile says a RuntimeError besides.
+# An archive, ZIP or tar. zipfile also raises a RuntimeError if it cannot unpack a file at all.
 ARCHIVE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -19,5 +19,5 @@ ARCHIVE = (
     lzma.LZMAError,
     EOFError,
 )
-# Numpy's arrays (`.npz`), and what is made of them.
+# Numpy's arrays (`.npz`), including errors in the use of their content.
 ARRAYS = (*ARCHIVE, OSError, RuntimeError, ValueError, KeyError, TypeError)

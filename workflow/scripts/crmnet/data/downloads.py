@@ -1,7 +1,8 @@
-"""Downloads that resume, retry and verify a file before it gets its name. Standard library only.
+"""Downloads files: resumes, retries, and verifies a file before it gets its name. Needs the
+standard library only.
 
-urllib, not requests: it does all that is needed, needs nothing in any environment, and trusts the
-certificates of the system, which is where a site with its own proxy puts them.
+It uses urllib, not requests, because urllib does all that is needed, is part of Python, and trusts
+the certificates of the system, where a site with its own proxy puts its certificate.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ T = TypeVar("T")
 
 
 class DownloadError(Exception):
-    """A download that failed for good: one sentence with the URL, what happened and what to do."""
+    """A download has failed for good. The message gives the URL, what happened and what to do."""
 
 
 class _Retry(Exception):
-    """A failure that another attempt may mend, `wait` seconds or more from now."""
+    """A failure that may not recur at another attempt, `wait` seconds or more from now."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -53,7 +54,7 @@ class _Retry(Exception):
 
 
 def file_name(url: str) -> str:
-    """The name of the file that a URL points at, without its query and percent-decoded.
+    """Returns the name of the file that a URL points to, percent-decoded and without the query.
 
     Raises:
         DownloadError: the URL names no file.
@@ -63,7 +64,7 @@ def file_name(url: str) -> str:
     except ValueError:
         name = ""
     if not name:
-        raise DownloadError(f"{url}: names no file; correct the URL in the config")
+        raise DownloadError(f"{url}: the URL names no file; correct it in the config")
     return name
 
 
@@ -77,30 +78,32 @@ def fetch(
     timeout: float = 60.0,
     sleep: Callable[[float], object] = time.sleep,
 ) -> None:
-    """Puts the file at an HTTP(S) URL at `destination`, which exists only complete and verified.
+    """Downloads the file at an HTTP(S) URL to `destination`, which exists only complete and
+    verified.
 
-    Until then the file is `<destination>.part`, with `<destination>.part.json` beside it; a later
-    call goes on from there, whatever ended the one before.
+    Until then the file is called `<destination>.part`, with `<destination>.part.json` beside it. A
+    later call continues from there, however the earlier one ended.
 
     Args:
-        checksum: `md5:...` or `sha256:...`; without one, a file on Zenodo is compared with Zenodo's
-            own md5, and so is each in the archive of all files of a record. The size is compared
-            wherever the server tells it.
-        mirror: a folder to take the file from, by the name of `destination`, instead of the
-            network.
-        attempts: failures in a row, without a new byte between them, that end the download.
-        timeout: seconds without an answer or a byte after which an attempt has failed.
-        sleep: waits that many seconds between attempts.
+        checksum: `md5:...` or `sha256:...`. Without one, a file on Zenodo is compared with Zenodo's
+            own md5; in the archive of all files of a record, so is each file. The size is compared
+            if the server reports it.
+        mirror: a folder from which the file is copied, by the name of `destination`, instead of
+            downloaded.
+        attempts: the number of failures in a row, without a new byte between them, after which
+            the download fails.
+        timeout: seconds without an answer or a byte after which an attempt fails.
+        sleep: the function that waits a number of seconds between attempts.
 
     Raises:
-        DownloadError: whatever went wrong.
+        DownloadError: the file cannot be downloaded, verified or stored.
     """
     destination = Path(destination)
     part = destination.with_name(destination.name + ".part")
     if checksum and not _CHECKSUM.fullmatch(checksum):
         raise DownloadError(
             f"{url}: its checksum {checksum!r} is neither md5: and 32 hexadecimal digits nor "
-            "sha256: and 64; correct it in the config"
+            "sha256: and 64 of them; correct it in the config"
         )
     files: dict[str, str] = {}
     try:
@@ -112,7 +115,7 @@ def fetch(
             mend = "replace that file, or correct the checksum in the config"
         else:
             if not url.lower().startswith(("http://", "https://")):
-                raise DownloadError(f"{url}: not an http or https URL; correct it in the config")
+                raise DownloadError(f"{url}: is not an http or https URL; correct it in the config")
             files = {} if checksum else _zenodo_files(url, attempts, timeout, sleep)
             checksum = checksum or files.get(file_name(url))
             _retrying(
@@ -124,8 +127,8 @@ def fetch(
             )
             origin = url
             mend = (
-                "run again to download it afresh; if that does not help, the file has changed at "
-                "its source: correct the checksum in the config"
+                "run again to download it anew; if that does not help, the file has changed at "
+                "its source, and you need to correct the checksum in the config"
             )
         if checksum:
             _verify(part, checksum, origin, mend)
@@ -138,15 +141,15 @@ def fetch(
     except OSError as error:
         raise DownloadError(
             f"{url}: cannot be stored as {destination} ({error}); check the folder, its "
-            "permissions and the free space"
+            "permissions and the free disk space"
         ) from error
 
 
 def _copy(source: Path, part: Path, url: str) -> None:
     if not source.is_file():
         raise DownloadError(
-            f"{url}: the mirror {source.parent} has no file {source.name}; put it there, or take "
-            "`mirror:` out of the config to download it"
+            f"{url}: the mirror {source.parent} has no file {source.name}; put it there, or remove "
+            "`mirror:` from the config to download it"
         )
     _discard(part)
     shutil.copyfile(source, part)
@@ -165,7 +168,7 @@ def _verify(part: Path, checksum: str, origin: str, mend: str) -> None:
 
 
 def _verify_archive(part: Path, files: dict[str, str], origin: str) -> None:
-    """Compares the files in a ZIP archive, whatever their paths in it, with their md5."""
+    """Checks the md5 of each file in a ZIP archive, whatever its path in the archive."""
     try:
         with zipfile.ZipFile(part) as archive:
             sums = []
@@ -179,16 +182,16 @@ def _verify_archive(part: Path, files: dict[str, str], origin: str) -> None:
     if sorted(sums) != sorted(files.values()):
         _discard(part)
         raise DownloadError(
-            f"{origin}: the files in it are not those of the record, {', '.join(sorted(files))}, "
-            "by their md5; run again to download it afresh"
+            f"{origin}: by their md5, the files in it are not the files of the Zenodo record, "
+            f"{', '.join(sorted(files))}; run again to download it anew"
         )
 
 
 def _zenodo_files(
     url: str, attempts: int, timeout: float, sleep: Callable[[float], object]
 ) -> dict[str, str]:
-    """Name -> Zenodo's md5 of the files in the record of which a URL is a file, or the archive of
-    all of them; nothing for a URL that is elsewhere."""
+    """Returns name -> Zenodo's md5 of the files in a record, for the URL of one of its files or of
+    the archive of all of them. Other URLs give nothing."""
     record = re.match(
         re.escape(ZENODO) + r"(?:/records?|/api/records)/(\d+)/(files/|files-archive)", url
     )
@@ -202,12 +205,12 @@ def _zenodo_files(
             raise ValueError(wrong[0])
     except (ValueError, KeyError, TypeError) as error:
         raise DownloadError(
-            f"{api}: not the record of Zenodo that was expected ({error!r}); declare the checksum "
+            f"{api}: the answer is not a Zenodo record ({error!r}); declare the checksum "
             f"of {url} in the config"
         ) from error
     if record[2] == "files/" and file_name(url) not in checksums:
         raise DownloadError(
-            f"{url}: record {record[1]} of Zenodo has no file {file_name(url)}, it has "
+            f"{url}: record {record[1]} of Zenodo has no file {file_name(url)}; it has "
             f"{', '.join(sorted(checksums)) or 'none'}; correct the URL in the config"
         )
     return checksums
@@ -220,7 +223,8 @@ def _retrying(
     sleep: Callable[[float], object],
     reached: Callable[[], int] = lambda: 0,
 ) -> T:
-    """The result of `step`, tried until it fails `attempts` times without getting further."""
+    """Returns the result of `step`, which is repeated until it succeeds or fails `attempts` times
+    without progress."""
     failures, furthest = 0, reached()
     while True:
         try:
@@ -240,7 +244,7 @@ def _retrying(
 
 
 def _open(url: str, headers: dict[str, str], timeout: float) -> http.client.HTTPResponse:
-    """The answer to a GET: status 200, 206 or 416."""
+    """Returns the answer to a GET request, which has status 200, 206 or 416."""
     headers = {"User-Agent": "crmnet", "Accept-Encoding": "identity", **headers}
     try:
         request = urllib.request.Request(quote(url, safe="!#$%&'()*+,/:;=?@[]~"), headers=headers)
@@ -257,7 +261,7 @@ def _open(url: str, headers: dict[str, str], timeout: float) -> http.client.HTTP
         ) from error
     except (ValueError, http.client.InvalidURL) as error:
         raise DownloadError(
-            f"{url}: not a usable URL ({error}); correct it in the config"
+            f"{url}: is not a usable URL ({error}); correct it in the config"
         ) from error
     except (OSError, http.client.HTTPException) as error:
         if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
@@ -295,7 +299,8 @@ def _read(url: str, timeout: float) -> bytes:
 
 
 def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body; only the network's errors, not those of a disk, become another attempt."""
+    """Yields the body of an answer. An error of the network leads to another attempt; an error of
+    the disk, elsewhere, does not."""
     while True:
         try:
             chunk = response.read(CHUNK)
@@ -307,26 +312,31 @@ def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
 
 
 def _transfer(url: str, part: Path, checked: bool, timeout: float) -> None:
-    """Downloads what `part` lacks; `checked` says that a checksum will be compared afterwards."""
+    """Downloads the bytes that `part` lacks.
+
+    Args:
+        checked: whether a checksum will be compared afterwards.
+    """
     offset, validator = _resumable(part, url)
     headers = {}
     if offset and (checked or validator):
         headers["Range"] = f"bytes={offset}-"
-        # A server that builds its ETag elsewhere than its bytes may answer every If-Range with the
-        # whole file, so it is left out where the checksum would show a mixture of two versions.
+        # If a server does not make its ETag where it serves the bytes, it may answer every If-Range
+        # with the whole file. A checksum would reveal a mixture of two versions, so If-Range is
+        # sent only without one.
         if not checked:
             headers["If-Range"] = validator
     with _open(url, headers, timeout) as response:
         extent = _extent(response, offset, validator)
         if extent is None:
             _discard(part)
-            raise _Retry("what was downloaded so far does not fit the file that is there now")
+            raise _Retry("the bytes downloaded so far do not fit the file on the server")
         if response.status == 416:
             return
         start, total = extent
         chunks = _chunks(response)
         head = next(chunks, b"")
-        # Before the file is opened: such an answer must not wipe what is there already.
+        # This comes before the file is opened, because a wrong answer must not erase earlier bytes.
         _refuse_other_content(url, response.headers, b"" if start else head)
         progress = Progress(total and total / 1e6, "MB", f"{file_name(url)}: ", start / 1e6)
         done = start
@@ -345,15 +355,15 @@ def _transfer(url: str, part: Path, checked: bool, timeout: float) -> None:
 def _extent(
     response: http.client.HTTPResponse, offset: int, validator: str | None
 ) -> tuple[int, int | None] | None:
-    """Where the body starts in the file, and the file's size where that is known.
+    """Returns where the body starts in the file, and the size of the file if it is known.
 
-    None for an answer that does not go on from `offset` in the same version of the file.
+    The result is None if the answer does not continue at `offset` in the same version of the file.
     """
     content_range = response.headers.get("Content-Range", "")
     if response.status == 200:
         return 0, response.length
     if response.status == 416:
-        # Nothing follows the last byte: killed after it came, before the file got its name.
+        # All bytes are there: a run was killed after the last one, before the file got its name.
         return (offset, offset) if content_range == f"bytes */{offset}" else None
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", content_range)
     if not match or int(match[1]) != offset:
@@ -367,19 +377,21 @@ def _refuse_other_content(url: str, headers: Message, head: bytes) -> None:
     page = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if headers.get_content_type() == "text/html" or page.startswith((b"<!doctype html", b"<html")):
         raise DownloadError(
-            f"{url}: the server sent an HTML page (an error or a login, perhaps) where a data file "
-            f"was expected; open the URL in a browser, or {_BY_HAND}"
+            f"{url}: the server sent an HTML page (perhaps an error or a login) instead of a data "
+            f"file; open the URL in a browser, or {_BY_HAND}"
         )
-    # Servers wrongly declare the compression of a .gz file itself; elsewhere it would stay in.
+    # Some servers declare the compression of a .gz file as that of the answer, which does no harm.
+    # The compression of any other file would end up in the file on disk.
     encoding = headers.get("Content-Encoding", "identity").lower()
     if encoding != "identity" and not file_name(url).endswith(".gz"):
         raise DownloadError(
-            f"{url}: the server sent it compressed ({encoding}) though asked not to; {_BY_HAND}"
+            f"{url}: the server sent the file compressed ({encoding}), which the request excluded; "
+            f"{_BY_HAND}"
         )
 
 
 def _validator(headers: Message) -> str | None:
-    """What identifies a version of the file byte for byte: a strong ETag, or else its date."""
+    """Returns what identifies a version of the file byte for byte: a strong ETag, or its date."""
     etag = headers.get("ETag", "")
     return etag if etag.startswith('"') else headers.get("Last-Modified")
 
@@ -389,7 +401,7 @@ def _state(part: Path) -> Path:
 
 
 def _resumable(part: Path, url: str) -> tuple[int, str | None]:
-    """Bytes of this URL's file in `part`, and the validator of their version."""
+    """Returns how many bytes of this URL's file `part` has, and the validator of their version."""
     try:
         state = json.loads(_state(part).read_text())
         if state["url"] == url:

@@ -1,4 +1,4 @@
-"""Measured sequences as shuffled TFRecord shards, and batches from them."""
+"""Writes measured sequences as shuffled TFRecord shards, and draws batches from them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-# Before TensorFlow's import, which reads it; its notices on CPU features say nothing to a user.
+# TensorFlow reads this variable when it is imported. Its notices on CPU features do not help a
+# user.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
@@ -28,23 +29,23 @@ from crmnet.data.tables import Rejects, Table, TableError, chunks
 from crmnet.logs import Progress
 
 VALIDATION = "validation.tfrecord"
-# Rows in a test set of another medium.
+# The shard of the rows whose sequence is in a test set of another medium.
 ELSEWHERE = "elsewhere.tfrecord"
 BLOCK = 1024
 ROWS_PER_SHARD = 1 << 18
 MOST_SHARDS = 256
-# Validation rows, at most, of which it is measured how many have a relative in training.
+# The most validation rows that are searched for relatives in training.
 MEASURED = 1 << 11
-# Rows that are compared with them at once.
+# The number of training rows that are compared with them at once.
 COMPARED = 1 << 13
-# Chunks of rows that are read while relatives of earlier ones are sought.
+# The number of chunks that are read ahead while relatives of earlier rows are searched for.
 AHEAD = 2
-# Rows that are shuffled together when batches are drawn.
+# The number of rows that are shuffled together when batches are drawn.
 POOL = 1 << 16
-# Shards that are read side by side, so that a pool mixes many.
+# The number of shards that are read in parallel, so that a pool mixes many.
 READ_TOGETHER = 16
 READERS = 4
-# Batches that are ready before they are asked for.
+# The number of batches that are prepared ahead.
 PREFETCH = 8
 
 
@@ -53,10 +54,10 @@ class Held:
 
     Args:
         tables: name of the test set -> its table.
-        construct: says when two sequences are the same (`sequences.leak_keys`).
+        construct: decides when two sequences are the same (`sequences.leak_keys`).
 
     Attributes:
-        removed: name of the test set -> rows that `among` has found in it.
+        removed: name of the test set -> the number of rows that `among` has found in it.
     """
 
     def __init__(self, tables: dict[str, Table], construct: Construct):
@@ -70,7 +71,8 @@ class Held:
         self.removed = dict.fromkeys(tables, 0)
 
     def among(self, keys: np.ndarray) -> np.ndarray:
-        """Mask (n,) of the keys (n, insert_length) that are held; counts them."""
+        """Returns a mask (n,) of the keys (n, insert_length) that are in a test set, and counts
+        them."""
         mask = np.isin(hashes(keys), self._hashes)
         for row in np.flatnonzero(mask):
             owners = self.owners.get(keys[row].tobytes(), ())
@@ -84,7 +86,8 @@ class NearValidation:
     """Measures how many validation rows have a relative among training rows.
 
     Args:
-        keys: (n, insert_length) of all validation rows; of many, some are looked at.
+        keys: (n, insert_length), the keys of all validation rows. At most `MEASURED` of them, drawn
+            at random, are compared.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class NearValidation:
         self._index = Index(unpadded(keys), np.ones(len(keys), np.uint64), distance, overlap)
 
     def compare(self, tokens: np.ndarray) -> None:
-        """Takes note of the validation rows of which training rows (n, length) are relatives."""
+        """Records which validation rows have a relative among the training rows (n, length)."""
         for start in range(0, len(tokens), COMPARED):
             if not self._index or self._index.related.all():
                 return
@@ -108,11 +111,11 @@ class NearValidation:
             try:
                 self._index.relatives(unpadded(keys))
             except TooAlike:
-                # What is not asked for stops no run.
+                # The user did not ask for this number, so it does not stop the run.
                 self._index = None
 
     def share(self) -> float | None:
-        """The share of the validation rows that have one; None where that is not known."""
+        """Returns the share of the validation rows that have a relative; None if it is unknown."""
         if not self._index or not len(self._place):
             return None
         return float(self._index.related[self._place].mean())
@@ -134,20 +137,20 @@ def write(
     overlap: int = 30,
     rows_per_shard: int = ROWS_PER_SHARD,
 ) -> dict:
-    """Writes the rows of `sources` as shards into `folder`, and gives their manifest.
+    """Writes the rows of `sources` as shards into `folder`, and returns their manifest.
 
-    In two passes and bounded memory: rows are dealt to shards at random, then shuffled within
-    each. Rows whose sequence is in a test set of `held` are left out. Those in one of
-    `held_elsewhere` (other media's) go to a shard of their own: a model of this medium alone may
-    be trained on them, one of all media may not. Which rows are for validation says the `split`;
-    without one, a hash of the sequence, so that duplicates never straddle it. Relatives of test
-    sequences (`families`) are counted; with `drop_relatives` those of `held` are left out, too, and
-    those of `held_elsewhere` go where their sequences go. A shard is a TFRecord file, GZIP, each
-    record a block of sequences: `tokens`, bytes of uint8 (block x length), and `expression`, floats
+    Two passes in bounded memory deal the rows to shards at random, then shuffle each shard. Rows
+    whose sequence is in a test set of `held` are left out. Rows whose sequence is in a test set of
+    `held_elsewhere` (of other media) go to a shard of their own, because only a model of this
+    medium alone may be trained on them. The `split` decides which rows are for validation; without
+    one, a hash of the sequence does, so that duplicates stay together. Relatives of test sequences
+    (`families`) are counted. With `drop_relatives`, relatives of `held` are left out too, and
+    relatives of `held_elsewhere` go to that shard too. A shard is a GZIP TFRecord file. Each record
+    is a block of sequences: `tokens`, bytes of uint8 (block x length), and `expression`, floats
     (block).
 
     Raises:
-        TableError: a table cannot be used, or leaves nothing to train on.
+        TableError: a table cannot be used, or no row is left to train on.
         TooAlike: see `families.families`.
     """
     started = time.time()
@@ -169,8 +172,8 @@ def write(
     validated = [np.zeros((0, construct.insert_length), np.uint8)]
 
     def dealt(worker):
-        """The rows of each chunk that are kept: their places, keys and shards; which of them are
-        for training, and in which test sets these will have been found to have relatives."""
+        """Yields for each chunk the places, keys and shards of the rows that are kept, which of
+        them are for training, and a future of the test sets in which these have relatives."""
         for source in sources:
             for chunk in chunks(source, rejects):
                 count["rows"] += len(chunk)
@@ -181,7 +184,8 @@ def write(
                 shard = deal.integers(0, shards, len(keys))
                 if split:
                     out, uses = split.find(hashes(keys))
-                    # What is held out, of another medium: what is of this one has been left out.
+                    # A row with another purpose is held out in another medium, because rows that
+                    # this medium holds out are left out already.
                     for_validation = split.purposes[uses] == FOR_VALIDATION
                     shard[out] = np.where(for_validation, shards, shards + 1)
                 else:
@@ -268,16 +272,17 @@ def write(
     }
     if not manifest["train"]:
         raise TableError(
-            f"{', '.join(manifest['inputs'])}: nothing to train on is left of {count['rows']} "
-            f"rows, {leaked} of them in a test set, {count['dropped']} relatives of one, and "
-            f"{manifest['validation']} in the validation set"
+            f"{', '.join(manifest['inputs'])}: no row is left to train on. Of {count['rows']} "
+            f"rows, {leaked} are in a test set, {count['dropped']} are relatives of one, and "
+            f"{manifest['validation']} are in the validation set; use a larger table or smaller "
+            "test sets"
         )
     return manifest
 
 
 def _ahead(items: Iterable, number: int) -> Iterator:
-    """The items, each once so many more have been asked for: what each waits for goes on
-    meanwhile."""
+    """Yields the items, but takes `number` more from the source before it yields one, so that the
+    work behind each item goes on meanwhile."""
     waiting = deque()
     for item in items:
         waiting.append(item)
@@ -287,10 +292,10 @@ def _ahead(items: Iterable, number: int) -> Iterator:
 
 
 def _estimated_rows(sources: Sequence[Table]) -> float:
-    """How many rows the sources have, by the size of their files."""
+    """Estimates the number of rows of the sources from the sizes of their files."""
     rows = 0.0
     for source in sources:
-        # A row of 110 bases and its value has about 116 bytes; gzip makes a quarter of it.
+        # A row of 110 bases and its value takes about 116 bytes, and gzip shrinks it to a quarter.
         rows += source.path.stat().st_size / 116 * (4 if is_gzip(source.path) else 1)
     return rows
 
@@ -300,7 +305,7 @@ def _shard_count(rows: float, rows_per_shard: int) -> int:
 
 
 def _write_shard(path: Path, records: np.ndarray) -> None:
-    # Level 1: a fifth of the time of the default level, a tenth more bytes.
+    # Level 1 takes a fifth of the time of the default level and gives a tenth more bytes.
     options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
     with tf.io.TFRecordWriter(str(path), options) as writer:
         for start in range(0, len(records), BLOCK):
@@ -316,37 +321,39 @@ def _write_shard(path: Path, records: np.ndarray) -> None:
 
 
 def manifest_of(folder: Path) -> dict:
-    """The manifest that stands beside the folder of the shards.
+    """Returns the manifest beside the folder of the shards.
 
     Raises:
-        ValueError: it is not there or cut short, or a shard is: TensorFlow takes the end of a file
-            for the end of its records.
+        ValueError: the manifest or a shard is missing or cut short. TensorFlow would not notice,
+            because it takes the end of a file for the end of its records.
     """
     path = folder.parent / "manifest.json"
     try:
         manifest = json.loads(path.read_text())
         sizes = manifest["bytes"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: is no whole manifest ({error}); {_anew(folder)}") from error
+        raise ValueError(
+            f"{path}: is not a complete manifest ({error}); {_anew(folder)}"
+        ) from error
     for name, size in sizes.items():
         actual = os.path.getsize(folder / name) if (folder / name).is_file() else 0
         if actual != size:
             raise ValueError(
-                f"{folder / name}: has {actual:,} of its {size:,} bytes; {_anew(folder)}"
+                f"{folder / name}: has only {actual:,} of its {size:,} bytes; {_anew(folder)}"
             )
     return manifest
 
 
 def _anew(folder: Path) -> str:
-    return f"delete {folder.parent} and run the same command again, to have its shards made anew"
+    return f"delete {folder.parent} and run the same command again to write its shards again"
 
 
 @contextlib.contextmanager
 def named(folders: Sequence[Path]) -> Iterator[None]:
-    """Within it, damage to one of the folders' shards is told with its name.
+    """A context in which the error about a damaged shard of these folders names the shard.
 
     Raises:
-        ValueError: names the shard.
+        ValueError: a shard is damaged; the message names it.
     """
     try:
         yield
@@ -368,12 +375,12 @@ def _damaged(path: Path) -> bool:
 
 
 def training_rows(folders: Sequence[Path]) -> int:
-    """How many rows the folders of shards have for one training on all of them."""
+    """Returns how many rows the folders of shards have for one training on all of them."""
     return sum(sum(_training_shards(folder, len(folders)).values()) for folder in folders)
 
 
 def _training_shards(folder: Path, together: int) -> dict[str, int]:
-    """Name -> rows of the shards that a training on so many folders may use."""
+    """Returns name -> rows of the shards that a training on `together` folders may use."""
     kinds = ("train-", ELSEWHERE) if together == 1 else ("train-",)
     shards = manifest_of(folder)["shards"]
     return {name: rows for name, rows in shards.items() if name.startswith(kinds) and rows}
@@ -389,13 +396,13 @@ def batches(
     reverse_complement: bool = False,
     part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
-    """One epoch: `steps` batches of tokens (batch, length) uint8 and expression (batch,) float32,
-    drawn evenly from the folders of shards, whose rows come again where one has too few. With
-    `reverse_complement`, each sequence as its one or its other strand, at random.
+    """Returns one epoch: `steps` batches of tokens (batch, length) uint8 and expression (batch,)
+    float32.
 
-    With `part` (k, n), the k-th (from 0) of n equal parts of each batch, for one of n hosts.
-
-    The order depends on seed and epoch alone, so that training resumes where it stopped.
+    The rows are drawn evenly from the folders of shards; if a folder has too few, its rows are
+    repeated. With `reverse_complement`, each sequence is read from a strand chosen at random. With
+    `part` (k, n), the result is the k-th (from 0) of n equal parts of each batch, for one of n
+    hosts. The order depends only on seed and epoch, so that training can resume.
 
     Raises:
         ValueError: a folder has fewer rows than its share of one batch.
@@ -429,7 +436,7 @@ def _either_strand(number: tf.Tensor, rows: tuple, seeds: np.ndarray) -> tuple:
 
 
 def _evenly(parts: list[tf.data.Dataset], shares: list[int]) -> tf.data.Dataset:
-    # The folders take turns, so that each device's part of a batch is drawn evenly too.
+    # The folders take turns, so that each device's part of a batch is evenly drawn too.
     turns = np.argsort(np.concatenate([np.arange(n) / n for n in shares]), kind="stable")
     return tf.data.Dataset.zip(tuple(parts)).map(
         lambda *pairs: tuple(
@@ -439,8 +446,8 @@ def _evenly(parts: list[tf.data.Dataset], shares: list[int]) -> tf.data.Dataset:
 
 
 def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Without tf.data's tuner: its thread sleeps for up to ten seconds before it lets an epoch end,
-    and nothing is left to be tuned here."""
+    """Returns the dataset without tf.data's tuner. The tuner has nothing to tune here, and its
+    thread sleeps for up to ten seconds before it lets an epoch end."""
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)
@@ -452,7 +459,7 @@ def _stream(
     rows, length = sum(shards.values()), manifest_of(folder)["length"]
     if rows < batch:
         raise ValueError(
-            f"{folder}: has {rows} training rows, fewer than a batch draws from it ({batch}); "
+            f"{folder}: has {rows} training rows, but a batch draws {batch} from it; "
             "lower `training: batch_size`"
         )
     names = list(shards)
@@ -490,7 +497,8 @@ def _blocks(path: tf.Tensor | str, length: int) -> tf.data.Dataset:
 
 
 def validation(folders: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """The validation rows of all folders: tokens (n, length) uint8 and expression (n,) float32."""
+    """Returns the validation rows of all folders: tokens (n, length) uint8 and expression (n,)
+    float32."""
     parts = []
     for folder in folders:
         length = manifest_of(folder)["length"]

@@ -1,4 +1,4 @@
-"""Reads and checks tables of measured sequences: streaming, in bounded memory."""
+"""Reads and checks tables of measured sequences in a stream, so that memory stays bounded."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ from crmnet.data.sequences import (
     strip_n,
 )
 
-# Small enough for its tokens to stay in a processor's cache, large enough to hide the loop.
+# A block is small enough for its tokens to stay in a processor's cache, and large enough for the
+# time of the loop itself not to count.
 BLOCK_BYTES = 1 << 20
 EXAMPLES = 5
-# Beyond it a number is infinite as float32.
+# A larger number is infinite as float32.
 LARGEST = float(np.finfo(np.float32).max)
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Where measured sequences stand in a text file (plain or gzip; the separator is sniffed).
+    """A text file with measured sequences (plain or gzip; any separator), and its columns.
 
     Attributes:
         path: the file.
-        sequence: column of the sequence: its name, or its number from 1.
-        values: name -> column, for every column of numbers that is wanted ("expression", ...).
+        sequence: column of the sequence, by its name or its number from 1.
+        values: name -> column, for each column of numbers to read ("expression", ...).
         header: whether the first line names the columns.
-        family: column of the family's name, where the table says which sequences are relatives.
+        family: column of the family's name, if the table tells which sequences are relatives.
     """
 
     path: Path
@@ -56,12 +57,12 @@ class Table:
 
 @dataclass
 class Rejects:
-    """Where bad rows go.
+    """Collects the bad rows of tables.
 
     Attributes:
-        sink: a text file that takes them as TSV (file, line, reason, row); None: they end the
-            reading.
-        count: how many it took.
+        sink: a text file to which they are written as TSV (file, line, reason, row). Without one,
+            a bad row ends the reading with an error.
+        count: the number of rows that were written to it.
     """
 
     sink: TextIO | None = None
@@ -73,10 +74,10 @@ class Chunk:
     """Some rows of a table.
 
     Attributes:
-        buffer: tokens (uint8) of all its sequences, one behind the other.
-        starts, ends: where each row's sequence lies in the buffer, N around it off.
+        buffer: tokens (uint8) of all its sequences, one after the other.
+        starts, ends: where each row's sequence lies in the buffer, without the N around it.
         values: name -> (n,) float64.
-        families: (n,) names, as objects; None where the table has no such column.
+        families: (n,) names, as objects; None if the table has no such column.
     """
 
     buffer: np.ndarray
@@ -90,14 +91,14 @@ class Chunk:
 
 
 def table_of(entry: dict) -> Table:
-    """The table that an entry of the config declares."""
+    """Returns the table that an entry of the config declares."""
     columns = dict(entry["columns"])
     sequence, family = columns.pop("sequence"), columns.pop("family", None)
     return Table(Path(entry["path"]), sequence, columns, entry["header"], family)
 
 
 def read(table: Table, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """All of a small table: tokens (n, length) of uint8, and its columns of numbers (n,).
+    """Reads a small table whole: tokens (n, length) of uint8, and its columns of numbers (n,).
 
     Raises:
         TableError: see `chunks`.
@@ -113,18 +114,18 @@ def hold_out(
     chosen: Callable[[np.ndarray], np.ndarray],
     rejects: Rejects,
 ) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """The sequences of some tables that are chosen to test on.
+    """Returns the sequences of some tables that are held out as a test set.
 
     Args:
-        chosen: of keys (n, insert_length) a mask (n,) of those that are.
+        chosen: takes keys (n, insert_length) and returns a mask (n,) of the sequences to hold out.
 
     Returns:
-        The sequences, N around them off, in the order of the tables, each once
-        (`sequences.leak_keys` says which are the same); their mean expression (n,); in how many
-        rows each is (n,); and their keys (n, insert_length).
+        The sequences without the N around them, in the order of the tables, each once (two are the
+        same if their `sequences.leak_keys` are); their mean expression (n,); the number of rows of
+        each (n,); and their keys (n, insert_length).
 
     Raises:
-        TableError: see `chunks`; or no sequence is held out.
+        TableError: see `chunks`; also if no sequence is held out.
     """
     places: dict[bytes, int] = {}
     sequences, total, rows, kept = [], [], [], []
@@ -143,22 +144,22 @@ def hold_out(
     if not sequences:
         raise TableError(
             f"{', '.join(str(source.path) for source in sources)}: no sequence is held out; raise "
-            "`held_out`"
+            "`held_out` in the config"
         )
     return sequences, np.array(total) / np.array(rows), np.array(rows), np.array(kept)
 
 
 def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
-    """The rows of a table, some ten thousand at a time, without the bad ones.
+    """Yields the rows of a table, some ten thousand at a time, without the bad ones.
 
-    Bad is a row with a wrong number of columns, no sequence, a letter outside ACGTN (lower case
-    reads as upper case), a value that is no finite number (float32), or an empty name of a family.
-    Blank lines at the end are no rows.
+    A row is bad if it has a wrong number of columns, no sequence, a letter outside ACGTN (lower
+    case is read as upper case), a value that is not a finite number (float32), or an empty family
+    name. Blank lines at the end of the file are ignored.
 
     Raises:
-        TableError: the file is empty, truncated or no text, or lacks a column; or it has bad rows
-            and `rejects` has no sink: then with line, reason and the first examples; or a quoted
-            cell goes on over the end of its line.
+        TableError: the file is empty, truncated or not text, or lacks a column; or a quoted cell
+            continues beyond the end of its line; or it has bad rows and `rejects` has no sink (the
+            message gives the reason and the line of the first ones).
     """
     names, separator = first_row(table.path)
     columns = {"sequence": table.sequence, **table.values}
@@ -188,16 +189,18 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise TableError(
             f"{table.path}: cannot be read to its end ({_first_line(error)}); it may be truncated "
-            "or no text: fetch or make it anew"
+            "or not be text; delete it, and download or create it again"
         ) from error
     if not any_rows:
-        raise TableError(f"{table.path}: has no usable row")
+        raise TableError(
+            f"{table.path}: has no usable row; name a file with measured sequences in the config"
+        )
 
 
 def _blocks(stream: pa.NativeFile, header: bool) -> Iterator[bytes]:
-    """The text in blocks of whole lines, without blank lines at its end.
+    """Yields the text in blocks of whole lines, without blank lines at its end.
 
-    Line 0 of a block is no row: it is the header, or what is left of the row before, its line end.
+    Line 0 of a block is not a row. It is the header, or else the line end of the row before.
     """
     text = (b"" if header else b"\n") + stream.read(3).removeprefix(codecs.BOM_UTF8)
     more = True
@@ -217,7 +220,8 @@ def _blocks(stream: pa.NativeFile, header: bool) -> Iterator[bytes]:
 def _parse(
     block: bytes, separator: str, width: int, wanted: dict[str, int]
 ) -> tuple[dict[str, pa.BinaryArray], dict[int, str]]:
-    """Cells of the wanted columns; and lines of another width: line of the block -> reason."""
+    """Returns the cells of the wanted columns, and the lines that have another number of columns
+    (line of the block -> reason)."""
     bad = {}
 
     def set_aside(row):
@@ -227,7 +231,7 @@ def _parse(
     if not block.isascii():
         block = block.decode(errors="replace").encode()
     parsed = pyarrow.csv.read_csv(
-        # A quote that is open at the end takes in the line end, as it does within.
+        # The line end makes an open quote at the end of the block swallow it, as elsewhere.
         pa.BufferReader(block + b"\n"),
         pyarrow.csv.ReadOptions(
             use_threads=False,
@@ -247,7 +251,7 @@ def _parse(
 
 
 def _check(cells: dict[str, pa.BinaryArray]) -> tuple[Chunk, dict[int, str]]:
-    """The usable rows; and the others: row -> reason."""
+    """Returns the usable rows, and why each of the others is not usable (row -> reason)."""
     bad: dict[int, str] = {}
 
     def refuse(rows, name, reason):
@@ -277,7 +281,7 @@ def _check(cells: dict[str, pa.BinaryArray]) -> tuple[Chunk, dict[int, str]]:
 
 
 def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], rejects: Rejects) -> None:
-    """Puts bad lines of a block (line of the block -> reason) into the sink, or raises."""
+    """Writes the bad lines of a block (line of the block -> reason) to the sink, or raises."""
     lines = _lines(block)
     ordered = [
         (before + line, bad[line] if lines[line] else "an empty line", lines[line])
@@ -297,12 +301,13 @@ def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], reject
         hint = " If line 1 is a header, set `header: true` and name the columns."
     raise TableError(
         f"{table.path}: {len(ordered)} bad row(s), the first in line {ordered[0][0]}:\n{examples}\n"
-        f"Mend the file, or set `on_bad_rows: drop` to set bad rows aside.{hint}"
+        f"Correct the file, or set `on_bad_rows: drop` to leave bad rows out.{hint}"
     )
 
 
 def _check_quotes(table: Table, block: bytes, separator: str, before: int, rows: int) -> None:
-    """Raises where a quoted cell goes on over the end of its line, so that lines are not rows."""
+    """Raises if a quoted cell continues beyond the end of its line, because then lines are not
+    rows."""
 
     def closed(line):
         try:
@@ -315,8 +320,8 @@ def _check_quotes(table: Table, block: bytes, separator: str, before: int, rows:
     if rows != len(lines) - 1:
         line = next((n for n in range(1, len(lines)) if not closed(lines[n])), 1)
         raise TableError(
-            f"{table.path}: line {before + line} has a quote that is not closed in it: "
-            f"{lines[line][:60]}\nMend that line."
+            f"{table.path}: line {before + line} has a quote that is not closed on that line: "
+            f"{lines[line][:60]}\nCorrect the line."
         )
 
 
@@ -325,24 +330,25 @@ def _lines(block: bytes) -> list[str]:
 
 
 def _open(path: Path) -> pa.NativeFile:
-    """The file's text (plain or gzip)."""
+    """Opens the text of a file (plain or gzip)."""
     file = pa.OSFile(str(path))
     return pa.CompressedInputStream(file, "gzip") if is_gzip(path) else file
 
 
 def _tokens(column: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tokens of a column of sequences, one behind the other, and where each starts and ends."""
+    """Returns the tokens of a column of sequences, one after the other, and where each starts and
+    ends."""
     _, offsets, data = column.buffers()
     offsets = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     offsets = offsets.astype(np.int64)
     text = data[offsets[0] : offsets[-1]].to_pybytes() if data else b""
-    # Five times as fast as indexing an array by another.
+    # This is five times as fast as indexing one array by another.
     tokens = np.frombuffer(text.translate(TOKEN_OF_BYTE.tobytes()), np.uint8)
     return tokens, offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
 
 
 def _numbers(column: pa.BinaryArray) -> np.ndarray:
-    """A column as float64, NaN where it holds no number."""
+    """Returns a column as float64, with NaN where a cell is not a number."""
     try:
         return np.asarray(pc.cast(pc.cast(column, pa.string()), pa.float64()))
     except pa.ArrowInvalid:

@@ -1,4 +1,4 @@
-"""Reads and writes the tables of the workflow's own jobs."""
+"""Reads and writes the tables that the jobs of the workflow exchange."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TextIO
 
 import pandas as pd
 
-# Columns of names, letters and sentences. They stay text whatever they look like: a model may be
-# named `NA`, `inf` or `True`, a sequence `1`.
+# Columns of names, letters and sentences. They stay text whatever they look like, because a model
+# may be named `NA`, `inf` or `True`, and the id of a sequence may be `1`.
 NAMES = (
     *("model", "against", "medium", "test_set", "set", "metric", "stage", "training"),
     *("id", "sequence", "whole", "ref", "alt", "base"),
@@ -21,16 +21,16 @@ NAMES = (
 def read_table(
     path: str | Path | TextIO, text: Iterable[str] = (), **options: object
 ) -> pd.DataFrame:
-    """A table of tab-separated columns, gzip or not, whose first line names them.
+    """Reads a table of tab-separated columns, plain or gzip, whose first line names the columns.
 
-    The columns `NAMES` are text, others numbers where all their cells are. Of all the words that
-    pandas takes for a missing value (`NA`, `nan`, `None`, ...) none is one here: only an empty cell
-    is missing.
+    The columns `NAMES` are text; any other column holds numbers if all its cells do. Only an empty
+    cell is a missing value; the words that pandas takes for one (`NA`, `nan`, `None`, ...) are not.
 
     Args:
         path: the file, or its text.
-        text: further columns that are text, such as P values below the smallest double.
-        options: of `pandas.read_csv`; with a `chunksize` the result is an iterator over parts.
+        text: further columns of text, such as P values below the smallest double.
+        options: options of `pandas.read_csv`; with `chunksize`, the result is an iterator over
+            parts.
     """
     types = dict.fromkeys((*NAMES, *text), str)
     return pd.read_csv(
@@ -46,15 +46,16 @@ def write_tsv(
     header: bool = True,
     level: int = 9,
 ) -> int:
-    """Writes a table with tabs between its columns, packed where its name ends in `.gz`: without a
-    time stamp, so that the same table is the same bytes.
+    """Writes a table of tab-separated columns, as gzip if its name ends in `.gz`. The gzip file has
+    no time stamp, so equal tables give equal bytes.
 
     Args:
         path: the file.
-        table: whole, or in parts with the same columns, which come one behind the other.
-        digits: of numbers that are not whole; without it, as many as tell each double apart.
+        table: the whole table, or consecutive parts of it with the same columns.
+        digits: the number of significant digits of numbers that are not whole; without it, as
+            many as each double needs.
         header: whether the first line names the columns.
-        level: of gzip: 1 is fast, 9 small.
+        level: the level of gzip compression: 1 is fast, 9 gives small files.
 
     Returns:
         The number of rows.

@@ -1,4 +1,4 @@
-"""Sequences of one's own, and variants of them, put into the construct that the model reads."""
+"""Puts a user's sequences, and variants of them, into the construct that the model reads."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from crmnet.data import fasta
 from crmnet.data.delimited import TableError, first_row, is_fasta, rows
 from crmnet.data.sequences import Construct, bad_letter
 
-# Whether a file has bare inserts, to which the flanks are added, or whole constructs.
+# Whether the flanks are to be added to the sequences of a file, or are present in them.
 ADD, PRESENT = "add", "present"
-# Variants: every SNV of every insert.
+# Stands for all variants: every SNV of every insert.
 ALL = "all"
 EXAMPLES = 5
-# Of a table, at a time.
+# The number of rows that are put into a table at once.
 ROWS = 1 << 16
 
 
@@ -27,10 +27,10 @@ class Placed(NamedTuple):
 
     Attributes:
         id: its name.
-        sequence: as given, in upper case.
-        whole: what the model reads: with flanks, without N around it.
+        sequence: the sequence as the user gave it, in upper case.
+        whole: the sequence that the model reads, with flanks, without the N around it.
         first, last: positions of the insert's first and last base in `sequence`, from 1.
-        start: letters before the insert in `whole`.
+        start: the number of letters before the insert in `whole`.
     """
 
     id: str
@@ -45,12 +45,12 @@ class Variant(NamedTuple):
     """A change of a sequence.
 
     Attributes:
-        row: of the sequence, from 0.
-        id: of the sequence.
-        position: of the first base of `ref` in the sequence as given, from 1.
-        ref, alt: what is there, and what takes its place; both have a base at least, so that an
-            insertion or deletion comes with the base before it, as in VCF.
-        whole: what the model reads of the changed sequence.
+        row: the number of the sequence, from 0.
+        id: the id of the sequence.
+        position: the position of the first base of `ref` in the user's sequence, from 1.
+        ref, alt: the bases before and after the change. Each has at least one base, so an
+            insertion or deletion includes the base before it, as in VCF.
+        whole: the changed sequence that the model reads.
     """
 
     row: int
@@ -62,15 +62,15 @@ class Variant(NamedTuple):
 
 
 def place(name: str, sequence: str, construct: Construct, flanks: str) -> Placed:
-    """A sequence as the model reads it. N around it is padding, as in all tables.
+    """Returns a sequence in its construct. N around it is padding, as in all tables.
 
     Args:
-        flanks: `ADD` or `PRESENT`; then a flank counts only when it is there letter for letter, and
-            the rest is the insert.
+        flanks: `ADD` or `PRESENT`. With `PRESENT`, a flank is recognised only if it is there letter
+            for letter, and the rest is the insert.
 
     Raises:
-        ValueError: it is empty, has a letter outside ACGTN, no insert or flanks twice, or is longer
-            than the model sees.
+        ValueError: the sequence is empty, has a letter outside ACGTN, has no insert, would have
+            its flanks twice, or is longer than the model's input.
     """
     sequence = sequence.upper()
     _check_letters(sequence)
@@ -84,7 +84,7 @@ def place(name: str, sequence: str, construct: Construct, flanks: str) -> Placed
             raise ValueError("has the construct's flanks already; set `flanks: present`")
         insert, whole, start = bare, left + bare + right, len(left)
     else:
-        # In the order of `sequences.insert_span`.
+        # The right flank comes off first, as in `sequences.insert_span`.
         behind = bare.removesuffix(right)
         insert, whole = behind.removeprefix(left), bare
         start = len(behind) - len(insert)
@@ -96,18 +96,18 @@ def place(name: str, sequence: str, construct: Construct, flanks: str) -> Placed
 
 
 def has_flanks(sequence: str, construct: Construct) -> bool:
-    """Whether both flanks are there, letter for letter."""
+    """Tells whether a sequence has both flanks, letter for letter."""
     left, right = construct.left_flank, construct.right_flank
     long = len(sequence) >= len(left + right)
     return long and sequence.startswith(left) and sequence.endswith(right)
 
 
 def changed(sequence: str, position: int, ref: str, alt: str) -> str:
-    """The sequence with `alt` in place of `ref` at a position from 1. `changed` with `ref` and
-    `alt` swapped gives it back.
+    """Returns the sequence with `alt` in place of `ref` at a position (from 1). To undo the change,
+    swap `ref` and `alt`.
 
     Raises:
-        ValueError: the position is not in the sequence, or something else than `ref` is there.
+        ValueError: the position is not in the sequence, or the sequence has other bases there.
     """
     start, end = position - 1, position - 1 + len(ref)
     if start < 0 or end > len(sequence):
@@ -121,7 +121,7 @@ def changed(sequence: str, position: int, ref: str, alt: str) -> str:
 
 
 def single_changes(placed: Placed) -> Iterator[tuple[int, str, str]]:
-    """Position, ref and alt of every SNV of an insert, N left out."""
+    """Yields position, ref and alt of every SNV of an insert; positions with N are skipped."""
     for position in range(placed.first, placed.last + 1):
         ref = placed.sequence[position - 1]
         if ref != "N":
@@ -131,16 +131,17 @@ def single_changes(placed: Placed) -> Iterator[tuple[int, str, str]]:
 def read_sequences(
     path: Path, columns: dict, header: bool, flanks: str, construct: Construct
 ) -> list[Placed]:
-    """The sequences of a FASTA file (ids: the first word of each header) or of a table.
+    """Returns the sequences of a FASTA file, whose ids are the first words of the headers, or of a
+    table.
 
     Args:
-        columns: of a table: `sequence`, and `id` or None: then the column `id` where there is one,
-            else the sequences are numbered from 1.
+        columns: for a table, its columns `sequence` and `id`. If `id` is None, the column named
+            `id` is used, and without one the sequences are numbered from 1.
         flanks: see `place`.
 
     Raises:
-        TableError: the file cannot be read, has no sequence, or bad ones (see `place`), or an id
-            twice, or none; or no sequence of all has the flanks that are to be there.
+        TableError: the file cannot be read or has no sequence; a sequence is bad (see `place`); an
+            id is missing or repeated; or no sequence has the flanks that should be present.
     """
     sequences, seen, bad = [], {}, []
     for where, name, sequence in _records(path, columns, header):
@@ -148,21 +149,21 @@ def read_sequences(
             if not name:
                 raise ValueError("no id")
             if name in seen:
-                raise ValueError(f"this id is that of {seen[name]}, too; give it another")
+                raise ValueError(f"{seen[name]} has the same id; give this one another")
             seen[name] = where
             sequences.append(place(name, sequence, construct, flanks))
         except ValueError as error:
             bad.append(f"{where} ({name!r}): {error}")
     _stop_at(bad, path)
     if not sequences:
-        raise TableError(f"{path}: has no sequence")
+        raise TableError(f"{path}: has no sequence; name a file with sequences in the config")
     if flanks == PRESENT and not any(
         has_flanks(p.sequence.strip("N"), construct) for p in sequences
     ):
         raise TableError(
             f"{path}: no sequence begins with {construct.left_flank} and ends with "
-            f"{construct.right_flank}; for bare inserts set `flanks: add`, else mend "
-            "`construct: left_flank` and `right_flank`"
+            f"{construct.right_flank}; for bare inserts set `flanks: add`, otherwise "
+            "correct `construct: left_flank` and `right_flank`"
         )
     return sequences
 
@@ -175,16 +176,17 @@ def read_variants(
     construct: Construct,
     flanks: str,
 ) -> Iterator[Variant]:
-    """The variants in a table, in its order.
+    """Yields the variants of a table, in its order.
 
     Args:
         columns: `id`, `position`, `ref` and `alt`.
         sequences: what they are variants of.
 
     Raises:
-        TableError: the file cannot be read, has no variant, or bad ones: of an unknown id, not in
-            the insert, of another `ref` than the sequence has, without letters, or that make the
-            sequence longer than the model sees. At the end, so that the error counts them all.
+        TableError: the file cannot be read or has no variant; or a variant has an unknown id, lies
+            outside the insert, has another `ref` than the sequence, has no letters, or makes the
+            sequence longer than the model's input. It is raised at the end of the file, so that it
+            counts all bad variants.
     """
     row_of = {placed.id: row for row, placed in enumerate(sequences)}
     bad, empty = [], True
@@ -192,25 +194,27 @@ def read_variants(
         empty = False
         try:
             if cells["id"] not in row_of:
-                raise ValueError("no sequence has this id; mend it, or add the sequence")
+                raise ValueError("no sequence has this id; correct the id, or add the sequence")
             row = row_of[cells["id"]]
             yield _variant(row, sequences[row], _change(cells), construct, flanks)
         except ValueError as error:
             bad.append(f"line {line} ({cells['id']!r}): {error}")
     _stop_at(bad, path)
     if empty:
-        raise TableError(f"{path}: has no variant")
+        raise TableError(
+            f"{path}: has no variant; name a file with variants, or `variants: all`, in the config"
+        )
 
 
 def saturation(sequences: list[Placed], construct: Construct, flanks: str) -> Iterator[Variant]:
-    """Every SNV of every insert (in-silico saturation mutagenesis)."""
+    """Yields every SNV of every insert (in-silico saturation mutagenesis)."""
     for row, placed in enumerate(sequences):
         for change in single_changes(placed):
             yield _variant(row, placed, change, construct, flanks)
 
 
 def tables(records: Iterable[Placed] | Iterable[Variant]) -> Iterator[pd.DataFrame]:
-    """Sequences or variants as parts of a table, whose columns are their attributes."""
+    """Yields sequences or variants as parts of a table, whose columns are their attributes."""
     records = iter(records)
     while part := list(islice(records, ROWS)):
         yield pd.DataFrame(part)
@@ -224,7 +228,7 @@ def _variant(
     if position < placed.first or position + len(ref) - 1 > placed.last:
         raise ValueError(
             f"position {position} is not in the insert, which is {placed.first} to {placed.last}; "
-            "flanks the model knows only as they are"
+            "the model was trained with constant flanks and cannot score a change in them"
         )
     whole = changed(placed.whole, position - placed.first + 1 + placed.start, ref, alt)
     _check_length(whole, construct, flanks)
@@ -232,7 +236,7 @@ def _variant(
 
 
 def _records(path: Path, columns: dict, header: bool) -> Iterator[tuple[str, str, str]]:
-    """Where each sequence stands, its id, and itself."""
+    """Yields for each sequence the place in the file, the id and the letters."""
     if is_fasta(path):
         for number, (name, sequence) in enumerate(fasta.records(path), start=1):
             yield f"record {number}", name, sequence
@@ -246,7 +250,7 @@ def _records(path: Path, columns: dict, header: bool) -> Iterator[tuple[str, str
 def _change(cells: dict[str, str]) -> tuple[int, str, str]:
     position = cells["position"].strip()
     if not (position.isascii() and position.isdigit()):
-        raise ValueError(f"position {position!r} is no whole number from 1")
+        raise ValueError(f"position {position!r} is not a whole number from 1")
     ref, alt = (cells[name].strip().upper() for name in ("ref", "alt"))
     for name, allele in (("ref", ref), ("alt", alt)):
         if not allele:
@@ -267,13 +271,14 @@ def _check_letters(sequence: str) -> None:
 
 def _check_length(whole: str, construct: Construct, flanks: str) -> None:
     if len(whole) > construct.length:
-        flanked = " with the flanks that are added" if flanks == ADD else ""
+        flanked = " with the added flanks" if flanks == ADD else ""
         raise ValueError(
-            f"{len(whole)} letters{flanked}, but the model sees {construct.length}; shorten it"
+            f"{len(whole)} letters{flanked}, but the model reads only {construct.length}; shorten "
+            "it"
         )
 
 
 def _stop_at(bad: list[str], path: Path) -> None:
     if bad:
         examples = "\n".join(f"  {reason}" for reason in bad[:EXAMPLES])
-        raise TableError(f"{path}: {len(bad)} bad row(s):\n{examples}\nMend the file.")
+        raise TableError(f"{path}: {len(bad)} bad row(s):\n{examples}\nCorrect the file.")

@@ -1,26 +1,26 @@
-"""Whether a training has learned anything, and has ended. Numpy and pandas only."""
+"""Tells whether a training has learned anything and has converged. Needs numpy and pandas only."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-# A validation R2 below it is hardly better than the mean of all measurements.
+# A model with a lower validation R2 is hardly better than the mean of all measurements.
 LOWEST_R2 = 0.1
-# R2 that rises by more over the last tenth of the epochs has not come to its end.
+# A validation R2 that rises by more over the last tenth of the epochs has not converged.
 STILL_RISING = 0.01
-# How a problem is said, and what is said of a model for which the device has no memory.
+# The words for a problem, and for a model that does not fit into the memory of the device.
 NOT_LEARNED, NOT_FINISHED = "not learned", "not finished"
 NO_MEMORY = "out of memory"
 
 
 def problem(history: pd.DataFrame | None, predicted: np.ndarray) -> str:
-    """Why the numbers of a training say little about its model; empty where they are sound.
+    """Returns why the numbers of a training say little about its model; empty if they are sound.
 
     Args:
-        history: of its last stage, an epoch a row: validation_r2, and the most epochs that it may
-            have (`epochs`); None of a model that was not trained here.
-        predicted: (n,) of test sequences.
+        history: the history of its last stage, one row per epoch: validation_r2, and the most
+            epochs that it may have (`epochs`); None for a model that was not trained here.
+        predicted: (n,), the predictions of test sequences.
     """
     problems = []
     if history is not None:

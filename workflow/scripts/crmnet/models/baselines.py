@@ -1,15 +1,15 @@
-"""What the models have in common that CRMnet is compared with (Ding et al. 2023, Figure 3; LegNet).
+"""Shared parts of the models that CRMnet is compared with (Ding et al. 2023, Figure 3; LegNet).
 
-Each of them has a file in `architectures/`: a function that builds a model from tokens
-(batch, length) of uint8 to expression (batch, 1) of float32, with the layers, sizes and dropouts of
-its publication at `width` 128. At other widths the sizes scale, and the depth stays. What belongs
-to the training (loss, optimiser, penalties and limits on weights) is the workflow's, the same for
-all, so that a comparison compares architectures.
+Each of these models has a file in `architectures/`, with a function that builds it from tokens
+(batch, length) of uint8 to expression (batch, 1) of float32. At `width` 128, the layers, sizes and
+dropouts are those of its publication; at other widths the sizes scale, and the depth stays. All
+models are trained in the workflow's way (loss, optimiser, penalties and limits on weights), so that
+a comparison compares architectures.
 
 Vaishnav et al. 2022 benchmarked DanQ, DeepSEA and DeepATT twice. The predictions in Figure 3 are
-from models whose dense layers were made smaller (64 and 64 units in DeepSEA, 16 and 16 in DeepATT).
-The models here have the "original parameters". An N is no base at all here; their encoding made it
-all four bases at once.
+from models with smaller dense layers (64 and 64 units in DeepSEA, 16 and 16 in DeepATT). The models
+here have the "original parameters". An N is encoded as none of the four bases here; Vaishnav et al.
+encoded it as all four at once.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from crmnet.models.layers import OneHot, SelfAttention, register, softmax
 
 @register
 class Bases(layers.Layer):
-    """One-hot (batch, length, 5), order A C G T N, to the four bases (batch, length, 4).
+    """Turns one-hot (batch, length, 5), order A C G T N, into the four bases (batch, length, 4).
 
     Args:
-        unknown: what each of the four is where the sequence has N.
+        unknown: the value of each of the four at an N.
     """
 
     def __init__(self, unknown: float = 0.0, **kwargs):
@@ -44,8 +44,8 @@ class Bases(layers.Layer):
 
 @register
 class RectifiedAttention(SelfAttention):
-    """Self-attention whose four projections are rectified, as in the library that Vaishnav et al.
-    2022 built on (keras-multi-head), and drawn as there: each kernel is one matrix."""
+    """Self-attention with four rectified projections, as in the library that Vaishnav et al. 2022
+    used (keras-multi-head). Kernels are initialised as there, each as one matrix."""
 
     def initializer(self, shape):
         return "glorot_normal"
@@ -56,7 +56,7 @@ class RectifiedAttention(SelfAttention):
             projection.activation = keras.activations.relu
 
     def call(self, x):
-        # Rectified projections cannot be multiplied with each other beforehand.
+        # Rectified projections cannot be multiplied beforehand, unlike linear ones.
         length, inner = x.shape[1], self.heads * self.key_dim
 
         def by_head(projected):
@@ -70,15 +70,15 @@ class RectifiedAttention(SelfAttention):
 
 
 def scaled(size: int, width: int) -> int:
-    """A published size at this width. Not under 8, where the published one is not: of a few
-    rectified units all can die."""
+    """Returns a published size scaled to this width. A size of 8 or more stays at least 8, because
+    all of a few rectified units can die."""
     return max(min(size, 8), round(size * width / 128))
 
 
 def base_input(
     length: int, width: int, unknown: float = 0.0
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Tokens (batch, length) and the bases (batch, length, 4) that they stand for."""
+    """Returns the input of tokens (batch, length) and its bases (batch, length, 4)."""
     if length < 32:
         raise ValueError(f"the model's length must be at least 32, not {length}")
     if width < 8 or width % 8:
@@ -88,10 +88,10 @@ def base_input(
 
 
 def both_ways(units: int, x: keras.KerasTensor, dropout: float = 0.0) -> keras.KerasTensor:
-    """A bidirectional LSTM: (batch, length, channels) to (batch, length, 2 units).
+    """Applies a bidirectional LSTM: (batch, length, channels) to (batch, length, 2 units).
 
-    Its gates are logistic, not their piecewise linear approximation that the Keras of 2019 took
-    unasked: the fast kernels of GPUs know no other.
+    Its gates are logistic, because the fast GPU kernels support nothing else. The default of Keras
+    in 2019 was a piecewise linear approximation.
     """
     lstm = layers.LSTM(units, return_sequences=True, dropout=dropout)
     return layers.Bidirectional(lstm, name="lstm")(x)

@@ -1,4 +1,4 @@
-"""What a CRMnet model is made of, block by block, read off the model itself."""
+"""Describes the blocks of a CRMnet model, from the model itself."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ _LABELS = {
 
 
 def blocks(model: keras.Model) -> pd.DataFrame:
-    """The blocks of a CRMnet, in the order of the data.
+    """Returns the blocks of a CRMnet, in the order of the data.
 
     Args:
-        model: with any of its arguments.
+        model: a CRMnet, built with any arguments.
 
     Returns:
-        `COLUMNS`, a row a block. `positions` and `channels` are those of its output (1 position
-        where that is a vector), for an encoder before its down-sampling: that is what its skip
-        carries. `parameters` sum to the model's. `layers` is a text, repeats collapsed, without
-        activations and dropout. `skip` is the block that a decoder concatenates with, `beside`
-        the transformer block that reads the same input as this one, their outputs being added;
-        both are empty elsewhere.
+        A table with `COLUMNS` and one row per block. `positions` and `channels` describe the output
+        of the block (1 position if it is a vector); for an encoder, the output before
+        down-sampling, which its skip connection carries. `parameters` sum to the parameters of the
+        model. `layers` is a text without activations and dropout, with repeats collapsed. `skip` is
+        the block that a decoder concatenates with its input. `beside` is the transformer block that
+        reads the same input as this one and whose output is added. Both are empty for other blocks.
 
     Raises:
-        ValueError: a layer that belongs to none of CRMnet's blocks.
+        ValueError: a layer belongs to none of CRMnet's blocks.
     """
-    # Operations are the layers and the bare additions between them.
+    # The operations are the layers and the plain additions between them.
     made_by: dict[int, str] = {}
     members: dict[str, list] = {}
     sources: dict[str, list[str]] = {}
@@ -60,12 +60,13 @@ def blocks(model: keras.Model) -> pd.DataFrame:
         sources[operation.name] = [source for source in inputs if source != block]
 
     def joined(block: str, layer: str) -> str:
-        """The other block that feeds a layer of `block`; empty without such a layer."""
+        """Returns the other block that feeds a layer of `block`; empty if there is no such
+        layer."""
         return "".join(sources.get(f"{block}_{layer}", []))
 
     rows = []
     kinds = list(dict.fromkeys(map(_kind, members)))
-    # By number within a kind: blocks side by side come in no order.
+    # Blocks are sorted by number within a kind, because parallel blocks have no order of their own.
     ordered = sorted(members, key=lambda block: (kinds.index(_kind(block)), block.zfill(16)))
     for block in ordered:
         operations = members[block]
@@ -98,7 +99,7 @@ def _block(name: str) -> str | None:
 
 
 def _label(operation: object) -> str:
-    """A layer in a word or two; empty for those that go without saying."""
+    """Returns a short name of a layer; empty for layers that the figure does not show."""
     kind = type(operation).__name__
     if kind in ("Conv1D", "Conv1DTranspose"):
         name = "Conv" if kind == "Conv1D" else "Transposed conv"
@@ -114,7 +115,7 @@ def _label(operation: object) -> str:
 
 
 def _collapse(labels: list[str]) -> str:
-    """ "a → b → a → b → c" as "2 × (a → b) → c"."""
+    """Joins labels and collapses repeats: a, b, a, b, c become "2 × (a → b) → c"."""
     parts, start = [], 0
     while start < len(labels):
         best = (1, 1)

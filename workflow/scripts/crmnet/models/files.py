@@ -1,4 +1,4 @@
-"""The files of models: Keras's own format (`.keras`)."""
+"""Saves and loads models in Keras's own format (`.keras`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crmnet.models import registry
 
 
 def save_model(model: keras.Model, path: str | Path) -> None:
-    """Saves a model, whole or not at all: no half of it is left under its name."""
+    """Saves a model completely or not at all, so that no partial file is left under its name."""
     path = Path(path)
     part = path.with_name(f"{path.stem}.part{path.suffix}")
     try:
@@ -22,24 +22,24 @@ def save_model(model: keras.Model, path: str | Path) -> None:
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """A model of any architecture, as a rule has saved it. No code in the file is run.
+    """Loads a model of any architecture that `save_model` has saved. No code in the file is run.
 
     Raises:
-        ValueError: it is no such file, or damaged.
+        ValueError: the file is not a model, or is damaged.
     """
-    # Keras knows the layers of a file by name, once the module that defines them is imported.
+    # Keras finds the layers of a file by name if the module that defines them has been imported.
     for name in registry.names():
         registry.builder(name)
     try:
-        # Keras itself reads weights without comparing their checksums.
+        # Keras itself does not compare checksums when it reads weights.
         with zipfile.ZipFile(path) as archive:
             if damaged := archive.testzip():
-                raise ValueError(f"{damaged} in it is damaged")
+                raise ValueError(f"its part {damaged} is damaged")
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    # Keras says in a dozen kinds of errors that a file is not what it should be.
+    # Keras raises a dozen types of errors for a bad file.
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise ValueError(
-            f"{path}: is no whole model of this workflow ({reason}); delete it, to have it made "
-            "anew"
+            f"{path}: is not a complete model of this workflow ({reason}); delete it and run the "
+            "workflow again"
         ) from error

@@ -1,4 +1,4 @@
-"""CRMnet's layers, written against keras.ops, so that they run on TensorFlow and on JAX."""
+"""CRMnet's layers, written with keras.ops so that they run on TensorFlow and on JAX."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from keras import layers, ops
 from crmnet.data.sequences import ALPHABET, COMPLEMENT
 
 register = keras.saving.register_keras_serializable("crmnet")
-# The layer that gives the logits of the bins of expression.
+# The name of the layer whose output is the logits of the bins of expression.
 BINS = "bins"
 
 
 @register
 class OneHot(layers.Layer):
-    """Tokens (batch, length), A C G T N = 0..4, to one-hot (batch, length, 5).
+    """Turns tokens (batch, length), A C G T N = 0..4, into one-hot (batch, length, 5).
 
-    One-hot on the device: the host ships one byte a base instead of 20.
+    The encoding happens on the device, so that the host sends it one byte per base, not 20.
 
     Args:
-        order: the letters in the order of the channels.
+        order: the letters, in the order of the channels.
     """
 
     def __init__(self, order: str = ALPHABET, **kwargs):
@@ -43,12 +43,13 @@ class OneHot(layers.Layer):
 
 @register
 class SqueezeExcitation(layers.Layer):
-    """Squeeze-and-excitation (Hu et al. 2018): each channel of (batch, length, channels) times a
-    weight in 0..1, worked out from that channel's maximum (the paper's text) or mean (its code).
+    """Squeeze-and-excitation (Hu et al. 2018): multiplies each channel of (batch, length, channels)
+    by a weight in 0..1. The weights are computed from the maximum of each channel (the paper's
+    text) or its mean (the paper's code).
 
     Args:
-        ratio: channels over hidden units of the excitation.
-        pooling: "max" or "average", the squeeze.
+        ratio: the number of channels per hidden unit of the excitation.
+        pooling: the squeeze, "max" or "average".
     """
 
     def __init__(self, ratio: int = 2, pooling: str = "max", **kwargs):
@@ -79,7 +80,7 @@ class SqueezeExcitation(layers.Layer):
 
 @register
 class ReverseComplement(layers.Layer):
-    """Tokens (batch, length) to those of the other strand, read from its own 5' end."""
+    """Turns tokens (batch, length) into the tokens of the other strand, read from its 5' end."""
 
     def call(self, tokens):
         complement = ops.convert_to_tensor(COMPLEMENT.astype("int32"))
@@ -90,7 +91,7 @@ class ReverseComplement(layers.Layer):
 
 
 def sinusoids(length: int, width: int) -> np.ndarray:
-    """Position encodings (length, width) of Vaswani et al. 2017, section 3.5:
+    """Returns the position encodings (length, width) of Vaswani et al. 2017, section 3.5:
     sin(p / 10000^(2i/width)) in channel 2i, the cosine in channel 2i + 1."""
     angle = np.arange(length)[:, None] / 10000 ** (np.arange(0, width, 2) / width)
     return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(length, -1)[:, :width]
@@ -98,7 +99,7 @@ def sinusoids(length: int, width: int) -> np.ndarray:
 
 @register
 class PositionEncoding(layers.Layer):
-    """Tells the transformer where on (batch, length, width) a token stands.
+    """Gives each token of (batch, length, width) information about its position.
 
     Args:
         kind: "add" adds sinusoidal encodings (the paper's text); "multiply" multiplies the tokens
@@ -125,8 +126,8 @@ class PositionEncoding(layers.Layer):
 
 
 def softmax(scores: keras.KerasTensor) -> keras.KerasTensor:
-    """Softmax over the last axis, computed in float32: in float16 its sums lose what the small
-    scores hold."""
+    """Returns the softmax over the last axis, computed in float32, because sums in float16 lose the
+    contributions of small scores."""
     return ops.cast(ops.softmax(ops.cast(scores, "float32"), axis=-1), scores.dtype)
 
 
@@ -134,11 +135,12 @@ def softmax(scores: keras.KerasTensor) -> keras.KerasTensor:
 class SelfAttention(layers.Layer):
     """Multi-head scaled dot-product self-attention (Vaswani et al. 2017) on (batch, length, width).
 
-    Multiplied in another order, with the same weights and the same result: a head's scores are
-    x Q K' x', so that Q K', a (width, width) matrix, is made once a step and not every sequence is
-    multiplied by K; likewise values and output projection. Of four large products of the sequences
-    two are left, and no transposition of a large array. What the keys' bias adds is the same for
-    all keys, which softmax does not see; attention sums to 1, so the values' bias adds a constant.
+    The products are taken in another order, with the same weights and the same result. A head's
+    scores are x Q K' x', so Q K', a (width, width) matrix, is computed once per step, and sequences
+    are not multiplied by K. The same holds for values and output projection. This leaves two of
+    four large products of the sequences, and no transposition of a large array. The keys' bias adds
+    the same to the scores of all keys, which does not change the softmax. The attention sums to 1,
+    so the values' bias adds a constant.
 
     Args:
         heads: number of heads.
@@ -150,12 +152,12 @@ class SelfAttention(layers.Layer):
         self.heads, self.key_dim = heads, key_dim
 
     def initializer(self, shape: tuple[int, int, int]) -> keras.initializers.Initializer | str:
-        """How a kernel is drawn that Keras's own layer keeps in this shape: as TensorFlow 2.8 drew
-        it, with which the paper's models were trained.
+        """Returns the initializer of a kernel that has this shape in Keras's own layer. It draws as
+        in TensorFlow 2.8, which trained the paper's models.
 
-        That is Glorot's uniform distribution with the fans of a convolution whose kernel has as
-        many places as the first axis is long. At the paper's size queries, keys and values are
-        drawn from a range 4.5 times narrower than by the fans of the multiplication itself.
+        That is Glorot's uniform distribution with the fans of a convolution over as many places as
+        the first axis is long. At the paper's size, queries, keys and values are drawn from a range
+        4.5 times narrower than with the fans of the multiplication itself.
         """
         places, inputs, outputs = shape
         limit = (6 / (places * (inputs + outputs))) ** 0.5
@@ -195,7 +197,7 @@ class SelfAttention(layers.Layer):
         query_key = ops.matmul(by_head(cast(self.query.kernel)) * scale, ops.swapaxes(keys, 1, 2))
         query_key = ops.reshape(ops.transpose(query_key, (1, 0, 2)), (width, -1))
         bias = ops.reshape(cast(self.query.bias) * scale, (self.heads, self.key_dim, 1))
-        # The keys' bias takes part in nothing but its gradient, which is 0.
+        # The keys' bias does not change the output; this term gives it a gradient, which is 0.
         bias = ops.reshape(ops.matmul(keys, bias), (-1,)) + 0.0 * ops.sum(cast(self.key.bias))
         output = ops.reshape(cast(self.output_projection.kernel), (self.heads, self.key_dim, width))
         value_output = ops.matmul(by_head(cast(self.value.kernel)), output)
@@ -223,8 +225,8 @@ class SelfAttention(layers.Layer):
 
 @register
 class ExpectedBin(layers.Layer):
-    """Logits (batch, bins) over the expressions 0, 1, ..., bins - 1 to the mean expression
-    (batch, 1), which lies between them."""
+    """Turns logits (batch, bins) over the expressions 0, 1, ..., bins - 1 into the mean expression
+    (batch, 1)."""
 
     def call(self, logits):
         bins = ops.arange(logits.shape[-1], dtype=logits.dtype)
@@ -235,13 +237,15 @@ class ExpectedBin(layers.Layer):
 
 
 def expression_head(x: keras.KerasTensor, bins: int = 0) -> keras.KerasTensor:
-    """Features (batch, n) to expression (batch, 1).
+    """Adds the head of a model: features (batch, n) to expression (batch, 1).
 
-    float32 whatever the precision policy: the loss of 51 million sequences is summed from it.
+    It computes in float32 whatever the precision policy, because the loss of 51 million sequences
+    is summed from its output.
 
     Args:
-        bins: 0 for a linear unit; otherwise the mean over the expressions 0..bins - 1, whose
-            logits the layer `BINS` gives (soft classification, Penzar et al. 2023).
+        bins: 0 for a linear unit; otherwise the head returns the mean over the expressions
+            0..bins - 1, with logits from the layer `BINS` (soft classification, Penzar et al.
+            2023).
     """
     if not bins:
         return layers.Dense(1, dtype="float32", name="expression")(x)

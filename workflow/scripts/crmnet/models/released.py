@@ -1,7 +1,7 @@
-"""The authors' released weights (Zenodo record 7375243), as weights of our model.
+"""Loads the authors' released weights (Zenodo record 7375243) into our model.
 
-They are SavedModels of Keras 2.8. Only the tensors of the checkpoint in one are read: no graph is
-loaded and no function of it runs, so neither Keras 2 nor TensorFlow Addons is needed.
+The weights are SavedModels of Keras 2.8. Only the tensors of their checkpoints are read. No graph
+is loaded and no function of it runs, so neither Keras 2 nor TensorFlow Addons is needed.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ NESTED = 2
 SHOWN = 20
 
 _MEMBER = "set `released: <medium>: member` to a glob that matches one of them"
-_BY_HAND = "unpack it by hand, and name that folder as `released: <medium>: file`"
-_AGAIN = "remove it, and download or copy it again"
+_BY_HAND = "unpack it by hand, and name the folder as `released: <medium>: file`"
+_AGAIN = "delete it, and download or copy it again"
 
 
 def find(archive: Path, member: str | None, folder: Path) -> Path:
-    """The folder of the one SavedModel in an archive, unpacked.
+    """Unpacks the one SavedModel in an archive, and returns its folder.
 
-    Of all else, only archives in the archive are unpacked, to look into them.
+    Archives inside the archive are unpacked too, in order to search them; nothing else is.
 
     Args:
-        archive: a ZIP or tar archive, which may hold others (`NESTED` levels of them); or a folder,
-            of which nothing is copied.
-        member: a glob on the path of the SavedModel's folder inside the archive, where there are
-            several; the name of an archive within the archive is a part of that path.
+        archive: a ZIP or tar archive, which may contain others (`NESTED` levels of them); or a
+            folder, from which nothing is copied.
+        member: a glob that matches the path of the SavedModel's folder inside the archive, if there
+            are several. The name of an archive within the archive is part of that path.
         folder: an empty folder to unpack to.
 
     Raises:
-        ValueError: the archive cannot be read, or holds a link, a device or a path outside of it;
-            not exactly one SavedModel is there, or matches.
+        ValueError: the archive cannot be read, or contains a link, a device or a path outside of
+            it; or there is not exactly one SavedModel that matches.
     """
     if archive.is_dir():
         files = (path for path in archive.rglob("*") if path.is_file())
@@ -65,9 +65,9 @@ def find(archive: Path, member: str | None, folder: Path) -> Path:
         _unpack(files, chosen, target)
     except damage.ARCHIVE as error:
         raise ValueError(
-            f"{archive}: it or an archive in it is damaged or cut short ({error}); {_AGAIN}"
+            f"{archive}: the archive or one inside it is damaged or cut short ({error}); {_AGAIN}"
         ) from error
-    except RuntimeError as error:  # zipfile's, for what it cannot unpack
+    except RuntimeError as error:  # zipfile raises it for a file that it cannot unpack
         raise ValueError(f"{archive}: cannot be unpacked ({error}); {_BY_HAND}") from error
     return target
 
@@ -80,15 +80,15 @@ def _chosen(paths: Iterable[str], member: str | None, archive: Path) -> PurePosi
         return chosen[0]
     if not models:
         raise ValueError(
-            f"{archive}: holds no SavedModel, which is a folder with {GRAPH} and {INDEX}, but "
+            f"{archive}: contains no SavedModel (a folder with {GRAPH} and {INDEX}), only "
             f"{_some(paths)}; name another archive or a folder as `released: <medium>: file`"
         )
     if not chosen:
         raise ValueError(
-            f"{archive}: none of its SavedModels matches `member: {member}`, they are "
+            f"{archive}: `member: {member}` matches none of its SavedModels, which are "
             f"{_some(models)}; {_MEMBER}"
         )
-    raise ValueError(f"{archive}: holds several SavedModels, {_some(chosen)}; {_MEMBER}")
+    raise ValueError(f"{archive}: contains several SavedModels, {_some(chosen)}; {_MEMBER}")
 
 
 def _some(paths: Iterable[PurePosixPath]) -> str:
@@ -100,10 +100,13 @@ def _some(paths: Iterable[PurePosixPath]) -> str:
 def _files(
     container: Path, label: str, folder: Path, depth: int
 ) -> dict[PurePosixPath, tuple[Path, PurePosixPath]]:
-    """Path of all files, those of archives in the archive too -> archive on disk, path in it."""
+    """Returns the path of each file, including files of archives in the archive -> the archive on
+    disk and the path in it."""
     places = {}
     for path, read in _members(container, label):
-        if path.name.startswith("._"):  # macOS archives one beside each file, of the same suffix
+        if path.name.startswith(
+            "._"
+        ):  # macOS adds one to an archive for each file, with the same suffix
             continue
         if depth and path.name.lower().endswith(ARCHIVES):
             inner = Path(tempfile.mkdtemp(dir=folder), path.name)
@@ -118,17 +121,17 @@ def _files(
 def _members(
     container: Path, label: str
 ) -> Iterator[tuple[PurePosixPath, Callable[[], IO[bytes]]]]:
-    """Path of each plain file in a ZIP or tar archive, and what opens it."""
+    """Yields the path of each plain file in a ZIP or tar archive, and a function that opens it."""
     for name, plain, read in _entries(container, label):
         path = PurePosixPath(name.replace("\\", "/"))
         if not plain or path.is_absolute() or ".." in path.parts:
-            fault = "lies outside of it" if plain else "is a link or a device"
-            raise ValueError(f"{label}: {name} {fault}, which is refused; {_BY_HAND}")
+            fault = "lies outside of the archive" if plain else "is a link or a device"
+            raise ValueError(f"{label}: {name} {fault} and is not unpacked; {_BY_HAND}")
         yield path, read
 
 
 def _entries(container: Path, label: str) -> Iterator[tuple[str, bool, Callable[[], IO[bytes]]]]:
-    # tar first: a tar archive that ends in a ZIP archive looks like one to zipfile.
+    # tar is tried first, because zipfile also accepts a tar archive that ends in a ZIP archive.
     if tarfile.is_tarfile(container):
         with tarfile.open(container) as tar:
             for info in tar:
@@ -138,10 +141,10 @@ def _entries(container: Path, label: str) -> Iterator[tuple[str, bool, Callable[
         with zipfile.ZipFile(container) as archive:
             for info in archive.infolist():
                 if not info.is_dir():
-                    kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where no Unix made it
+                    kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not made on Unix
                     yield info.filename, kind in (0, stat.S_IFREG), partial(archive.open, info)
     else:
-        raise ValueError(f"{label}: neither a ZIP nor a tar archive, or cut short; {_AGAIN}")
+        raise ValueError(f"{label}: is neither a ZIP nor a tar archive, or is cut short; {_AGAIN}")
 
 
 def _unpack(
@@ -164,25 +167,26 @@ def _copy(read: Callable[[], IO[bytes]], destination: Path) -> None:
         shutil.copyfileobj(source, file)
 
 
-# What Keras 2 stores beside a layer's attributes: its lists of the same variables, the same layers
-# by another number, the functions of the graph.
+# Entries that Keras 2 stores beside a layer's attributes: lists of the same variables, the same
+# layers under another number, and functions of the graph.
 _NO_ATTRIBUTE = re.compile(r"\d+|layer-\d+|keras_api|__call__|call_and_return_.*")
 _LAYER = re.compile(r"layer_with_weights-(\d+)")
 
 
 def weights(saved_model: Path) -> list[tuple[str, np.ndarray]]:
-    """The weights of the layers of a functional model, in the order of the layers.
+    """Returns the names and weights of the layers of a functional model, in the order of the
+    layers.
 
     A name is the path of attributes to a variable: `layer_with_weights-27/att/_query_dense/kernel`.
-    It is read off the checkpoint's graph of objects, because a key of the checkpoint is the
-    shortest of all paths, and for nested layers that is a running number (`variables/84`). Slots of
-    the optimiser and metrics are in no layer.
+    It comes from the checkpoint's graph of objects. The keys of the checkpoint are no such names,
+    because a key is the shortest path to a variable, which is a running number for nested layers
+    (`variables/84`). The optimiser's slots and the metrics belong to no layer.
 
     Args:
-        saved_model: its folder.
+        saved_model: the folder of the SavedModel.
 
     Raises:
-        ValueError: the checkpoint cannot be read, or is not that of a functional Keras model.
+        ValueError: the checkpoint cannot be read, or does not belong to a functional Keras model.
     """
     import tensorflow as tf
     from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
@@ -203,16 +207,19 @@ def weights(saved_model: Path) -> list[tuple[str, np.ndarray]]:
         ]
     except (tf.errors.OpError, ValueError, IndexError) as error:
         raise ValueError(
-            f"{checkpoint}: not a whole checkpoint of Keras 2 ({error}); unpack or download it "
-            "again"
+            f"{checkpoint}: is not a complete checkpoint of Keras 2 ({error}); unpack or download "
+            "it again"
         ) from error
     if not candidates:
-        raise ValueError(f"{saved_model}: not a functional Keras model, it has no layers")
+        raise ValueError(
+            f"{saved_model}: is not a functional Keras model, because it has no layers; name "
+            "another one as `released: <medium>: file`"
+        )
     return candidates
 
 
 def _variables(graph, child, path: str, seen: set[int]) -> Iterator[tuple[str, str]]:
-    """Path of attributes and key in the checkpoint of each variable of an object."""
+    """Yields the path of attributes and the checkpoint key of each variable of an object."""
     if child.node_id in seen:
         return
     seen.add(child.node_id)
@@ -227,14 +234,15 @@ def _variables(graph, child, path: str, seen: set[int]) -> Iterator[tuple[str, s
 
 @dataclass(frozen=True)
 class _Entry:
-    """A variable of our model or a tensor of theirs: its name, its shape in their model."""
+    """A variable of our model or a tensor of the released one, with its name and its shape in the
+    released model."""
 
     name: str
     shape: tuple[int, ...]
     value: keras.Variable | np.ndarray
 
 
-# Our names of parts, and the attributes of the released code and of Keras 2 that they are in it.
+# Our names of parts -> the corresponding attributes in the released code and in Keras 2.
 BLOCK = {
     "attention": "att",
     "norm_a": "layernorm1",
@@ -254,17 +262,17 @@ PARTS = {
 
 
 def load(model: keras.Model, saved_model: Path) -> None:
-    """Gives a CRMnet of flavour "released" the weights of a SavedModel.
+    """Sets the weights of a CRMnet of flavour "released" to those of a SavedModel.
 
-    Layers are matched by their order, the variables in one by their role. Two transformer blocks
-    that stand side by side are summed: which of them comes first makes no difference.
+    Layers are matched by their order, and the variables of a layer by their role. The order of two
+    parallel transformer blocks does not matter, because their outputs are added.
 
     Args:
-        saved_model: its folder.
+        saved_model: the folder of the SavedModel.
 
     Raises:
-        ValueError: the checkpoint cannot be read; a variable is missing, left over or of another
-            shape (all of them are listed). The model is as before.
+        ValueError: the checkpoint cannot be read; or variables are missing, left over or of another
+            shape (the message lists all of them). The model is then unchanged.
     """
     ours, theirs = _ours(model), _theirs(saved_model)
     pairs = [pair for layers in _aligned(ours, theirs) for pair in _paired(*layers)]
@@ -275,8 +283,8 @@ def load(model: keras.Model, saved_model: Path) -> None:
     ]
     if misfits:
         raise ValueError(
-            f"{saved_model}: {len(misfits)} variables do not fit the model; the released one has "
-            "length 112 and the paper's sizes, as config/config.yaml has them\n"
+            f"{saved_model}: {len(misfits)} variables do not fit the model; the released model "
+            "needs length 112 and the paper's sizes, as in config/config.yaml\n"
             + "\n".join(misfits)
         )
     for our, their in pairs:
@@ -284,7 +292,7 @@ def load(model: keras.Model, saved_model: Path) -> None:
 
 
 def _ours(model: keras.Model) -> list[dict[str, _Entry]]:
-    """Of each layer of the released model: path of attributes in it -> our variable."""
+    """Returns for each layer of the released model: path of attributes in it -> our variable."""
     layers: dict[str, dict[str, _Entry]] = {}
     for layer in model.layers:
         if not layer.weights:
@@ -306,7 +314,8 @@ def _joined(*names: str) -> str:
 
 
 def _released_shape(layer: keras.Layer, part: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """MultiHeadAttention of Keras 2 has an axis of heads where ours has them in a row."""
+    """Returns a shape in the released model. MultiHeadAttention of Keras 2 has a separate axis of
+    heads; our layer has the heads one after the other in one axis."""
     if not isinstance(layer, SelfAttention):
         return tuple(shape)
     heads = layer.heads, layer.key_dim
@@ -326,7 +335,7 @@ def _theirs(saved_model: Path) -> list[dict[str, _Entry]]:
 def _aligned(
     ours: list[dict[str, _Entry]], theirs: list[dict[str, _Entry]]
 ) -> Iterator[tuple[dict[str, _Entry], dict[str, _Entry]]]:
-    """Pairs of layers; where a layer lacks its counterpart, those behind it still find theirs."""
+    """Yields pairs of layers. If a layer has no counterpart, the later layers are still paired."""
     kinds = [
         [tuple(sorted((path, len(entry.shape)) for path, entry in layer.items())) for layer in side]
         for side in (ours, theirs)

@@ -1,6 +1,7 @@
-"""How fast a model trains: one cell of the paper's Table 1 (section 3.4), in a process of its own.
+"""Measures how fast a model trains: one cell of the paper's Table 1 (section 3.4), in a process of
+its own.
 
-Stands alone, with JAX also where TensorFlow is not installed:
+It also runs on its own, and with JAX it does not need TensorFlow:
 `python -m crmnet.training.benchmark --help`.
 """
 
@@ -31,24 +32,24 @@ if TYPE_CHECKING:
 
     from crmnet.training.loop import Recipe
 
-# Training sequences of complex medium, which the paper's estimates are for.
+# The number of training sequences in complex medium, for which the paper estimates times.
 SEQUENCES = 30_722_376
-# What a recipe must have and the time of a step does not depend on.
+# Settings that a recipe must have, but that do not change the time of a step.
 UNTIMED = {
     **{"epochs": 1, "warmup_epochs": 0, "patience": 1},
     **{"start_rate": 1e-3, "peak_rate": 1e-3, "final_rate": 1e-3},
 }
 CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
-# Of the options, those that stand in the result.
+# The options that are repeated in the result.
 ASKED = (
     *("backend", "precision", "batch_size", "devices", "threads", "length", "steps", "epochs"),
     *("sequences", "estimate_epochs", "model", "recipe"),
 )
 UNFINISHED = "it has not come to its end"
 
-# Operations a second of one device, dense, by the makers' data sheets; the first that stands in the
-# device's name. float32 is TF32 on an A100 or newer, and products in bfloat16 on TPUs, for so both
-# frameworks have it unless told otherwise. A device of JAX is half a chip of a TPU v3.
+# Dense operations per second of one device, from the makers' data sheets. The first key that occurs
+# in the device's name counts. float32 means TF32 on an A100 or newer, and products in bfloat16 on
+# TPUs, because these are the defaults of both frameworks. A JAX device is half a chip of a TPU v3.
 _HALVES = ("mixed_float16", "mixed_bfloat16")
 PEAKS: dict[str, dict[str, float]] = {
     "H200 NVL": {"float32": 417.5e12} | dict.fromkeys(_HALVES, 835.5e12),
@@ -64,32 +65,32 @@ PEAKS: dict[str, dict[str, float]] = {
     "TPU v5 lite": dict.fromkeys(("float32", "mixed_bfloat16"), 197e12),
     "TPU v5e": dict.fromkeys(("float32", "mixed_bfloat16"), 197e12),
 }
-# Seconds of products that are large enough to tell a rate.
+# Products that take more seconds than this are large enough to measure a rate.
 LONG_ENOUGH = 0.25
 
 _OUT_OF_MEMORY = re.compile(
     r"MemoryError|bad_alloc|RESOURCE_EXHAUSTED|ResourceExhaustedError|out[ _]of[ _]memory", re.I
 )
-_TOO_FEW = re.compile(r"(\d+) devices are to train together .* only (\d+) are seen")
+_TOO_FEW = re.compile(r"asks for (\d+) devices .* only (\d+) are visible")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measures one cell, as the command line says, and writes it as a JSON object:
+    """Measures the cell that the command line asks for, and writes it as a JSON object:
 
-    - what was asked for: `backend`, `precision`, `batch_size` (of one device), `devices`,
+    - the options: `backend`, `precision`, `batch_size` (of one device), `devices`,
       `threads`, `length`, `steps`, `epochs`, `sequences`, `estimate_epochs`, `model`, `recipe`;
-    - where: `kind` ("cpu", "gpu" or "tpu"), `device` (its name), `versions`;
-    - `not_measured`: null, or why there is none of what follows;
-    - `parameters`: of the model;
-    - `step_alone`, its data on the device already, and `with_input`, from shards of sequences (null
-      without `--shards`): see `estimate`;
-    - `peak_memory`: `bytes` of what (`of`);
-    - `flops`: operations of a training step, a sequence (`operations`); `flops_per_second` of the
+    - the hardware: `kind` ("cpu", "gpu" or "tpu"), `device` (its name), `versions`;
+    - `not_measured`: null, or why the following keys are missing;
+    - `parameters`: the number of parameters of the model;
+    - `step_alone`, the step with its data already on the device, and `with_input`, the step with
+      data from shards (null without `--shards`): see `estimate`;
+    - `peak_memory`: `bytes`, and `of` what;
+    - `flops`: operations of a training step per sequence (`operations`); `flops_per_second` of the
       step alone, and `peak_flops_per_second` of all devices, with its `peak_source` ("data sheet",
-      or "matrix product", the measured rate of one); `flops_share`, the one over the other.
+      or "matrix product", a measured rate); `flops_share`, the ratio of the two rates.
 
     Raises:
-        RuntimeError, ValueError: as `devices.setup` and `shards.batches`.
+        RuntimeError, ValueError: see `devices.setup` and `shards.batches`.
     """
     options = _parser().parse_args(arguments)
     options.model = options.model or papers_model()
@@ -101,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.out.parent.mkdir(parents=True, exist_ok=True)
             options.out.write_text(json.dumps(cell, indent=1) + "\n")
 
-    # What ends this process for want of memory leaves it no time to write what it was.
+    # The system may kill this process when memory runs out, so the file is written beforehand.
     write()
     hardware = devices.setup(
         backend=options.backend,
@@ -114,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cell |= about(hardware)
     _say(
         f"{hardware.count} x {cell['device']} ({hardware.kind}), {cell['versions']}, "
-        f"{options.precision}, {options.batch_size} sequences a step and device"
+        f"{options.precision}, {options.batch_size} sequences per step and device"
     )
     write()
     cell |= measure(
@@ -151,36 +152,46 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", choices=("auto", "cpu", "gpu", "tpu"), default="auto")
     precisions = ("float32", "mixed_float16", "mixed_bfloat16")
     add("--precision", choices=precisions, default="float32")
-    add("--batch-size", type=_at_least(1), default=1024, help="sequences a step, of one device")
-    add("--devices", type=_at_least(1), default=1, help="how many train together")
+    add("--batch-size", type=_at_least(1), default=1024, help="sequences per step of one device")
+    add("--devices", type=_at_least(1), default=1, help="number of devices that train together")
     add("--steps", type=_at_least(1), default=50, help="steps in one timed epoch")
-    add("--epochs", type=_at_least(2), default=4, help="of which the first is left out")
+    add(
+        "--epochs",
+        type=_at_least(2),
+        default=4,
+        help="timed epochs, of which the first does not count",
+    )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    add("--threads", type=_at_least(1), default=cores, help="of one operation on the CPU")
-    add("--seed", type=int, default=1, help="of weights and data")
+    add("--threads", type=_at_least(1), default=cores, help="threads of one operation on the CPU")
+    add("--seed", type=int, default=1, help="seed of weights and data")
     add("--length", type=_at_least(8), default=112, help="tokens of a sequence")
     add(
         "--model",
         type=json.loads,
-        help="JSON: the architecture, and arguments of its builder; without it, the paper's",
+        help="JSON: the architecture and the arguments of its builder; default: the paper's",
     )
     add("--recipe", type=json.loads, default={}, help="JSON: settings of the training")
-    add("--sequences", type=_at_least(1), default=SEQUENCES, help="the estimate is for so many")
-    add("--estimate-epochs", type=_at_least(1), default=20, help="and for so many epochs")
+    add(
+        "--sequences",
+        type=_at_least(1),
+        default=SEQUENCES,
+        help="number of sequences of the estimate",
+    )
+    add("--estimate-epochs", type=_at_least(1), default=20, help="number of epochs of the estimate")
     add(
         "--shards",
         type=Path,
         nargs="+",
         default=(),
         metavar="FOLDER",
-        help="folders of shards to train from, too; needs TensorFlow",
+        help="folders of shards, to time training from them too; needs TensorFlow",
     )
-    add("--out", type=Path, help="the file; standard output without one")
+    add("--out", type=Path, help="the output file; default: standard output")
     return parser
 
 
 def papers_model() -> dict:
-    """The paper's architecture, as `measure` takes it."""
+    """Returns the paper's architecture in the form that `measure` takes."""
     import yaml
 
     return {"architecture": "crmnet", **yaml.safe_load(CONFIG.read_text())["model"]}
@@ -196,7 +207,7 @@ def _at_least(least: int) -> Callable[[str], int]:
 
 
 def about(hardware: devices.Devices) -> dict:
-    """`kind`, `device` (its name) and `versions` of what a cell is measured on."""
+    """Returns `kind`, `device` (its name) and `versions` of the hardware and software in use."""
     import keras
 
     versions = {"keras": keras.__version__}
@@ -230,23 +241,24 @@ def measure(
     estimate_epochs: int = 20,
     folders: Sequence[Path] = (),
 ) -> dict:
-    """Trains a new model, and times it: the step alone and, with folders of shards, all of it.
+    """Trains a new model and times it: the step alone and, with folders of shards, the whole
+    training.
 
     Args:
-        architecture: as of `plan.Plan.architecture`.
-        recipe: fields of `training.Recipe`. Without `steps_per_execution` the device makes all
-            steps of an epoch before it answers.
-        batch_size: of one device.
+        architecture: see `plan.Plan.architecture`.
+        recipe: fields of `loop.Recipe`. Without `steps_per_execution`, the device runs all steps of
+            an epoch before it reports back.
+        batch_size: sequences per step of one device.
         length: tokens of a sequence.
         steps, epochs: steps of each epoch, and epochs, of which the first does not count.
-        sequences, estimate_epochs: what the estimates are for.
+        sequences, estimate_epochs: the sequences and epochs of the estimated training.
 
     Returns:
-        Of the keys that `main` explains, those of the model.
+        The keys about the model that `main` explains.
 
     Raises:
-        ValueError: a key of the recipe is none, or see `shards.batches`.
-        ImportError: there are shards and no TensorFlow.
+        ValueError: a key of the recipe is unknown; also see `shards.batches`.
+        ImportError: there are shards, but TensorFlow is not installed.
     """
     # Keras takes its backend when it is imported.
     from crmnet.models import registry
@@ -256,7 +268,7 @@ def measure(
     settings |= {"batch_size": batch_size, "seed": seed}
     if unknown := sorted(set(settings) - set(Recipe.__dataclass_fields__)):
         raise ValueError(
-            f"the recipe has no {', '.join(unknown)}; it can have "
+            f"a recipe has no key {', '.join(unknown)}; it can have "
             f"{', '.join(Recipe.__dataclass_fields__)}"
         )
     recipe = Recipe(**settings)
@@ -264,7 +276,7 @@ def measure(
         model = registry.build(**architecture, length=length)
         fitted = compile_model(model, recipe, hardware.kind)
     flops = operations(fitted)
-    _say(f"{model.name}: {model.count_params():,} parameters, {flops:,} operations a sequence")
+    _say(f"{model.name}: {model.count_params():,} parameters, {flops:,} operations per sequence")
 
     batch = batch_size * hardware.count
     random = np.random.default_rng(seed)
@@ -291,13 +303,14 @@ def measure(
 def estimate(
     seconds: Sequence[float], steps: int, batch: int, sequences: int, epochs: int
 ) -> dict[str, object]:
-    """What the times of epochs say of a training, as the paper reports it (Table 1).
+    """Estimates the times of a training from the times of a few epochs, as the paper does (Table
+    1).
 
     Args:
-        seconds: of each epoch; the first, with its compilation, is left out.
-        steps: of each.
-        batch: sequences of a step, of all devices.
-        sequences, epochs: of the training.
+        seconds: the time of each epoch; the first one includes compilation and does not count.
+        steps: the steps of each epoch.
+        batch: the sequences of a step on all devices.
+        sequences, epochs: the size of the training.
 
     Returns:
         `seconds` as given, `first_epoch_seconds`; `step_seconds`, the largest of all epochs' mean
@@ -322,7 +335,7 @@ def _say(line: str) -> None:
 
 
 def _timed(name: str, epochs: int, epoch: Callable[[int], None], sequences: int) -> list[float]:
-    """Seconds of each epoch of so many sequences."""
+    """Runs epochs, and returns the seconds of each."""
     seconds = []
     for number in range(epochs):
         started = time.perf_counter()
@@ -406,7 +419,7 @@ def _on_jax(
         jax.block_until_ready(state)
 
     seconds = _timed("step alone", epochs, epoch, steps * len(tokens))
-    # Each step took its state's memory over from the one before, the first the model's own.
+    # The steps have reused the memory of the model's variables, so the variables get new values.
     for group, values in zip(groups, state, strict=True):
         for variable, value in zip(group, values, strict=True):
             variable.assign(value)
@@ -421,7 +434,7 @@ def _with_input(
     steps: int,
     epochs: int,
 ) -> list[float]:
-    """Seconds of epochs of training as `training.train` has them."""
+    """Returns the seconds of epochs that read their batches from shards, as in training."""
     from crmnet.data import shards
 
     def epoch(number):
@@ -443,17 +456,17 @@ def _with_input(
 
 
 def operations(model: keras.Model) -> int:
-    """Floating-point operations of a training step, a sequence: three times the forward pass, for
-    the backward pass has two products for each of its own.
+    """Returns the floating-point operations of a training step per sequence. They are three times
+    those of the forward pass, because the backward pass has two products for each of its products.
 
-    Counted are twice the multiply-adds of convolutions (with those on padding), transposed
-    convolutions, dense layers (in squeeze-and-excitation, too), LSTMs and self-attention, not what
-    is done value by value: activations, normalisations, sums, dropout, the optimiser. Attention is
-    counted as Vaswani et al. 2017 write it: projections to queries, keys and values, their products
-    with each other, and the output's projection; the layer itself needs fewer.
+    The count is twice the multiply-adds of convolutions (including padding), transposed
+    convolutions, dense layers (including squeeze-and-excitation), LSTMs and self-attention. It
+    leaves out element-wise work: activations, normalisations, sums, dropout, the optimiser.
+    Attention is counted as in Vaswani et al. 2017: the projections to queries, keys and values,
+    their products with each other, and the output projection; the layer itself needs fewer.
 
     Args:
-        model: of any architecture.
+        model: a model of any architecture.
     """
     import keras
 
@@ -477,10 +490,10 @@ def operations(model: keras.Model) -> int:
 
 
 def peak_memory(hardware: devices.Devices) -> dict[str, object]:
-    """The most memory that was in use at once: `bytes`, and `of` what: the fullest device, or on
-    CPUs this process."""
+    """Returns the peak memory use: `bytes`, and `of` what: the fullest device, or on CPUs this
+    process."""
     if hardware.kind == "cpu":
-        # In bytes on macOS, else in kibibytes.
+        # The unit is bytes on macOS, and kibibytes elsewhere.
         unit = 1 if sys.platform == "darwin" else 1024
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
         return {"bytes": peak, "of": "process"}
@@ -498,33 +511,33 @@ def peak_memory(hardware: devices.Devices) -> dict[str, object]:
 
 
 def peak_rate(hardware: devices.Devices, name: str, precision: str) -> tuple[float, str]:
-    """The most operations a second that all devices can do, and its source: "data sheet", or
-    "matrix product" where `PEAKS` has none.
+    """Returns the peak operations per second of all devices, and the source of the number: "data
+    sheet", or "matrix product" if `PEAKS` does not list the device.
 
     Args:
-        name: of a device.
-        precision: of the computation.
+        name: the name of a device.
+        precision: the precision of the computation.
     """
-    # A MIG slice has its GPU's name, and a part of its units.
+    # A MIG slice has the name of its GPU, but only a part of its units.
     known = hardware.kind != "cpu" and "MIG" not in name
     peaks = next((peaks for part, peaks in PEAKS.items() if known and part in name), {})
     if precision in peaks:
         return hardware.count * peaks[precision], "data sheet"
-    # Several devices of a CPU are the same cores.
+    # Several devices of one CPU share the same cores.
     count = 1 if hardware.kind == "cpu" else hardware.count
     return count * matrix_product_rate(), "matrix product"
 
 
 def matrix_product_rate() -> float:
-    """Operations a second of one device at products of large square matrices, in the precision in
-    which Keras computes: the best of growing sizes."""
+    """Returns the operations per second of one device at products of large square matrices, in
+    Keras's current precision: the best rate of several sizes."""
     import keras
     from keras import ops
 
     dtype = keras.config.dtype_policy().compute_dtype
     best = 0.0
     for size in (512, 1024, 2048, 4096, 8192):
-        # So scaled, the products neither overflow nor vanish.
+        # With this scale, the products neither overflow nor vanish.
         factor = ops.cast(keras.random.normal((size, size)) * size**-0.5, dtype)
         fastest = math.inf
         for _ in range(3):
@@ -540,18 +553,18 @@ def matrix_product_rate() -> float:
 
 
 def measure_apart(arguments: Sequence[str], out: Path) -> dict:
-    """Measures a cell in a process of its own, so that want of memory ends that alone.
+    """Measures a cell in a separate process, so that a lack of memory ends only that process.
 
     Args:
-        arguments: of the command line.
-        out: the cell's file; without its measures where there is no memory for them, or where there
-            are fewer devices than it asks for: then `not_measured` says so.
+        arguments: the arguments of the command line.
+        out: the output file of the cell. If there is too little memory or there are too few
+            devices, it has no measurements, and `not_measured` gives the reason.
 
     Returns:
         The cell.
 
     Raises:
-        RuntimeError: it ended for another reason; with the last that it said.
+        RuntimeError: the process failed for another reason; the message has its last lines.
     """
     command = [sys.executable, "-m", "crmnet.training.benchmark", *arguments, "--out", str(out)]
     package = str(Path(__file__).parents[2])
@@ -580,19 +593,19 @@ def measure_apart(arguments: Sequence[str], out: Path) -> dict:
 
 
 def why_not_measured(status: int, said: str) -> str | None:
-    """Why a cell's process ended without measures: `NO_MEMORY`, or the devices that are not
-    there; None for any other reason.
+    """Returns why a cell's process ended without measurements: `NO_MEMORY`, or the missing devices;
+    None for any other reason.
 
     Args:
-        status: of the process, not 0; negative: the signal that killed it.
-        said: on its standard error.
+        status: the exit status of the process, not 0; if negative, the signal that killed it.
+        said: the text of its standard error.
     """
     if found := _TOO_FEW.search(said):
         return f"{found[1]} devices asked for, {found[2]} seen"
-    # The kernel's way to end a process for which there is no memory.
+    # The kernel kills a process in this way when memory runs out.
     if status in (-9, 137):
         return NO_MEMORY
-    # TensorFlow also tells of allocations without which it goes on.
+    # TensorFlow also reports failed allocations that it can do without.
     serious = [line for line in said.splitlines() if "this is not a failure" not in line]
     return NO_MEMORY if _OUT_OF_MEMORY.search("\n".join(serious)) else None
 

@@ -1,4 +1,4 @@
-"""What the trainings of the paper's config cost, before one is started:
+"""Estimates the hours that the trainings of the paper's config take, before one is started:
 `python -m crmnet.training.cost`."""
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ REFERENCE = "crmnet"
 
 
 def trainings(config: dict, rows: dict[str, int]) -> pd.DataFrame:
-    """The trainings of a config, in its order.
+    """Returns the trainings of a config, in its order.
 
     Args:
-        config: a checked one.
-        rows: medium -> measured sequences of its training files.
+        config: a checked config.
+        rows: medium -> number of measured sequences in its training files.
 
     Returns:
-        Columns training (model/seed/stage), epochs (at most), sequences (an epoch), work
-        (operations of a sequence, in parts of those of the model `REFERENCE`).
+        Columns training (model/seed/stage), epochs (at most), sequences (per epoch), work
+        (operations per sequence, relative to the model `REFERENCE`).
     """
     plan = Plan(config)
     built: dict[str, int] = {}
 
     def work(model):
-        """Counted once for each architecture."""
+        """Returns the operations per sequence, counted once for each architecture."""
         architecture = plan.architecture(model)
         key = repr(architecture)
         if key not in built:
@@ -60,19 +60,19 @@ def trainings(config: dict, rows: dict[str, int]) -> pd.DataFrame:
 
 
 def hours(table: pd.DataFrame, rate: float) -> np.ndarray:
-    """Hours (n,) of each training at its most epochs.
+    """Returns the hours (n,) of each training with all its epochs.
 
     Args:
-        table: of `trainings`.
-        rate: sequences a second at which the model `REFERENCE` trains; that of others is taken to
-            fall with their operations.
+        table: the table of `trainings`.
+        rate: sequences per second at which the model `REFERENCE` trains. The rate of other models
+            is assumed to be inversely proportional to their operations.
     """
     return (table["epochs"] * table["sequences"] * table["work"] / rate / 3600).to_numpy()
 
 
 def published(paper: dict) -> dict[str, tuple[float, int]]:
-    """The devices of the paper's Table 1, each at the fastest of its cells: what they are ->
-    sequences a second, and how many devices that are."""
+    """Returns the devices of the paper's Table 1, each with its fastest cell: name -> sequences per
+    second and number of devices."""
     best: dict[str, tuple[float, int]] = {}
     for batch, device, count, precision, *times in paper["training_times"]:
         rate = count * batch / float(times[0]) if times else 0.0
@@ -83,15 +83,16 @@ def published(paper: dict) -> dict[str, tuple[float, int]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints a Markdown table: a row a training, a column a kind of device, hours in it."""
+    """Prints a Markdown table of hours, with a row for each training and a column for each kind of
+    device."""
     parser = argparse.ArgumentParser(prog="python -m crmnet.training.cost", description=__doc__)
     parser.add_argument(
         "--rate",
         type=float,
         help="sequences/s at which your devices together train CRMnet (see Table 1 of `snakemake "
-        "benchmark`); without it, the published rates",
+        "benchmark`); without this option, the published rates are used",
     )
-    parser.add_argument("--devices", type=int, default=1, help="how many these are")
+    parser.add_argument("--devices", type=int, default=1, help="the number of these devices")
     options = parser.parse_args(arguments)
     config = checked(yaml.safe_load((CONFIG / "config.yaml").read_text()))
     paper = yaml.safe_load((CONFIG / "paper.yaml").read_text())

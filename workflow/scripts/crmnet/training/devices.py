@@ -1,4 +1,4 @@
-"""Which hardware there is, and how to train on it. To be imported before Keras."""
+"""Finds the hardware and sets up training on it. Must be imported before Keras."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from crmnet import logs
 
-# Keras's own variables: the first host's address, how many hosts, and which one this is.
+# Keras's own variables: the address of the first host, the number of hosts, and the number of this
+# host.
 ADDRESS = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 HOST = "KERAS_DISTRIBUTION_PROCESS_ID"
@@ -20,12 +21,12 @@ class Devices:
     """The devices that train together.
 
     Attributes:
-        count: how many, on all hosts; batch and learning rate scale with it, as in the paper
-            (section 4.2).
+        count: the number of devices on all hosts. Batch size and learning rate scale with it, as in
+            the paper (section 4.2).
         kind: "cpu", "gpu" or "tpu".
         backend: Keras's backend.
-        scope: call it for the context in which the model must be built.
-        host, hosts: which of how many hosts this process stands for.
+        scope: function that returns the context in which the model must be built.
+        host, hosts: the number of this process's host, from 0, and the number of hosts.
     """
 
     count: int
@@ -36,14 +37,15 @@ class Devices:
     hosts: int = 1
 
 
-# What a job takes that only puts models together.
+# The hardware of a job that does not train or predict, but only combines models.
 CPU = {"backend": "tensorflow", "device": "cpu", "precision": "float32"}
 
 
 def setup_job(job: object, hardware: Mapping[str, object] = CPU, seed: int = 0) -> Devices:
-    """What a script with Keras starts with: sends its messages to the job's log, and starts the
-    backend. Keras takes its backend when it is imported, so that whatever imports Keras is imported
-    after this call.
+    """Sends the messages of a script to the job's log, starts the backend, and returns the devices.
+
+    Keras chooses its backend when it is imported, so a script calls this before it imports anything
+    that imports Keras.
 
     Args:
         job: Snakemake's object in the script.
@@ -62,24 +64,25 @@ def setup(
     seed: int,
     count: int | None = None,
 ) -> Devices:
-    """Starts the backend on the devices that are there.
+    """Starts the backend, and returns the devices that it will use.
 
-    Several devices share each batch: on TensorFlow GPUs of one host, each with the batch statistics
-    of its own part; on JAX those of all hosts, with the statistics of the whole batch. Which host
-    this is of how many, JAX reads from the variables that `hosts.launch` sets.
+    Several devices share each batch. On TensorFlow these are GPUs of one host, and each normalises
+    by the statistics of its own part of the batch. On JAX these are the devices of all hosts, and
+    they normalise by the statistics of the whole batch. JAX reads the number of this host and the
+    number of hosts from the variables that `hosts.launch` sets.
 
     Args:
         backend: "tensorflow" or "jax".
-        device: "cpu", "gpu" or "tpu" (an error where there is none), or "auto" (a GPU or TPU where
-            there is one).
+        device: "cpu", "gpu" or "tpu" (an error if there is none), or "auto" (a GPU or TPU if there
+            is one).
         precision: "float32", "mixed_float16" or "mixed_bfloat16".
-        threads: of one operation on the CPU.
-        seed: of initial weights.
-        count: how many devices of each host; all that are seen without one.
+        threads: the number of threads of one operation on the CPU.
+        seed: the seed of the initial weights.
+        count: the number of devices of each host to use; None uses all that are visible.
 
     Raises:
-        RuntimeError: a GPU or TPU is asked for and none is seen, or more devices than are.
-        ValueError: the backend is neither, or cannot train on such devices.
+        RuntimeError: there is no such GPU or TPU, or there are fewer devices than `count`.
+        ValueError: the backend is unknown, or cannot train on such devices.
     """
     if backend not in ("tensorflow", "jax"):
         raise ValueError(f'the backend must be "tensorflow" or "jax", not "{backend}"')
@@ -99,7 +102,8 @@ def setup(
     if device in ("gpu", "tpu") and devices.kind != device:
         raise RuntimeError(
             f"the config asks for a {device.upper()} (`training: device: {device}`), but {backend} "
-            f"sees none here; run this job where there is one, or set `training: device: cpu`"
+            "sees none on this machine; run this job on a machine with one, or set `training: "
+            "device: cpu`"
         )
     keras.mixed_precision.set_dtype_policy(precision)
     return devices
@@ -108,9 +112,9 @@ def setup(
 def _enough(seen: list, count: int | None) -> list:
     if count and count > len(seen):
         raise RuntimeError(
-            f"{count} devices are to train together (`training: devices: {count}`), but only "
-            f"{len(seen)} are seen here; set that number, or null for all that are seen, or run "
-            "this job where there are so many"
+            f"the config asks for {count} devices (`training: devices: {count}`), but only "
+            f"{len(seen)} are visible on this machine; set that number, or null for all visible "
+            "devices, or run this job on a machine that has enough"
         )
     return seen[:count]
 
@@ -123,7 +127,7 @@ def _tensorflow(threads: int, count: int | None) -> Devices:
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    # A CPU is one device, unless it was divided into virtual ones.
+    # A CPU is one device, unless it has been divided into virtual ones.
     (cpu,) = tf.config.list_physical_devices("CPU")
     cpus = tf.config.get_logical_device_configuration(cpu) or [cpu]
     kind = "GPU" if gpus else "CPU"
@@ -144,7 +148,7 @@ def _jax(count: int | None, hosts: int) -> Devices:
     chosen = [device for here in by_host for device in _enough(here, count)]
     if len(chosen) > 1:
         keras.distribution.set_distribution(
-            # Each host gives its own part of a batch.
+            # Each host loads its own part of a batch, so Keras must not divide it again.
             keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False)
         )
     return Devices(

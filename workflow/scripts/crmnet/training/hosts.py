@@ -1,4 +1,5 @@
-"""One training on several hosts: a rule's script runs on each of them, joined by JAX."""
+"""Runs one training on several hosts: the rule's script runs on each of them, and JAX joins
+them."""
 
 from __future__ import annotations
 
@@ -15,30 +16,30 @@ from types import SimpleNamespace
 
 from crmnet.training.devices import ADDRESS, HOST, HOSTS
 
-# Where launchers say which of their processes this is: srun, Open MPI, PMIx, MPICH, a TPU VM.
+# The variables in which launchers number their processes: srun, Open MPI, PMIx, MPICH, a TPU VM.
 RANKS = ("SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "TPU_WORKER_ID")
 PARTS = ("input", "output", "params", "wildcards")
 
 
 def joined() -> bool:
-    """Whether this process is one that `launch` has started."""
+    """Tells whether `launch` has started this process."""
     return HOST in os.environ
 
 
 def launch(script: Path | str, job: object, hosts: int, launcher: str | None, folder: Path) -> None:
-    """Runs a rule's script on all hosts, and waits for it.
+    """Runs a rule's script on all hosts, and waits until it has ended on each.
 
     Args:
-        script: which, on a disk that all hosts see, as all that the job names.
+        script: the script. It and all files of the job are on a disk that all hosts can read.
         job: Snakemake's object in the script.
-        hosts: how many.
-        launcher: the command that starts another command once on each host, this one first, with
+        hosts: the number of hosts.
+        launcher: the command that starts another command once on each host, this host first, with
             `{hosts}` for their number, such as "srun --nodes={hosts} --ntasks-per-node=1"; None
-            starts all processes here.
-        folder: where the description of the job is left for the hosts.
+            starts all processes on this host.
+        folder: the folder for the file that describes the job to the hosts.
 
     Raises:
-        RuntimeError: a process failed.
+        RuntimeError: a process has failed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     description = folder / f"{Path(script).stem}.{os.getpid()}.json"
@@ -66,7 +67,7 @@ def launch(script: Path | str, job: object, hosts: int, launcher: str | None, fo
 
 
 def _together(commands: list[tuple[list[str], dict]]) -> None:
-    """Runs processes side by side; when one fails, ends the others, which would wait for it."""
+    """Runs processes in parallel. If one fails, ends the others, which would wait for it."""
     running = []
     try:
         for command, environment in commands:
@@ -79,7 +80,7 @@ def _together(commands: list[tuple[list[str], dict]]) -> None:
             if process.poll():
                 raise RuntimeError(
                     f"{shlex.join(process.args)} ended with status {process.returncode}; "
-                    "the log of each host says why"
+                    "see the log of each host for the reason"
                 )
     finally:
         for process in running:
@@ -92,14 +93,14 @@ def _rank() -> int:
         if name in os.environ:
             return int(os.environ[name])
     raise RuntimeError(
-        f"none of {', '.join(RANKS)} is set, so that this host does not know which one it is; "
-        "set `training: launcher` to a command that sets one of them"
+        f"none of the variables {', '.join(RANKS)} is set, so that this host does not know its "
+        "number; set `training: launcher` to a command that sets one of them"
     )
 
 
 def main(script: str, description: str) -> None:
-    """Runs a script on this host, as `launch` asks: the first host has the job's log, each other
-    one of its own."""
+    """Runs the script of `launch` on this host. The first host writes to the job's log, and each
+    other host to a log of its own."""
     rank = _rank()
     os.environ[HOST] = str(rank)
     job = json.loads(Path(description).read_text())

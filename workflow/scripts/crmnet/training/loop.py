@@ -1,4 +1,5 @@
-"""Training: the schedule, the loop over epochs, early stop, and checkpoints that survive a kill."""
+"""Trains a model: learning rate, loop over epochs, early stopping, and checkpoints to resume
+from."""
 
 from __future__ import annotations
 
@@ -26,25 +27,26 @@ from crmnet.training.prediction import predict, replicas
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained (paper, section 4.4). Rates and batch are those of one device.
+    """The settings of a training (paper, section 4.4). Learning rates and batch size are per
+    device.
 
     Attributes:
-        epochs: at most.
-        batch_size: sequences a step and device.
-        warmup_epochs: epochs over which the learning rate rises from `start_rate` to `peak_rate`;
-            from there a cosine takes it to `final_rate` at the end of the last epoch.
-        schedule: how it rises: in a line ("warmup_cosine", the paper's), or along a cosine too
+        epochs: the most epochs.
+        batch_size: sequences per step and device.
+        warmup_epochs: epochs over which the learning rate rises from `start_rate` to `peak_rate`.
+            It then falls along a cosine to `final_rate` at the end of the last epoch.
+        schedule: the shape of the rise: linear ("warmup_cosine", the paper's) or a cosine
             ("one_cycle", Smith & Topin 2019).
         patience: epochs without a better validation R2 after which training stops.
-        weight_decay: share of each kernel that a step takes away, times the learning rate (AdamW,
-            Loshchilov & Hutter 2019); 0 is Adam.
-        ema: decay, a step, of the exponential moving average of the weights, which is what is
-            validated and kept; 0 keeps the weights themselves.
-        reverse_complement: trains on either strand, and predicts the mean of both.
-        synchronized: batch statistics are those of the whole batch where devices share it, not of
-            each device's part; on JAX they always are.
-        steps_per_execution: steps the device makes before it answers.
-        seed: of the order of the rows and of dropout.
+        weight_decay: the share of each kernel that a step subtracts, per unit of the learning
+            rate (AdamW, Loshchilov & Hutter 2019); 0 gives Adam.
+        ema: the decay per step of the exponential moving average of the weights. The averaged
+            weights are validated and kept; with 0, the weights themselves are.
+        reverse_complement: whether to train on either strand and predict the mean of both.
+        synchronized: whether devices that share a batch normalise by the statistics of the whole
+            batch, not of their own part; on JAX they always do.
+        steps_per_execution: training steps that the device runs before it reports back.
+        seed: the seed of the order of the rows and of dropout.
     """
 
     epochs: int
@@ -64,7 +66,7 @@ class Recipe:
 
 
 def learning_rate(recipe: Recipe, epoch: int, devices: int) -> float:
-    """The learning rate of an epoch (from 0), times the number of devices."""
+    """Returns the learning rate of an epoch (from 0), multiplied by the number of devices."""
     if epoch < recipe.warmup_epochs:
         share = epoch / recipe.warmup_epochs
         if recipe.schedule == "one_cycle":
@@ -82,17 +84,17 @@ def equal_epochs(
     steps: int,
     warmup_epochs: int = 0,
 ) -> int:
-    """Epochs in which a model makes as many steps as several stages would make at most together.
+    """Returns the epochs in which a model makes as many steps as several stages can make together.
 
     Args:
         budget: stage -> its `epochs`, and `batch_size` on each device.
-        rows: stage -> sequences that it would train on.
-        devices: how many share a batch.
-        steps: of an epoch of the model.
-        warmup_epochs: of its recipe.
+        rows: stage -> number of sequences to train on.
+        devices: the number of devices that share a batch.
+        steps: the steps of an epoch of the model.
+        warmup_epochs: the warm-up of its recipe.
 
     Raises:
-        ValueError: all of its epochs are warm-up.
+        ValueError: the warm-up would take all epochs.
     """
     total = sum(
         of["epochs"] * max(1, rows[stage] // (of["batch_size"] * devices))
@@ -101,8 +103,8 @@ def equal_epochs(
     epochs = max(1, round(total / steps))
     if epochs <= warmup_epochs:
         raise ValueError(
-            f"a model with `equal_steps` has {epochs} epoch(s) here, all of them warm-up "
-            f"({warmup_epochs}); lower `training: stages: scratch: warmup_epochs`"
+            f"a model with `equal_steps` has {epochs} epoch(s) here, and the warm-up takes "
+            f"all of them ({warmup_epochs}); lower `training: stages: scratch: warmup_epochs`"
         )
     return epochs
 
@@ -111,8 +113,9 @@ def equal_epochs(
 class FlatAdam(keras.optimizers.Adam):
     """Adam (Kingma & Ba 2015) with the moments of all variables in two long vectors.
 
-    The same numbers as Keras's own, from a few operations on vectors in place of thirty on each of
-    some hundred variables, whose tracing takes most of the time to a small model's first step.
+    It gives the same numbers as Keras's Adam. It needs a few operations on vectors, not thirty on
+    each of some hundred variables; tracing those takes most of the time before a small model's
+    first step.
     """
 
     def build(self, variables):
@@ -140,16 +143,18 @@ class FlatAdam(keras.optimizers.Adam):
 
 
 def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras.Model:
-    """What is to be fitted in place of the model, in the scope in which that was built: the model
-    itself, with Adam on the Huber loss (paper, section 4.4); or, where its head has bins, the part
-    up to their logits, on their divergence from the bins of the measurements.
+    """Returns the compiled model to fit. Must be called in the scope in which the model was built.
+
+    It is the model itself, with Adam on the Huber loss (paper, section 4.4). If the model's head
+    has bins, it is the part up to their logits, on the divergence from the bins of the
+    measurements.
 
     Args:
         device_kind: "cpu", "gpu" or "tpu".
     """
     tensorflow = keras.backend.backend() == "tensorflow"
-    # Over replicas, TensorFlow sums gradients within Keras's own optimisers only, and Keras 3 fails
-    # with more than one step an execution.
+    # With replicas, TensorFlow sums gradients only in Keras's own optimisers, and Keras 3 fails
+    # with more than one step per execution.
     mirrored = tensorflow and replicas(model) > 1
     optimizer = (keras.optimizers.Adam if mirrored else FlatAdam)(
         weight_decay=recipe.weight_decay or None,
@@ -166,21 +171,22 @@ def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras
         optimizer=optimizer,
         loss=soft_bins if bins else keras.losses.Huber(),
         steps_per_execution=1 if mirrored else recipe.steps_per_execution,
-        # On CPUs, XLA makes TensorFlow's convolutions slower.
+        # XLA makes TensorFlow's convolutions slower on CPUs.
         jit_compile=False if tensorflow and device_kind == "cpu" else "auto",
     )
-    # With float16, a scale of the loss around it.
+    # With float16, `fitted.optimizer` wraps the optimiser and scales the loss.
     fitted.optimizer.build(fitted.trainable_variables)
     return fitted
 
 
 def soft_bins(expression: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Kullback-Leibler divergence (batch,) of the predicted bins from the measured ones: those of a
-    normal distribution around the expression, standard deviation half a bin (Penzar et al. 2023).
+    """Returns the Kullback-Leibler divergence (batch,) of the predicted bins from the measured
+    bins. The measured bins are those of a normal distribution around the expression, with a
+    standard deviation of half a bin (Penzar et al. 2023).
 
     Args:
         expression: (batch,) or (batch, 1).
-        logits: (batch, bins), of the expressions 0, 1, ..., bins - 1.
+        logits: (batch, bins), the logits of the expressions 0, 1, ..., bins - 1.
     """
     bins = logits.shape[-1]
     edges = ops.arange(bins - 1, dtype=logits.dtype) + 0.5
@@ -192,10 +198,12 @@ def soft_bins(expression: keras.KerasTensor, logits: keras.KerasTensor) -> keras
 
 
 def fingerprint(*parts: object) -> str:
-    """What decides whether a checkpoint belongs to a training: a hash of config, data and weights.
+    """Returns a hash of config, data and weights, which decides whether a checkpoint belongs to a
+    training.
 
     Args:
-        parts: what JSON can hold, and arrays, by their bytes; of others, what `str` makes of them.
+        parts: values that JSON can hold, arrays (hashed by their bytes), and others (hashed by
+            their `str`).
     """
 
     def plain(part):
@@ -220,39 +228,41 @@ def train(
     belongs_to: str,
     host: int = 0,
 ) -> pd.DataFrame:
-    """Trains a model, and leaves it with the weights of its best epoch.
+    """Trains a model, leaves it with the weights of its best epoch, and returns the history.
 
-    After each epoch the whole state goes to `checkpoint`; a call that finds one of the same
-    fingerprint goes on from there, to the same weights as an undisturbed run.
+    After each epoch the whole state is saved to `checkpoint`. A call that finds a checkpoint with
+    the same fingerprint continues from it, to the same weights as an uninterrupted run.
 
     Args:
-        model: what predicts.
-        fitted: what is fitted in its place, of the same weights (`compile_model`).
-        epoch_batches: epoch -> its batches, `steps` of them.
-        validation: tokens (n, length) and expression (n,), whose R2 decides on early stop.
-        devices: how many train together.
-        checkpoint: the file; for the caller to remove, once the model is saved.
+        model: the model that predicts.
+        fitted: the model that is fitted and shares its weights (`compile_model`).
+        epoch_batches: function from an epoch to its batches, `steps` of them.
+        validation: tokens (n, length) and expression (n,), whose R2 decides on early stopping.
+        devices: the number of devices that train together.
+        checkpoint: the file, which the caller deletes once the model is saved.
         belongs_to: `fingerprint` of config and data.
-        host: which of several this is; the first alone writes the checkpoint, which all read.
+        host: the number of this host, from 0. All hosts read the checkpoint, host 0 writes it.
 
     Returns:
-        The history, a row an epoch.
+        The history, one row per epoch.
 
     Raises:
         FloatingPointError: the loss or a prediction is not finite.
-        ValueError: too few validation rows for an R2, or expressions outside the model's bins.
+        ValueError: there are too few validation rows for an R2, or an expression lies outside the
+            model's bins.
     """
     tokens, expression = validation
     if len(np.unique(expression)) < 2:
         raise ValueError(
-            f"the validation set has {len(expression)} sequences, with too few different values "
-            "for an R2; raise `data: validation_fraction` or train on more sequences"
+            f"the validation set has {len(expression)} sequences and fewer than two different "
+            "values, so that it has no R2; raise `data: validation_fraction` or train on more "
+            "sequences"
         )
     bins = fitted.output_shape[-1]
     if bins > 1 and (expression.min() < -0.5 or expression.max() > bins - 0.5):
         raise ValueError(
-            f"expressions from {expression.min():g} to {expression.max():g} do not lie in the "
-            f"model's bins, 0 to {bins - 1}; set `bins` of the recipe to 0, or to more bins"
+            f"expressions from {expression.min():g} to {expression.max():g} lie outside the "
+            f"model's bins, 0 to {bins - 1}; set `bins` of the recipe to 0, or to a larger number"
         )
     state = _State(model, fitted, checkpoint, belongs_to, writes=host == 0)
     state.restore()
@@ -266,7 +276,7 @@ def train(
         fit = fitted.fit(
             epoch_batches(epoch),
             steps_per_epoch=steps,
-            shuffle=False,  # the batches come shuffled
+            shuffle=False,  # the batches are already shuffled
             verbose=0,
             callbacks=[progress, end],
         )
@@ -275,7 +285,7 @@ def train(
         predicted = predict(model, tokens)
         if not (math.isfinite(loss) and np.isfinite(predicted).all()):
             raise FloatingPointError(
-                f"the loss is {loss} after epoch {epoch + 1}, or a prediction is not finite; lower "
+                f"after epoch {epoch + 1} the loss is {loss}, or a prediction is not finite; lower "
                 "`training: peak_rate`, or train with `precision: float32`"
             )
         row = {
@@ -303,7 +313,7 @@ def train(
 
 
 class _State:
-    """All that training needs to go on: weights, optimiser, best weights and history."""
+    """The state that training needs to resume: weights, optimiser, best weights and history."""
 
     def __init__(
         self, model: keras.Model, fitted: keras.Model, path: Path, belongs_to: str, *, writes: bool
@@ -316,12 +326,13 @@ class _State:
 
     def stopped(self, recipe: Recipe) -> bool:
         scores = [row["validation_r2"] for row in self.history]
-        # The first of equals: an equal R2 is no better one.
+        # Among equal scores the first counts, because an equal R2 is not a better one.
         best_epoch = scores.index(self.best) + 1 if scores else 0
         return len(scores) >= recipe.epochs or len(scores) - best_epoch >= recipe.patience
 
     def end_epoch(self, row: dict, weights: list[np.ndarray]) -> None:
-        """Keeps the validated weights where they are the best; goes on from `weights`."""
+        """Keeps the validated weights if they are the best so far, then continues from
+        `weights`."""
         self.history.append(row)
         if row["validation_r2"] > self.best:
             self.best, self.best_weights = row["validation_r2"], self.model.get_weights()
@@ -331,7 +342,7 @@ class _State:
 
     def finish(self) -> None:
         self.model.set_weights(self.best_weights)
-        print(f"best validation R2 {self.best:.4f}: its weights are kept", file=sys.stderr)
+        print(f"kept the weights of the best validation R2, {self.best:.4f}", file=sys.stderr)
 
     def _groups(self) -> dict[str, list[np.ndarray]]:
         return {
@@ -363,7 +374,8 @@ class _State:
                 about = json.loads(str(saved["about"]))
                 if about["belongs_to"] != self.belongs_to:
                     print(
-                        f"{self.path}: is of another config or other data; starting anew",
+                        f"{self.path}: belongs to another config or other data; starting from the "
+                        "beginning",
                         file=sys.stderr,
                     )
                     return
@@ -372,18 +384,21 @@ class _State:
                     for group, items in self._groups().items()
                 }
         except damage.ARRAYS as error:
-            print(f"{self.path}: cannot be used ({error}); starting anew", file=sys.stderr)
+            print(
+                f"{self.path}: cannot be used ({error}); starting from the beginning",
+                file=sys.stderr,
+            )
             return
         self.model.set_weights(groups["weights"])
         for variable, value in zip(self.optimizer.variables, groups["optimizer"], strict=True):
             variable.assign(value)
         self.best_weights = groups["best"]
         self.best, self.history = about["best"], about["history"]
-        print(f"{self.path}: going on after epoch {len(self.history)}", file=sys.stderr)
+        print(f"{self.path}: continuing after epoch {len(self.history)}", file=sys.stderr)
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
-    """Dropout's random numbers depend on seed and epoch alone, so that training can resume."""
+    """Seeds dropout by seed and epoch alone, so that training can resume."""
     states = [v for v in model.variables if v.name == "seed_generator_state"]
     for number, state in enumerate(states):
         words = np.random.SeedSequence([seed, epoch, number]).generate_state(2)
@@ -391,7 +406,7 @@ def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
 
 
 class _End(keras.callbacks.Callback):
-    """The weights at the end of an epoch, before `fit` puts their average in their place."""
+    """Takes the weights at the end of an epoch, before `fit` replaces them by their average."""
 
     def __init__(self, predicts: keras.Model):
         super().__init__()
@@ -402,9 +417,9 @@ class _End(keras.callbacks.Callback):
 
 
 class _EpochProgress(keras.callbacks.Callback):
-    """A line every so often."""
+    """Logs the progress of an epoch now and then."""
 
-    # On JAX, Keras then calls it in a thread of its own; else it would first read the losses of
+    # On JAX, Keras then calls this in a separate thread. Otherwise it would read the losses after
     # each execution, as on TensorFlow, and the device would wait for the host.
     async_safe = True
 
@@ -419,6 +434,6 @@ class _EpochProgress(keras.callbacks.Callback):
 
 
 def recipe_of(config: dict, **changes: object) -> Recipe:
-    """A recipe from the config's section, with changes."""
+    """Returns the recipe of a section of the config, with changes."""
     known = {name: config[name] for name in Recipe.__dataclass_fields__ if name in config}
     return Recipe(**{**known, **changes})

@@ -1,4 +1,4 @@
-"""Predictions of a model, by all devices that it was built on."""
+"""Predicts with a model on all devices that it was built on."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from crmnet.logs import Progress
 
 
 def predict_sequences(model: keras.Model, sequences: Sequence[str]) -> np.ndarray:
-    """Predicted expression (n,) of sequences of A, C, G, T and N, each with the flanks that the
-    model was trained with. N around a sequence does not count.
+    """Returns the predicted expression (n,) of sequences of A, C, G, T and N. Each sequence
+    includes the flanks that the model was trained with; N around it is ignored.
 
     Raises:
-        ValueError: a letter is another one, or a sequence is longer than what the model reads.
+        ValueError: a sequence has another letter, or is longer than the model's input.
     """
     length = model.input_shape[1]
     for number, sequence in enumerate(sequences, start=1):
         if (letters := len(sequence.strip("Nn"))) > length:
             raise ValueError(
-                f"sequence {number} has {letters} letters, but the model reads {length}; shorten it"
+                f"sequence {number} has {letters} letters, but the model reads only {length}; "
+                "shorten it"
             )
     return predict(model, encode(sequences, length))
 
 
 def predict(model: keras.Model, tokens: np.ndarray, batch: int = 1024) -> np.ndarray:
-    """Predicted expression (n,) of tokens (n, length)."""
+    """Returns the predicted expression (n,) of tokens (n, length)."""
     n = len(tokens)
     if not n:
         return np.empty(0, np.float32)
-    # Whole batches only: a partial one compiles again, and fails where devices share it.
+    # All batches are whole, because a partial one is compiled anew, and fails if devices share it.
     share = replicas(model)
     batch = -(-min(batch, 1 << (n - 1).bit_length()) // share) * share
     padded = np.concatenate([tokens, np.zeros((-n % batch, tokens.shape[1]), tokens.dtype)])
@@ -45,8 +46,8 @@ def predict(model: keras.Model, tokens: np.ndarray, batch: int = 1024) -> np.nda
 
 
 def _forward(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
-    """A model's predictions of a batch, which all devices share: Keras's own `predict_on_batch`
-    would have each of them predict the whole."""
+    """Returns the function that predicts a batch with all devices. Keras's own `predict_on_batch`
+    would have each device predict the whole batch."""
     if replicas(model) == 1:
         return model.predict_on_batch
     if keras.backend.backend() == "tensorflow":
@@ -67,7 +68,8 @@ def _forward(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
 
 @functools.cache
 def _compiled_forward() -> Callable:
-    """Predictions that every host has whole; compiled once for each model."""
+    """Returns the compiled function whose predictions every host has whole. It is compiled once for
+    each model."""
     import jax
 
     mesh = keras.distribution.distribution().device_mesh.backend_mesh
@@ -79,7 +81,7 @@ def _compiled_forward() -> Callable:
 
 
 def replicas(model: keras.Model) -> int:
-    """How many devices share a batch."""
+    """Returns the number of devices that share a batch."""
     if distribution := keras.distribution.distribution():
         return distribution.device_mesh.devices.size
     strategy = getattr(model, "distribute_strategy", None)

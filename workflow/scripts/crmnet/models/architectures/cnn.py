@@ -13,15 +13,15 @@ def cnn(length: int = 112, *, width: int = 128) -> keras.Model:
     """The convolutional model of Vaishnav et al. 2022 ("GPU only model" in their repository
     1edv/evolution).
 
-    Published: each strand has its own convolution of 256 filters of 30 bases and one of 256; their
-    outputs side by side, position i of the one strand by position i of the other, go through two
-    more convolutions of 256, then dense layers of 256, 256 and 1; ReLU throughout, dropout 0.2
-    after the first two dense layers.
+    Published: each strand has its own convolution of 256 filters of 30 bases and one more of 256.
+    Their outputs are concatenated, position i of one strand with position i of the other, and go
+    through two more convolutions of 256, then dense layers of 256, 256 and 1. ReLU throughout,
+    dropout 0.2 after the first two dense layers.
 
-    Adapted: the second to fourth convolutions are published as kernels of 30 x 1, but lie across an
-    axis of length 1, so that 29 of their 30 taps only ever see padding. Here they are what they
-    compute, convolutions of one position: of 17,168,641 parameters at length 110, the 7,665,921
-    that do anything.
+    Adapted: the published kernels of the second to fourth convolutions are 30 x 1, but run along an
+    axis of length 1, so that 29 of their 30 taps see only padding. Here they are convolutions over
+    one position, which compute the same. That leaves the 7,665,921 of 17,168,641 parameters at
+    length 110 that have any effect.
 
     Raises:
         ValueError: a length under 32, or a width that is no multiple of 8.

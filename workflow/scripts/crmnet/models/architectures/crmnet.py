@@ -14,7 +14,7 @@ from crmnet.models.layers import (
     expression_head,
 )
 
-# Where the paper's text and its released code disagree on the architecture.
+# The points of the architecture on which the paper's text and its released code disagree.
 FLAVOURS = {
     "paper": {"channels": ALPHABET, "pooling": "max", "position": "add"},
     "released": {"channels": "NACGT", "pooling": "average", "position": "multiply"},
@@ -34,26 +34,26 @@ def crmnet(
     squeeze_excitation: bool,
     bins: int = 0,
 ) -> keras.Model:
-    """CRMnet, from tokens (batch, length) of uint8 to expression (batch, 1) of float32.
+    """Builds CRMnet, from tokens (batch, length) of uint8 to expression (batch, 1) of float32.
 
-    The paper's arguments are `model` in `config/config.yaml`.
+    The paper's arguments are the section `model` of `config/config.yaml`.
 
     Args:
-        length: tokens of a sequence; the three down-samplings need a multiple of 8.
-        flavour: "paper" follows the paper's text, "released" its code, where the two disagree.
+        length: tokens of a sequence, a multiple of 8 because of the three down-samplings.
+        flavour: "paper" follows the paper's text, "released" its code, if the two disagree.
         width: filters of the first block; every other size is a multiple or a fraction of it
             (encoder 1 1 2 2, transformer 2, decoder 1, SE block 1 1/2 1/4, dense 2 1 1/2 1/4).
-        kernel_size: of every convolution.
-        transformer_blocks: how many.
-        heads: attention heads of each, each as wide as a token.
-        dropout: share that is dropped in encoder and transformer blocks and in the last two dense
-            layers; twice as much in the first two.
-        transformer: False leaves the transformer out (ablation of Figure 4).
-        squeeze_excitation: False leaves every squeeze-and-excitation out (ablation of Figure 4).
-        bins: of the head (`expression_head`).
+        kernel_size: the kernel size of every convolution.
+        transformer_blocks: the number of transformer blocks.
+        heads: the number of attention heads of a block, each as wide as a token.
+        dropout: the share that is dropped in encoder and transformer blocks and in the last two
+            dense layers; the first two dense layers drop twice as much.
+        transformer: False leaves out the transformer (ablation of Figure 4).
+        squeeze_excitation: False leaves out every squeeze-and-excitation (ablation of Figure 4).
+        bins: the bins of the head (`expression_head`).
 
     Raises:
-        ValueError: a size that does not divide.
+        ValueError: length or width is not a multiple of 8.
     """
     if length % 8:
         raise ValueError(f"the model's length must be a multiple of 8, not {length}")
@@ -108,8 +108,8 @@ def crmnet(
     if transformer:
         x = PositionEncoding(points["position"], span=float(length - 1), name="position")(x)
         x = transformer_block(x, "transformer_1")
-        # Then in pairs: both read the block before, and their outputs are added. So the released
-        # code has it; the paper's text is silent.
+        # The other blocks come in pairs. Both blocks of a pair read the block before, and their
+        # outputs are added, as in the released code; the paper's text does not mention it.
         for number in range(2, transformer_blocks + 1, 2):
             names = [
                 f"transformer_{n}" for n in range(number, min(number + 2, transformer_blocks + 1))

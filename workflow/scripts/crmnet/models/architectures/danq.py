@@ -13,9 +13,10 @@ def danq(length: int = 112, *, width: int = 128) -> keras.Model:
     """DanQ (Quang and Xie 2016) as Vaishnav et al. 2022 adapted it to this assay, in the round of
     their benchmark with the original sizes.
 
-    Published: a convolution of 320 filters of 26 bases, valid, ReLU; maxima of 3 positions (DanQ:
-    of 13, for 1,000 bases); dropout 0.2; a bidirectional LSTM of 320 units each way; dropout 0.5; a
-    dense layer of 925, ReLU; one output in place of 919: 18,252,411 parameters at length 110.
+    Published: a convolution of 320 filters of 26 bases, valid, ReLU; max-pooling over 3 positions
+    (the original pools over 13, for 1,000 bases); dropout 0.2; a bidirectional LSTM of 320 units
+    each way; dropout 0.5; a dense layer of 925, ReLU; one output (the original has 919). It has
+    18,252,411 parameters at length 110.
 
     Raises:
         ValueError: a length under 32, or a width that is no multiple of 8.

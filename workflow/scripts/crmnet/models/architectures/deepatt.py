@@ -13,10 +13,10 @@ def deepatt(length: int = 112, *, width: int = 128) -> keras.Model:
     """DeepATT (Li et al. 2021) as Vaishnav et al. 2022 adapted it to this assay, in the round of
     their benchmark with the original size of the dense layer.
 
-    Published: a convolution of 256 filters of 30 bases, valid, ReLU; maxima of 3 positions; dropout
-    0.2; a bidirectional LSTM of 16 units each way; self-attention of 16 heads of 2 with rectified
-    projections, in place of DeepATT's attention by category; dropout 0.2; a dense layer of 100,
-    ReLU; one output: 156,745 parameters at length 110.
+    Published: a convolution of 256 filters of 30 bases, valid, ReLU; max-pooling over 3 positions;
+    dropout 0.2; a bidirectional LSTM of 16 units each way; self-attention with 16 heads of width 2
+    and rectified projections, in place of DeepATT's attention by category; dropout 0.2; a dense
+    layer of 100, ReLU; one output. It has 156,745 parameters at length 110.
 
     Raises:
         ValueError: a length under 32, or a width that is no multiple of 8.

@@ -14,9 +14,9 @@ def deepsea(length: int = 112, *, width: int = 128) -> keras.Model:
     round of their benchmark with the original sizes.
 
     Published: convolutions of 320, 480 and 960 filters over 8 positions, same padding, ReLU, with
-    maxima of 3 positions after the first (DeepSEA: of 4 after the first two, for 1,000 bases) and
-    dropouts of 0.2, 0.2 and 0.5; a dense layer of 925, ReLU; one output in place of 919: 37,785,051
-    parameters at length 110.
+    max-pooling over 3 positions after the first (the original pools over 4 after the first two, for
+    1,000 bases) and dropouts of 0.2, 0.2 and 0.5; a dense layer of 925, ReLU; one output (the
+    original has 919). It has 37,785,051 parameters at length 110.
 
     Raises:
         ValueError: a length under 32, or a width that is no multiple of 8.

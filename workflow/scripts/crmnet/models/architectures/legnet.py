@@ -13,10 +13,11 @@ from crmnet.models.layers import expression_head, register
 
 @register
 class PairConv1D(layers.DepthwiseConv1D):
-    """Convolution of (batch, length, channels) in groups of two neighbouring channels: the sum over
-    the group of a depthwise convolution with `depth_multiplier` 2, without bias.
+    """Convolution of (batch, length, channels) in groups of two neighbouring channels, without
+    bias: a depthwise convolution with `depth_multiplier` 2, summed over each group.
 
-    The `groups` of `keras.layers.Conv1D` do the same, 200 times slower on a CPU with TensorFlow.
+    The `groups` of `keras.layers.Conv1D` do the same, but 200 times slower on a CPU with
+    TensorFlow.
     """
 
     def call(self, x):
@@ -32,18 +33,20 @@ def legnet(length: int = 112, *, width: int = 128) -> keras.Model:
     """LegNet (Penzar et al. 2023) with the settings of its models of the two media of Vaishnav et
     al. 2022 (repository autosome-ru/LegNet, `run_complex_base_model_300.sh`).
 
-    Published: a convolution of 256 filters of 7 bases, then six times an inverted bottleneck
-    (4 times as wide as its stage, convolution in groups of two channels, squeeze-and-excitation
-    with a bilinear term) whose output is joined to its input, and a convolution over 7 positions to
-    128, 128, 64, 64, 64 and 64 filters; each convolution without bias, then batch normalisation and
-    SiLU; a layer of 18 at each position, averaged over the positions: the logits of 18 bins of
-    expression. N is a quarter of each base. No dropout.
+    Published: a convolution of 256 filters of 7 bases, then six blocks. A block is an inverted
+    bottleneck (4 times as wide as its stage, convolution in groups of two channels,
+    squeeze-and-excitation with a bilinear term) whose output is concatenated with its input, and a
+    convolution over 7 positions to 128, 128, 64, 64, 64 and 64 filters. Each convolution has no
+    bias and is followed by batch normalisation and SiLU. A layer of 18 at each position, averaged
+    over the positions, gives the logits of 18 bins of expression. N counts as a quarter of each
+    base. There is no dropout.
 
-    Adapted: the input has no channels for "sequence is reversed" and "is a singleton": the workflow
-    shows one strand, and whether a sequence was read once is told by its measured expression (a
-    whole number), which a sequence to be predicted does not have. The average over the positions
-    stands before the layer of 18, which then has no SiLU. The components of the bilinear terms have
-    no weight besides their factors, which hold it already. 1,859,706 parameters at any length.
+    Adapted: the input has no channels for "sequence is reversed" and "is a singleton". The workflow
+    shows one strand. Only the measured expression tells whether a sequence was read once (it is
+    then a whole number), and a sequence to predict has none. The average over the positions comes
+    before the layer of 18, which then has no SiLU. The components of the bilinear terms have no
+    weights of their own, because their factors include these. It has 1,859,706 parameters at any
+    length.
 
     Raises:
         ValueError: a length under 32, or a width that is no multiple of 8.
@@ -59,11 +62,11 @@ def legnet(length: int = 112, *, width: int = 128) -> keras.Model:
         return normalised(x, name)
 
     def excitation(x, hidden, name):
-        """Squeeze-and-excitation, with products of pairs of the hidden units besides them."""
+        """Applies squeeze-and-excitation with the hidden units and products of pairs of them."""
         squeezed = layers.GlobalAveragePooling1D(name=f"{name}_squeeze")(x)
         units = layers.Dense(hidden, activation="silu", name=f"{name}_dense_a")(squeezed)
         units = layers.Dense(hidden, name=f"{name}_dense_b")(units)
-        # The full tensor hidden x hidden x hidden/2 in half as many parameters (CP decomposition).
+        # A CP decomposition of the tensor hidden x hidden x hidden/2 needs half as many parameters.
         rank = max(1, round(hidden**2 / 10))
         factors = [
             layers.Dense(rank, use_bias=False, name=f"{name}_factor_{side}")(units)

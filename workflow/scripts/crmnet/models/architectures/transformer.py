@@ -11,9 +11,9 @@ from crmnet.models.layers import expression_head, register
 
 @register
 class TwoStrandConv1D(layers.Conv1D):
-    """Scans both strands of (batch, length, 4), order A C G T, with the same kernels and no bias:
-    the first half of the channels is the convolution with each kernel, the second half that with
-    its reverse complement, at the same place (Vaishnav et al. 2022)."""
+    """Scans both strands of (batch, length, 4), order A C G T, with the same kernels and no bias.
+    The first half of the channels is the convolution with each kernel. The second half is the
+    convolution with its reverse complement at the same place (Vaishnav et al. 2022)."""
 
     strands = 2
 
@@ -28,11 +28,11 @@ class TwoStrandConv1D(layers.Conv1D):
 
 def transformer(length: int = 112, *, width: int = 128) -> keras.Model:
     """The transformer of Vaishnav et al. 2022 ("TPU model" in their repository 1edv/evolution),
-    with the settings that lie beside its weights for both media.
+    with the settings that are published beside its weights for both media.
 
     Published: 256 kernels of 30 bases that scan both strands with shared weights; a convolution of
-    64 filters over 30 positions and both strands, and one more of 64 over 30 (each of the three
-    without bias, then batch normalisation and ReLU); two post-norm transformer blocks of 8 heads,
+    64 filters over 30 positions and both strands, and one more of 64 over 30 (all three without
+    bias and followed by batch normalisation and ReLU); two post-norm transformer blocks of 8 heads,
     width 64, rectified projections and a feed-forward layer of 8, without position encodings; a
     bidirectional LSTM of 8 units each way; dense layers of 64, 64 and 1. Dropout 0.05 before and
     after the LSTM and after the first two dense layers, none in the transformer blocks.
