@@ -1,6 +1,8 @@
 #!/usr/bin/env -S sh -c 'setsid qdel "$@" < /dev/null > /dev/null 2>&1 & exec python3 "$0" "$@"'
-"""Deletes jobs, without waiting for the server: Snakemake gives this program two seconds, in which
-Python may not even have started on a busy machine; so the line above does it.
+"""Deletes jobs without waiting for the server.
+
+Snakemake gives this program two seconds. On a busy machine, Python may not even start in that time,
+so the first line of this file runs `qdel`.
 
     cancel.py JOB ...
 """
@@ -13,7 +15,7 @@ import pbs
 
 
 def main(jobs: list[str]) -> None:
-    # A run that follows at once must not take over what is being deleted.
+    # A new run that starts at once must not take over jobs that are being deleted.
     records = pbs.records()
     for job in set(jobs) & set(records):
         pbs.keep(records[job] | {"cancelled": True})

@@ -1,7 +1,7 @@
 #!/bin/bash
 # properties = {properties}
-# Leaves the exit status in a file, which decides where PBS has forgotten the job. A job that PBS
-# kills runs its EXIT trap with status 0, so the signals are trapped, too.
+# Leaves the exit status in a file, which is used if PBS has forgotten the job. When PBS kills a job,
+# the EXIT trap runs with status 0, so the signals are trapped too.
 rm -f "$CRMNET_PBS_MARKER"
 ended() {{
     trap - EXIT

@@ -1,7 +1,7 @@
-"""What submit, status and cancel share: this run's jobs on PBS, and what the server says of them.
+"""Shared code of submit, status and cancel: the records of jobs, and the answers of the PBS server.
 
-For each job that was submitted there is a record, `.snakemake/pbs/<job id>.json`, until its end is
-known: what it makes, its marker (the file in which it leaves its exit status) and its log.
+Each submitted job has a record, `.snakemake/pbs/<job id>.json`, until its end is known. The record
+has the job's outputs, its marker (the file in which it leaves its exit status) and its log.
 """
 
 from __future__ import annotations
@@ -19,69 +19,69 @@ from pathlib import Path
 FOLDER = Path(".snakemake", "pbs")
 QSTAT = FOLDER / "qstat.json"
 
-# Seconds for which one answer of the server serves all jobs, however often Snakemake asks.
+# Seconds for which one answer of the server is used for all jobs, however often Snakemake asks.
 FRESH = 60
-# Seconds after which a job that the server does not know, and that left no marker, has failed: a
-# file that another machine wrote can take a while to be seen here.
+# Seconds after which a job has failed if the server does not know it and it has left no marker. A
+# file from another machine can take a while to appear on this one.
 GRACE = int(os.environ.get("CRMNET_PBS_GRACE", 120))
-# Seconds that the server has for an answer.
+# Seconds after which the server counts as unreachable.
 PATIENCE = 60
 
-# qstat's exit statuses for jobs that the server does not know, or no longer.
+# qstat's exit statuses for jobs that the server does not know or has forgotten.
 NO_JOB = (153, 35)
-# substate of a job that was deleted.
+# The substate of a deleted job.
 DELETED = "91"
-# In the comment of a job that asks for more than there is.
+# Occurs in the comment of a job that asks for more resources than the site has.
 NEVER = "Can Never Run"
 
 RUNNING, SUCCESS, FAILED = "running", "success", "failed"
 ALIVE = set("QREHWSTBUM")
-# Exit_status of jobs that PBS has ended, as in its own headers.
+# The Exit_status of jobs that PBS has ended, from its header files.
 KILLED = {
     -29: "its walltime was used up (`runtime`)",
     -28: "its CPU time was used up",
-    -27: "its memory did not suffice (`mem_mb`)",
-    -26: "its virtual memory did not suffice",
+    -27: "it ran out of memory (`mem_mb`)",
+    -26: "it ran out of virtual memory",
     -25: "it used more CPUs than it had asked for",
     -24: "it used more CPUs than it had asked for",
 }
-# No answer about the jobs, but of the server itself.
+# Error texts about the server, not about the jobs.
 _AWAY = re.compile(
     r"connect|connection|timed? ?out|timeout|communication|server (is )?(not|un)|Expired|No route",
     re.I,
 )
-# Of a server without a history of jobs, or another qstat that knows no -x.
+# Error texts of a server without a history of jobs, or of a qstat without the option -x.
 _NO_HISTORY = re.compile(r"job history|unknown option", re.I)
 
 
 class Unreachable(Exception):
-    """The server gives no answer, or one that cannot be read."""
+    """The server gives no answer, or an answer that cannot be read."""
 
 
 def stop(message: str) -> None:
-    """Ends the program with a sentence on standard error."""
+    """Ends the program with a message on standard error."""
     sys.exit(f"profiles/{Path(__file__).parent.name}: {message}")
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    """A finished command of PBS, with what it printed.
+    """Runs a PBS command to its end, and returns it with its output.
 
     Raises:
-        Unreachable: it did not end within `PATIENCE` seconds.
+        Unreachable: the command did not end within `PATIENCE` seconds.
     """
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     except FileNotFoundError:
         stop(
-            f"there is no {command[0]} here; run this on a machine from which PBS jobs can be "
-            "submitted, or use profiles/local"
+            f"there is no {command[0]} here; run this on a machine that can submit PBS jobs, or "
+            "use profiles/local"
         )
     except subprocess.TimeoutExpired:
         raise Unreachable(f"{command[0]} gave no answer for {PATIENCE} s") from None
 
 
 def is_away(text: str) -> bool:
-    """Whether an error text of PBS is about the server, not the job, so that a later try helps."""
+    """Tells whether an error text of PBS is about the server, so that a later try may succeed."""
     return bool(_AWAY.search(text))
 
 
@@ -89,10 +89,10 @@ def is_away(text: str) -> bool:
 
 
 def records() -> dict[str, dict]:
-    """Job id -> record of each job whose end is not known yet."""
+    """Returns job id -> record of each job whose end is not known yet."""
     found = {}
     for path in FOLDER.glob("*.json"):
-        # One that a full disk cut short says nothing; one that is gone has ended meanwhile.
+        # A full disk may have cut a record short, and a job that ended meanwhile has no record.
         with contextlib.suppress(OSError, ValueError):
             record = json.loads(path.read_text())
             if path != QSTAT:
@@ -101,12 +101,12 @@ def records() -> dict[str, dict]:
 
 
 def keep(record: dict) -> None:
-    """Writes a record, at once or not at all."""
+    """Writes a record completely or not at all."""
     write(FOLDER / f"{record['id']}.json", record)
 
 
 def write(path: Path, content: object) -> None:
-    """Writes JSON, at once or not at all."""
+    """Writes JSON completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}")
     part.write_text(json.dumps(content))
@@ -114,20 +114,20 @@ def write(path: Path, content: object) -> None:
 
 
 def forget(job: str) -> None:
-    """Takes away the record of a job that has ended, and its marker."""
+    """Deletes the record and the marker of a job that has ended."""
     path = FOLDER / f"{job}.json"
     if path.exists():
         Path(json.loads(path.read_text())["marker"]).unlink(missing_ok=True)
         path.unlink()
 
 
-# What the server says.
+# Answers of the server.
 
 
 def parse(text: str) -> dict[str, dict[str, str]]:
-    """Job id -> its attributes, from the text of `qstat -f`.
+    """Returns job id -> attributes, from the text of `qstat -f`.
 
-    Of its JSON form several ids get the first alone.
+    The JSON form of qstat is not used, because for several ids it has only the first.
     """
     jobs: dict[str, dict[str, str]] = {}
     attributes: dict[str, str] = {}
@@ -139,15 +139,15 @@ def parse(text: str) -> dict[str, dict[str, str]]:
             indent, name = found[1], found[2]
             attributes[name] = found[3]
         elif line.startswith("\t") and name:
-            attributes[name] += line[1:]  # a long value goes on
+            attributes[name] += line[1:]  # a long value continues
     return jobs
 
 
 def ask(ids: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Job id -> attributes of those that the server knows.
+    """Returns job id -> attributes of the jobs that the server knows.
 
     Raises:
-        Unreachable: the server gives no answer, or one that cannot be read.
+        Unreachable: the server gives no answer, or an answer that cannot be read.
     """
     done = run("qstat", "-x", "-f", *ids)
     if _NO_HISTORY.search(done.stderr):
@@ -160,11 +160,11 @@ def ask(ids: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def ask_together(job: str) -> dict[str, str] | None:
-    """A job's attributes, None where the server does not know it: from one call for all jobs,
-    whose answer serves for `FRESH` seconds.
+    """Returns a job's attributes, or None if the server does not know the job. One call asks for
+    all jobs, and its answer is used for `FRESH` seconds.
 
     Raises:
-        Unreachable: as `ask`.
+        Unreachable: see `ask`.
     """
     try:
         saved = json.loads(QSTAT.read_text())
@@ -184,14 +184,14 @@ def ask_together(job: str) -> dict[str, str] | None:
 
 
 def judge(attributes: dict[str, str]) -> tuple[str, str] | None:
-    """What is to be told of a job that the server knows, and why.
+    """Judges a job by its attributes.
 
     Returns:
-        "running", "success" or "failed", and the reason of a failure; None of a job that has ended
-        on a server that keeps no exit status (state C, Torque's).
+        "running", "success" or "failed", and the reason of a failure; None for a job that has ended
+        on a server that keeps no exit status (state C of Torque).
 
     Raises:
-        Unreachable: the state is none that PBS has.
+        Unreachable: the state is not one of PBS.
     """
     state, comment = attributes.get("job_state", ""), attributes.get("comment", "")
     if NEVER in comment:
@@ -203,7 +203,7 @@ def judge(attributes: dict[str, str]) -> tuple[str, str] | None:
     if state not in ("F", "C"):
         raise Unreachable(f"job_state {state!r} is not known")
     status = attributes.get("Exit_status", "")
-    # Of a job that root has submitted, PBS does not say that it was killed.
+    # If root has submitted a job, its exit status does not show that it was deleted.
     if attributes.get("substate") == DELETED:
         return FAILED, "it was deleted"
     if status == "0":
@@ -219,7 +219,7 @@ def judge(attributes: dict[str, str]) -> tuple[str, str] | None:
 
 
 def judge_marker(marker: Path) -> tuple[str, str] | None:
-    """The same from the file in which a job leaves its exit status; None without one."""
+    """Judges a job by its marker, as `judge` does; None if there is no marker."""
     try:
         status = marker.read_text().strip()
     except OSError:

@@ -1,6 +1,8 @@
 #!/usr/bin/env -S sh -c 'trap "" INT; exec python3 "$0" "$@"'
-"""Prints one word on a job: running, success or failed. Always ends with status 0, for any other
-ends the whole workflow; so Ctrl-C, which is for Snakemake, is ignored from the first line on.
+"""Prints the state of a job in one word: running, success or failed.
+
+It always ends with status 0, because any other status ends the whole workflow. For this reason the
+first line makes it ignore Ctrl-C, which is meant for Snakemake.
 
     status.py JOB
 """
@@ -20,19 +22,19 @@ def main(job: str) -> str:
     word, reason = of(job, record)
     if word != pbs.RUNNING and record:
         if word == pbs.FAILED:
-            said = f"{record['name']} (job {job}): {reason}; what it printed: {record['log']}"
+            said = f"{record['name']} (job {job}): {reason}; see its log: {record['log']}"
             print(said, file=sys.stderr)
         pbs.forget(job)
     return word
 
 
 def of(job: str, record: dict | None) -> tuple[str, str]:
-    """The word on a job, and the reason of a failure."""
+    """Returns the state of a job, and the reason of a failure."""
     marked = record and pbs.judge_marker(Path(record["marker"]))
     if marked and marked[0] == pbs.SUCCESS:
         return marked
     try:
-        # Of a job that says itself that it failed, the server may know why.
+        # If the marker tells that the job failed, the server may know the reason.
         attributes = pbs.ask([job]).get(job) if marked else pbs.ask_together(job)
         found = attributes and pbs.judge(attributes)
     except pbs.Unreachable:
@@ -44,10 +46,10 @@ def of(job: str, record: dict | None) -> tuple[str, str]:
     if marked:
         return marked
     if record is None:
-        return pbs.FAILED, "neither PBS nor this folder knows it"
+        return pbs.FAILED, "neither PBS nor this folder knows the job"
     since = record.setdefault("unknown_since", time.time())
     if time.time() - since > pbs.GRACE:
-        return pbs.FAILED, "PBS knows of no end, and it has left no exit status"
+        return pbs.FAILED, "PBS does not know the job, and the job has left no exit status"
     pbs.keep(record)
     return pbs.RUNNING, ""
 

@@ -3,7 +3,7 @@
 
     submit.py JOBSCRIPT
 
-A job that makes the same files and still lives, from a run that was killed, is taken over instead.
+If a job of a killed run still runs and writes the same files, it is taken over instead.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import pbs
 
 T = TypeVar("T")
 
-# Tries while the server is away, and seconds between them.
+# The number of tries while the server is unreachable, and the seconds between them.
 TRIES, PAUSE = 10, 30
 
 
@@ -32,12 +32,14 @@ def main(script: Path) -> None:
     for program in ("qsub", "qstat", "qdel"):
         if not shutil.which(program):
             pbs.stop(
-                f"there is no {program} here; run this on a machine from which PBS jobs can be "
-                "submitted, or use profiles/local"
+                f"there is no {program} here; run this on a machine that can submit PBS jobs, or "
+                "use profiles/local"
             )
     project = os.environ.get("PROJECT")
     if not project:
-        pbs.stop("PROJECT is not set; `export PROJECT=ab12`, the project that pays for the jobs")
+        pbs.stop(
+            "PROJECT is not set; `export PROJECT=ab12` with the project that pays for the jobs"
+        )
     job = properties(script)
     made = fingerprint(job)
     alive, others = earlier(job, made)
@@ -59,25 +61,25 @@ def main(script: Path) -> None:
 
 
 def properties(script: Path) -> dict:
-    """What Snakemake says of the job, in a line of its jobscript."""
+    """Returns the properties of the job, which Snakemake writes in a line of the jobscript."""
     for line in script.read_text().splitlines():
         if line.startswith("# properties = "):
             return json.loads(line.partition("=")[2])
-    pbs.stop(f"{script} has no line `# properties = ...`; `jobscript:` of the profile must have it")
+    pbs.stop(f"{script} has no line `# properties = ...`; add it to the profile's `jobscript:`")
 
 
 def name(job: dict) -> str:
-    """The job's name: its rule's, or its group's."""
+    """Returns the name of the job: the name of its rule or of its group."""
     return re.sub(r"\W", "_", str(job.get("rule") or job.get("groupid") or "job"))
 
 
 def storage(project: str) -> str:
-    """The file systems that jobs need, as NCI's `-l storage` has them."""
+    """Returns the file systems that jobs need, in the form of NCI's `-l storage`."""
     return os.environ.get("CRMNET_STORAGE") or f"scratch/{project}+gdata/{project}"
 
 
 def options(job: dict, project: str, storage: str) -> list[str]:
-    """qsub's options for a job, by its resources: those of its rule, and those of the profile
+    """Returns qsub's options for a job, from the resources of its rule and of the profile
     (`default-resources`)."""
     wanted = job["resources"]
     gpus, nodes = wanted.get("gpu", 0), wanted.get("nodes", 1)
@@ -86,7 +88,7 @@ def options(job: dict, project: str, storage: str) -> list[str]:
     else:
         queue = wanted["gpu_queue" if gpus else "cpu_queue"]
     template = wanted["pbs_list"]
-    # One list for the whole job, or one chunk for each node.
+    # The template describes either the whole job, or one chunk for each node.
     times = 1 if "{nodes}" in template else nodes
     minutes = wanted["runtime"]
     listed = template.format(
@@ -98,20 +100,22 @@ def options(job: dict, project: str, storage: str) -> list[str]:
         walltime=f"{minutes // 60:02}:{minutes % 60:02}:00",
         storage=storage,
     )
-    # What is not wanted is not asked for: a queue without GPUs refuses ngpus=0.
+    # Resources of 0 are left out, because a queue without GPUs refuses ngpus=0.
     parts = [part for part in listed.split(",") if not re.fullmatch(r"\w+=(0(mb)?)?", part)]
     return ["-q", queue, "-P", project, "-N", name(job), "-j", "oe", "-l", ",".join(parts)]
 
 
 def fingerprint(job: dict) -> str:
-    """What a job makes and how: of two jobs of one fingerprint the one can stand for the other."""
+    """Returns a hash of what a job makes and how. Two jobs with the same hash are
+    interchangeable."""
     parts = [job.get(key) for key in ("rule", "groupid", "output", "input", "params", "wildcards")]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def earlier(job: dict, made: str) -> tuple[str | None, list[str]]:
-    """The job of an earlier run that lives and does the same; and those that make the same files
-    otherwise, or are being cancelled: these are deleted, and to be waited for."""
+    """Returns a running job of an earlier run that does the same; and the running jobs that make
+    the same files in another way or are being cancelled. The latter are deleted, and the new job
+    must wait for them."""
     outputs = set(job["output"] or ())
     adopted, others = None, []
     for record in pbs.records().values():
@@ -130,7 +134,7 @@ def earlier(job: dict, made: str) -> tuple[str | None, list[str]]:
 
 
 def qsub(command: list[str]) -> str:
-    """The id of the job that is submitted."""
+    """Submits a job, and returns its id."""
 
     def submit():
         done = pbs.run(*command)
@@ -145,14 +149,14 @@ def qsub(command: list[str]) -> str:
 
 
 def persistently(call: Callable[[], T]) -> T:
-    """What a call gives; again and again while the server is away."""
+    """Returns the result of a call, which is repeated while the server is unreachable."""
     for number in range(1, TRIES + 1):
         try:
             return call()
         except pbs.Unreachable as error:
             if number == TRIES:
-                pbs.stop(f"{error}; the server is away, try again later")
-            print(f"{error}; again in {PAUSE} s", file=sys.stderr)
+                pbs.stop(f"{error}; the server cannot be reached, so try again later")
+            print(f"{error}; trying again in {PAUSE} s", file=sys.stderr)
             time.sleep(PAUSE)
 
 

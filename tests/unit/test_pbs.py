@@ -85,7 +85,7 @@ STATES = {
     "finished": (described("F", Exit_status=0), "success", ""),
     "finished badly": (described("F", Exit_status=3), "failed", "status 3"),
     "out of time": (described("F", Exit_status=-29), "failed", "walltime was used up (`runtime`)"),
-    "out of memory": (described("F", Exit_status=-27), "failed", "did not suffice (`mem_mb`)"),
+    "out of memory": (described("F", Exit_status=-27), "failed", "ran out of memory (`mem_mb`)"),
     "deleted": (described("F", Exit_status=271), "failed", "deleted, or killed by signal 15"),
     "deleted, of root": (described("F", Exit_status=0, substate=91), "failed", "deleted"),
     "run again": (described("R", Exit_status=-11), "running", ""),
@@ -351,7 +351,7 @@ def test_qsub_is_tried_again_only_while_the_server_is_away(server, monkeypatch, 
         submit.qsub(["qsub", "-q", "nowhere", "script"])
     assert len(server.calls("qsub")) == 4
     (server.home / "away").write_text("1000")
-    with pytest.raises(SystemExit, match="the server is away, try again later"):
+    with pytest.raises(SystemExit, match="the server cannot be reached, so try again later"):
         submit.qsub(["qsub", "script"])
     assert len(server.calls("qsub")) == 4 + submit.TRIES
 

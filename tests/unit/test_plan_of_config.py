@@ -205,7 +205,7 @@ def test_what_does_not_suffice_for_a_figure_leaves_it_out_and_is_said():
     plan = planned(config(media={"defined": None}, models={"cnn": None}, motifs=None))
     assert "figureS1" not in plan.figures and "figure2" in plan.figures
     left_out = plan.left_out
-    assert "no medium besides" in left_out["figureS1"] and "motifs: null" in left_out["figure5"]
+    assert "only one medium" in left_out["figureS1"] and "motifs: null" in left_out["figure5"]
     assert "figure3" not in left_out
     names = ("transformer", "cnn", "danq", "deepsea", "deepatt", "legnet")
     plan = planned(config(models=dict.fromkeys(names), benchmark=None))

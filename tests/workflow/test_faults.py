@@ -37,7 +37,7 @@ def test_damaged_files_are_named_and_made_anew_when_they_are_deleted(tiny_run, t
     assert done.returncode != 0 and "Traceback" not in done.stdout
     for path, said in (
         (model, "is not a complete model of this workflow"),
-        (predictions, "is no whole table of predictions; delete it"),
+        (predictions, "is not a complete table of predictions; delete it"),
         (shard, f"of its {len(whole):,} bytes; delete "),
     ):
         assert f"{path.relative_to(tmp_path / 'run')}: " in done.stdout

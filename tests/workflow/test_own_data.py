@@ -147,7 +147,7 @@ def test_a_figure_that_is_left_out_cannot_be_asked_for(tmp_path):
     (tmp_path / "one.yaml").write_text(text(config))
     arguments = ("-n", "--cores", 2, "--configfile", tmp_path / "one.yaml")
     for target, reason in [
-        ("figureS1", "no medium besides"),
+        ("figureS1", "only one medium"),
         ("figure4", "no model to compare"),
         ("benchmark", "`benchmark: null`"),
         ("score", "nothing to score"),

@@ -1,4 +1,4 @@
-"""Downloads one file of the config, or takes it from the mirror."""
+"""Downloads one file of the config, or copies it from the mirror."""
 
 from crmnet.data.downloads import fetch
 from crmnet.logs import log_to
@@ -6,5 +6,5 @@ from crmnet.logs import log_to
 job = snakemake
 
 log_to(job.log[0])
-# The mirror is no parameter of the rule: a file from it is the same file.
+# The mirror is not a parameter of the rule, because a file from the mirror is the same file.
 fetch(job.params.url, job.output[0], job.params.checksum, job.config["mirror"])

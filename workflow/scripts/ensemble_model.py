@@ -1,4 +1,4 @@
-"""Puts a model's trainings from several seeds into one model, which predicts their mean."""
+"""Combines a model's trainings from several seeds into one model, which predicts their mean."""
 
 import sys
 
@@ -11,4 +11,4 @@ from crmnet.models.files import load_model, save_model
 from crmnet.models.means import ensemble
 
 save_model(ensemble([load_model(path) for path in job.input.models]), job.output[0])
-print(f"the mean of {', '.join(job.input.models)}", file=sys.stderr)
+print(f"combined {', '.join(job.input.models)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The family of each test sequence of a medium."""
+"""Writes the family of each test sequence of a medium."""
 
 import sys
 
@@ -22,8 +22,8 @@ for name, entry in job.params.test.items():
     parts.append(pd.DataFrame({"test_set": name, "sequence": sequences, "family": family}))
     sizes = np.bincount(family)
     print(
-        f"{name}: {len(family):,} sequences in {len(sizes):,} families, {(sizes == 1).sum():,} of "
-        f"them of one sequence, the largest of {sizes.max():,}",
+        f"{name}: {len(family):,} sequences in {len(sizes):,} families; {(sizes == 1).sum():,} "
+        f"families have one sequence, and the largest has {sizes.max():,}",
         file=sys.stderr,
     )
 write_tsv(job.output[0], pd.concat(parts))

@@ -1,4 +1,4 @@
-"""Takes a test set from a medium's training files: a share of their families, or sequences."""
+"""Holds out a test set from a medium's training files: a share of their families or sequences."""
 
 import os
 import sys
@@ -24,12 +24,13 @@ def chosen(keys):
         mask, place = split.find(hashes(keys))
         mask[mask] = split.purposes[place] == purpose(test_set, fraction)
         return mask
-    # The same sequences in every medium; others than those that `shards` takes for validation.
+    # These are the same sequences in every medium, and not those that `shards` takes for
+    # validation.
     return hashes(keys, job.params.seed + zlib.crc32(test_set.encode()) + 1) < fraction * 2.0**64
 
 
 with open(os.devnull, "w") as nowhere:
-    # Bad rows that are dropped are set aside by `shards`.
+    # The script `shards` records the bad rows that are dropped.
     rejects = Rejects(nowhere if job.params.on_bad_rows == "drop" else None)
     sources = [table_of(entry) for entry in job.params.train]
     construct = Construct(**job.params.construct)
@@ -39,4 +40,4 @@ if split:
     table["family"] = split.families[split.find(hashes(keys))[1]]
 write_tsv(job.output[0], table)
 families = f" and {table['family'].nunique():,} families" if split else ""
-print(f"{len(table):,} sequences{families} held out, of {rows.sum():,} rows", file=sys.stderr)
+print(f"held out {len(table):,} sequences{families}, {rows.sum():,} rows", file=sys.stderr)

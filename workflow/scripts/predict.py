@@ -1,4 +1,4 @@
-"""Predicts the expression of every test sequence of a medium, by each training of a model."""
+"""Predicts the expression of every test sequence of a medium with each training of a model."""
 
 import sys
 
@@ -30,5 +30,5 @@ for training, path in zip(job.params.names, job.input.models, strict=True):
     model = load_model(path)
     for name, (tokens, _) in sets.items():
         parts[name][training] = predict(model, tokens)
-        print(f"{path}: {len(tokens):,} sequences of {name} predicted", file=sys.stderr)
+        print(f"{path}: predicted {len(tokens):,} sequences of {name}", file=sys.stderr)
 write(job.output[0], list(parts.values()))

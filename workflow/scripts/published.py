@@ -1,4 +1,5 @@
-"""Puts another model's published predictions beside the measurements, as `predict` does ours."""
+"""Writes another model's published predictions beside the measurements, in the format of
+`predict`."""
 
 import sys
 

@@ -31,7 +31,8 @@ write_fasta(job.output.fasta, zip(ranked["sequence"], sequences, strict=True))
 write_tsv(job.output.tsv, ranked)
 sizes = np.bincount(family)
 print(
-    f"{len(tokens):,} sequences in {len(sizes):,} families: {(sizes == 1).sum():,} singletons, the "
-    f"largest of {sizes.max():,}; {len(ranked):,} sequences are left ({job.params.families})",
+    f"{len(tokens):,} sequences in {len(sizes):,} families; {(sizes == 1).sum():,} families have "
+    f"one sequence, and the largest has {sizes.max():,}; kept {len(ranked):,} sequences "
+    f"({job.params.families})",
     file=sys.stderr,
 )

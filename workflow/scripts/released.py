@@ -16,7 +16,7 @@ from crmnet.models.files import save_model
 model = crmnet(job.params.length, **job.params.architecture)
 with tempfile.TemporaryDirectory() as folder:
     saved_model = released.find(Path(job.input.archive), job.params.member, Path(folder))
-    print(f"{job.input.archive}: {saved_model}", file=sys.stderr)
+    print(f"{job.input.archive}: reading {saved_model}", file=sys.stderr)
     released.load(model, saved_model)
 print(f"{model.count_params():,} parameters loaded", file=sys.stderr)
 save_model(model, job.output.model)

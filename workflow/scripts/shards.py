@@ -13,7 +13,7 @@ job = snakemake
 
 log_to(job.log[0])
 
-# TensorFlow talks when it is imported, so only now.
+# TensorFlow prints messages when it is imported, so it is imported after `log_to`.
 from crmnet.data import shards
 
 tests = {
@@ -43,10 +43,10 @@ Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 related = manifest["relatives"]
 for name, count in related["of_test_set"].items():
     print(
-        f"{name}: {count['sequences']:,} sequences have a relative among the training sequences, "
-        f"{count['rows']:,} rows",
+        f"{name}: {count['sequences']:,} sequences have relatives among the training rows, in "
+        f"{count['rows']:,} of these rows",
         file=sys.stderr,
     )
-print(f"{related['dropped']:,} relatives of test sequences left out", file=sys.stderr)
+print(f"{related['dropped']:,} relatives of test sequences were left out", file=sys.stderr)
 if (share := manifest["validation_with_relative"]) is not None:
     say(f"{100 * share:.1f} % of the validation rows have a relative among the training rows")

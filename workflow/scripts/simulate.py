@@ -1,4 +1,4 @@
-"""Simulates measurements in the form of the published files, with the truth behind them."""
+"""Simulates measurements in the format of the published files, and writes the truth behind them."""
 
 import sys
 

@@ -13,7 +13,7 @@ job = snakemake
 
 log_to(job.log[0])
 with open(os.devnull, "w") as nowhere:
-    # Bad rows that are dropped are set aside by `shards`.
+    # The script `shards` records the bad rows that are dropped.
     rejects = Rejects(nowhere if job.params.data["on_bad_rows"] == "drop" else None)
     made = split(
         {m: [table_of(entry) for entry in tables] for m, tables in job.params.train.items()},
@@ -28,8 +28,8 @@ with open(os.devnull, "w") as nowhere:
 made.save(job.output[0])
 for medium, counts in made.counts.items():
     print(
-        f"{medium}: {counts['sequences']:,} sequences in {counts['families']:,} families, the "
-        f"largest of {counts['largest']:,} rows",
+        f"{medium}: {counts['sequences']:,} sequences in {counts['families']:,} families; the "
+        f"largest family has {counts['largest']:,} rows",
         file=sys.stderr,
     )
 for use, number in Counter(made.purposes.tolist()).items():

@@ -1,4 +1,4 @@
-"""Trains one model at one stage: on all media, or on one medium."""
+"""Trains one model in one stage: on all media, or on one medium."""
 
 import dataclasses
 import sys
@@ -27,7 +27,7 @@ from crmnet.training import loop
 
 
 def build():
-    """A new model, as it predicts and as it is built."""
+    """Returns a new model: the one that predicts, and the one that the builder returns."""
     model = registry.build(**job.params.architecture, length=job.params.length)
     return (both_strands(model) if recipe.reverse_complement else model), model
 
@@ -46,7 +46,7 @@ if job.params.budget:
     recipe = dataclasses.replace(recipe, epochs=epochs)
 print(
     f"{job.wildcards.model}/{job.wildcards.seed}/{job.wildcards.stage}: {rows:,} sequences, at "
-    f"most {recipe.epochs} epochs of {steps} steps of {batch}, on {hardware.count} "
+    f"most {recipe.epochs} epochs of {steps} steps with batch size {batch}, on {hardware.count} "
     f"{hardware.kind}(s) with {hardware.backend}",
     file=sys.stderr,
 )
@@ -87,8 +87,8 @@ with shards.named(folders):
             model.get_weights(),
         ),
     )
-# Without the optimiser's state, twice the size of the model. Every host builds it: they share its
-# weights.
+# A new model has no optimiser state, which would be twice the size of the model. Every host builds
+# it, because the hosts share its weights.
 final, _ = build()
 final.set_weights(model.get_weights())
 if hardware.host == 0:

@@ -1,4 +1,4 @@
-"""One cell of Table 1: how long training takes with one batch size, precision and number of
+"""Measures one cell of Table 1: the time of training with one batch size, precision and number of
 devices."""
 
 import json
@@ -17,7 +17,7 @@ settings = {
     "--precision": job.wildcards.precision,
     "--batch-size": job.wildcards.batch_size,
     "--devices": job.wildcards.devices,
-    # Those of a training, though this job has the whole machine.
+    # A training has this many threads; this job has the whole machine.
     "--threads": min(job.params.threads, job.threads),
     "--seed": job.params.seed,
     "--length": job.params.length,

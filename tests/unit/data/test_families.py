@@ -422,8 +422,8 @@ def test_the_ranked_list(tmp_path, capsys):
     assert list(records(tmp_path / "all.fa").items()) == [
         (name, ROWS[row][0]) for name, row in zip(table["sequence"], table["row"], strict=True)
     ]
-    said = "6 sequences in 4 families: 3 singletons, the largest of 3"
-    assert said + "; 6 sequences are left (all)" in capsys.readouterr().err
+    said = "6 sequences in 4 families; 3 families have one sequence, and the largest has 3"
+    assert said + "; kept 6 sequences (all)" in capsys.readouterr().err
 
 
 def test_families_of_test_sets_stand_in_the_order_of_their_tables(tmp_path):
@@ -449,7 +449,7 @@ def test_representatives_are_the_medoids_of_the_same_families(tmp_path, capsys):
     write_table(tmp_path / "test.csv", ROWS)
     whole = run_script(tmp_path, "all")
     table = run_script(tmp_path, "representatives")
-    assert "4 sequences are left (representatives)" in capsys.readouterr().err
+    assert "kept 4 sequences (representatives)" in capsys.readouterr().err
     expected = whole[whole["medoid"]].assign(rank=range(4)).reset_index(drop=True)
     pd.testing.assert_frame_equal(table, expected)
     inserts = records(tmp_path / "representatives.fa")

@@ -35,7 +35,7 @@ def test_line_ends_and_gzip(tmp_path, end, packed):
         ("ACGT\n>a\nACGT\n", "cannot be read: .*before the first header"),
         (">a\nAC\n>a\nGT\n", "cannot be read: record 2 repeats the name 'a'"),
         (">a\nAC\n> \nGT\n", "cannot be read: record 2 has no name"),
-        (">a\nACXT\n", "cannot be read: letter 'X' is none of ACGTN"),
+        (">a\nACXT\n", "cannot be read: letter 'X' is not one of ACGTN"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path, text, problem):

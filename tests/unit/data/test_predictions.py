@@ -40,14 +40,16 @@ def test_a_table_cut_short_anywhere_is_told_by_its_name(path):
     # But for the last line's end.
     for length in range(len(content) - 1):
         path.write_bytes(content[:length])
-        with pytest.raises(ValueError, match=f"{path}: is no whole table of predictions; delete"):
+        with pytest.raises(
+            ValueError, match=f"{path}: is not a complete table of predictions; delete"
+        ):
             predictions.read(path)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "no table", "\0\xff", "test_set\trows\n"])
 def test_another_file_is_told_by_its_name(path, text):
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ValueError, match=f"{path}: is no whole table"):
+    with pytest.raises(ValueError, match=f"{path}: is not a complete table"):
         predictions.read(path)
 
 
@@ -55,13 +57,13 @@ def test_a_row_too_few_or_too_many_is_found_out(path):
     lines = path.read_text().splitlines(keepends=True)
     for changed in (lines[:2] + lines[3:], [*lines, lines[-1]]):
         path.write_text("".join(changed))
-        with pytest.raises(ValueError, match="no whole table"):
+        with pytest.raises(ValueError, match="not a complete table"):
             predictions.read(path)
 
 
 def test_a_table_without_predictions_is_not_whole(tmp_path):
     predictions.write(tmp_path / "none.tsv", [PARTS[0][predictions.KEY]])
-    with pytest.raises(ValueError, match="no whole table"):
+    with pytest.raises(ValueError, match="not a complete table"):
         predictions.read(tmp_path / "none.tsv")
 
 
@@ -89,7 +91,7 @@ def test_each_test_set_has_its_families(path, tmp_path):
 
 @pytest.mark.parametrize("sequences", [("CCGT", "ACGT"), ("ACGT",), ("ACGT", "CCGT", "GGGG")])
 def test_families_of_other_sequences_are_refused(path, tmp_path, sequences):
-    with pytest.raises(ValueError, match="do not hold the same sequences"):
+    with pytest.raises(ValueError, match="do not have the same sequences"):
         predictions.test_sets(path, families_of(tmp_path, sequences))
 
 

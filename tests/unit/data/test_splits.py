@@ -201,7 +201,7 @@ def test_a_family_that_holds_everything_is_refused(tmp_path):
         made({"a": [source]}, held_out={"a": {"kept": 0.2}})
     said = str(error.value)
     assert "media.a.test.kept.held_out: 20 rows (0.2 of 100) of medium a are wanted" in said
-    assert "give only 0: the smallest family that is free has 100 rows" in said
+    assert "give only 0: the smallest free family has 100 rows" in said
     assert "`media: a: split: sequences`" in said
     with pytest.raises(TableError, match="data.validation_fraction.* test table|of a test set"):
         made({"a": [source]}, [table(tmp_path / "test.tsv", [start])])

@@ -1,8 +1,9 @@
-"""Relatives among sequences, families of them, and a representative of each. No framework.
+"""Finds relatives among sequences, groups them into families, and picks a representative of each.
+Needs no deep-learning framework.
 
-Two sequences are relatives if, on the same strand or on opposite ones, they have one length and
-differ in few positions (Hamming), or the end of one is the start of the other, letter for letter,
-over many letters, as between tiles of one promoter, or one contains the other. N
+Two sequences are relatives if one of these holds, on the same strand or on opposite strands: they
+have the same length and differ in few positions (Hamming distance); the end of one equals the start
+of the other over many letters, as between tiles of one promoter; or one contains the other. N
 matches only N.
 """
 
@@ -19,50 +20,52 @@ from scipy.sparse.csgraph import connected_components
 from crmnet.data.sequences import ALPHABET, COMPLEMENT, N, lengths, reverse_complement
 from crmnet.logs import Progress
 
-# Comparisons at once: what they need stays in a processor's cache.
+# The number of comparisons at once, small enough for their data to stay in a processor's cache.
 TILE = 1 << 15
-# In groups of equal words up to so large, all pairs are compared; in larger ones, no longer those
-# of which it is known that others link them.
+# In groups of equal words up to this size, all pairs are compared. In larger groups, pairs that
+# other sequences already link are skipped.
 SMALL = 256
-# A search that needs more comparisons would take more than some minutes.
+# A search with more comparisons would take more than a few minutes.
 MOST = 10**10
-# Letters of two parts together, at least, where that can be had; and about so many pairs of parts.
+# The fewest letters of two parts together, if that is possible; and the approximate number of pairs
+# of parts.
 PAIR_LETTERS = 12
 PAIRS = 15
-# Links that are gathered before families are merged.
+# The number of links that are collected before families are merged.
 LINKS = 1 << 12
-# Of the hashes of words by their letters: odd numbers (that of the golden ratio; of splitmix64).
+# Odd multipliers of the hashes: from the golden ratio, and from splitmix64.
 BASE = 0x9E3779B97F4A7C15
 FACTORS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 
 
 class TooAlike(ValueError):
-    """Sequences share so many words, without being relatives, that a search would take hours."""
+    """Unrelated sequences share so many words that a search for families would take hours."""
 
     def __init__(self, number: int):
         super().__init__(
             f"the {number:,} sequences share so many of their letters, without being relatives, "
-            "that the search for families would take hours; name the families in a column of the "
-            "tables (`columns: {family: ...}`), lower `families: distance`, or, if it is training "
-            "tables that are searched, take single sequences (`split: sequences` of the medium)"
+            "that the search for families would take hours. Name the families in a column of the "
+            "tables (`columns: {family: ...}`), lower `families: distance`, or, for training "
+            "tables, split by single sequences (`split: sequences` of the medium)."
         )
 
 
 def families(tokens: np.ndarray, distance: int = 8, overlap: int = 30) -> np.ndarray:
-    """Family (n,) of each sequence: what relatives link (single linkage).
+    """Returns the family (n,) of each sequence. Relatives are linked into families (single
+    linkage).
 
-    Exact, and near-linear in time and memory: by Hamming distance, sequences are compared with
-    those alone that have some of their parts in common (see `_parts`); an end of one that is a
-    start of another has the same hash.
+    The search is exact, and near-linear in time and memory. For the Hamming distance, a sequence is
+    compared only with sequences that share some of its parts (see `_parts`). For overlaps, an end
+    and a start that are equal have equal hashes.
 
     Args:
-        tokens: (n, length) uint8, N behind shorter sequences; elsewhere N matches only N.
-        distance: positions in which direct relatives of one length may differ.
-        overlap: letters, at least, that an end of one and a start of the other share, or that a
-            sequence has which another contains.
+        tokens: (n, length) uint8, padded with N at the end; elsewhere N matches only N.
+        distance: the most positions in which direct relatives of the same length may differ.
+        overlap: the fewest letters of an end that is the start of another sequence, or of a
+            sequence that another one contains.
 
     Returns:
-        Numbers from 0, in the order in which the families first appear.
+        Numbers from 0, in the order of the first appearance of each family.
 
     Raises:
         TooAlike: the comparisons would take hours.
@@ -81,7 +84,8 @@ def families(tokens: np.ndarray, distance: int = 8, overlap: int = 30) -> np.nda
 
 
 class _Search:
-    """Labels (n,) below n of n sequences, the same for those that are linked so far."""
+    """The labels (n,) of n sequences, from 0 to n - 1. Sequences that are linked so far have the
+    same label."""
 
     def __init__(self, tokens: np.ndarray):
         self.labels = np.arange(len(tokens))
@@ -89,19 +93,19 @@ class _Search:
         self._waiting = 0
 
     def link(self, one: np.ndarray, other: np.ndarray) -> None:
-        """Notes that sequences of two labels (m,) are of one family."""
+        """Records that the sequences of two labels, for each of m pairs, belong to one family."""
         self._links.append((one, other))
         self._waiting += len(one)
         if self._waiting > LINKS:
             self.merge()
 
     def merge(self) -> None:
-        """Gives the sequences of all labels that are linked the smallest of these labels."""
+        """Sets the label of linked sequences to the smallest of their labels."""
         if not self._waiting:
             return
         one, other = (np.concatenate(column) for column in zip(*self._links, strict=True))
         self._links, self._waiting = [], 0
-        # What was linked meanwhile has another label.
+        # Labels that were linked form the components of a graph.
         known, flat = np.unique(np.concatenate([one, other]), return_inverse=True)
         edges = flat[: len(one)], flat[len(one) :]
         graph = coo_array((np.ones(len(one), bool), edges), (len(known), len(known)))
@@ -112,7 +116,7 @@ class _Search:
         self.labels = target[self.labels]
 
 
-# Hamming distance, on either strand.
+# Search by Hamming distance, on either strand.
 
 
 def _link_near(
@@ -125,12 +129,12 @@ def _link_near(
 ) -> None:
     """Links the `rows` of a search, tokens (n, length) without padding, by Hamming distance.
 
-    Elements 0..n-1 are the sequences, n..2n-1 their reverse complements. Two elements that are near
-    are relatives, whichever strands they are.
+    Elements 0..n-1 are the sequences, and n..2n-1 are their reverse complements. Two elements that
+    are near each other are relatives, whatever their strands.
     """
     number = len(tokens)
     other = reverse_complement(tokens)
-    # N alone has the highest bit.
+    # Only N has the highest bit.
     bits = 3 if (tokens == N).any() else 2
     planes = np.concatenate([_planes(tokens, bits), _planes(other, bits)], axis=-1)
     part, pairs = _parts(tokens, distance)
@@ -144,14 +148,14 @@ def _link_near(
     except TooAlike:
         if number**2 > MOST:
             raise
-        # So few that all can be compared with all.
+        # There are few enough sequences to compare all with all.
         budget.most = math.inf
         near.walk(np.arange(2 * number))
     search.merge()
 
 
 class _Budget:
-    """Counts comparisons, up to `most`."""
+    """Counts comparisons, and raises `TooAlike` beyond `most`."""
 
     def __init__(self, most: float, number: int):
         self.most, self.number, self.spent = most, number, 0
@@ -163,7 +167,7 @@ class _Budget:
 
 
 class _Near:
-    """Links elements of equal words that are near each other.
+    """Links elements that have equal words and are near each other.
 
     Args:
         rows: (2n,) the sequence of each element.
@@ -182,14 +186,14 @@ class _Near:
         self.distance, self.budget = distance, budget
 
     def link(self, words: np.ndarray) -> None:
-        """Links near elements whose words (2n,) are equal."""
+        """Links elements that are near each other and have equal words (2n,)."""
         members, group = _groups(words)
         if not len(members):
             return
         labels = self.search.labels[self.rows[members]]
         begins = np.flatnonzero(np.diff(group, prepend=-1))
-        # Of one label alone, there is nothing to link; reverse complements alone are near each
-        # other where their sequences are.
+        # A group with one label has nothing to link. A group of reverse complements alone can be
+        # skipped, because they are near each other exactly if their sequences are.
         useful = np.minimum.reduceat(labels, begins) != np.maximum.reduceat(labels, begins)
         useful &= np.minimum.reduceat(members, begins) < len(self.rows) // 2
         sizes = np.diff(begins, append=len(members))
@@ -216,8 +220,8 @@ class _Near:
                     self.search.link(labels[one], labels[one + offset])
 
     def walk(self, members: np.ndarray) -> None:
-        """Links near elements among members, walking breadth-first from one to those that are near
-        it: these need no comparison with each other."""
+        """Links near elements among members by a breadth-first walk from each element to the
+        elements near it, which need no comparison with each other."""
         planes = self.planes[..., members]
         self.search.merge()
         labels = self.search.labels[self.rows[members]]
@@ -248,22 +252,23 @@ class _Near:
                     queue, left = np.concatenate([queue, left[reached]]), left[~reached]
 
     def _near(self, planes: np.ndarray, these: np.ndarray, those: np.ndarray) -> np.ndarray:
-        """Whether each of `these` is near each of `those`, (these, those)."""
+        """Tells whether each of `these` is near each of `those`: mask (these, those)."""
         self.budget.spend(len(these) * len(those))
         one, other = planes[..., these, None], planes[..., None, those]
         return _differences(one, other) <= self.distance
 
 
 def _parts(tokens: np.ndarray, distance: int) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Parts of sequences, and pairs of parts of which relatives have one in common.
+    """Divides sequences into parts, and returns pairs of parts. Relatives agree in at least one
+    pair.
 
-    Of distance + e parts of relatives e are equal at least, two of them in the same of e - 1
-    groups. The more parts, the fewer pairs, and the shorter: e is as large as leaves them long
-    enough, from 2 to 5. All parts tell as much: they have the same sum of the entropies of their
-    positions (the backbone that designed sequences share tells nothing).
+    Of distance + e parts, relatives agree in at least e. The parts form e - 1 groups, so relatives
+    agree in two parts of one group. More parts give fewer and shorter pairs, so e is as large as
+    leaves them long enough, from 2 to 5. All parts are equally informative: the entropies of their
+    positions have the same sum (a backbone that designed sequences share has no entropy).
 
     Args:
-        tokens: (n, length) without padding.
+        tokens: (n, length), without padding.
 
     Returns:
         The part (length,) of each position, and the pairs.
@@ -282,8 +287,9 @@ def _parts(tokens: np.ndarray, distance: int) -> tuple[np.ndarray, list[tuple[in
 
 
 def _part_hashes(text: np.ndarray, part: np.ndarray, pairs: list[tuple[int, int]]) -> np.ndarray:
-    """Hashes (parts, n), below 2^32, of the letters of each part of sequences, as (length, n)."""
-    # A part may be in no pair, or have no letters.
+    """Returns hashes (parts, n), below 2^32, of the letters of each part of `text`, sequences in
+    the form (length, n)."""
+    # Some parts are in no pair, or have no letters.
     parts = 1 + max(part.max(initial=0), *(max(pair) for pair in pairs))
     hashes = np.zeros((parts, text.shape[1]), np.uint32)
     for letters, at in zip(text, part, strict=True):
@@ -293,16 +299,16 @@ def _part_hashes(text: np.ndarray, part: np.ndarray, pairs: list[tuple[int, int]
 
 
 def _words(hashes: np.ndarray, one: int, two: int) -> np.ndarray:
-    """Hashes (n,) of two parts together; they begin differently."""
+    """Returns the hashes (n,) of two parts together. Their first bits are well mixed."""
     return (hashes[one] << np.uint64(32) | hashes[two]) * np.uint64(BASE)
 
 
 def _groups(words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Elements that share their word with another, those of one word one behind the other, and the
-    number of their group. Rarely, of two words whose hashes begin alike."""
+    """Returns the elements that share their word with another, sorted by word, and the number of
+    their group. A group rarely has two words, whose hashes begin with the same bits."""
     bits = np.uint64(max(len(words) - 1, 1).bit_length())
     mask = (np.uint64(1) << bits) - np.uint64(1)
-    # To sort numbers alone is several times as fast as to sort their places.
+    # Sorting the numbers themselves is several times as fast as sorting their places.
     keys = np.sort((words & ~mask) | np.arange(len(words), dtype=np.uint64))
     same = (keys[1:] ^ keys[:-1]) <= mask
     shared = np.append(same, False) | np.insert(same, 0, False)
@@ -311,8 +317,8 @@ def _groups(words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _planes(tokens: np.ndarray, bits: int = 3) -> np.ndarray:
-    """The bits of tokens (n, length), as (bits, words, n) uint64: the lowest bit of each, then the
-    higher ones, 64 positions a word."""
+    """Returns the bits of tokens (n, length) as (bits, words, n) uint64: the lowest bit of each
+    token first, then the higher bits, 64 positions per word."""
     planes = []
     for bit in range(bits):
         packed = np.packbits((tokens >> bit) & 1, axis=1)
@@ -323,22 +329,23 @@ def _planes(tokens: np.ndarray, bits: int = 3) -> np.ndarray:
 
 
 def _differences(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Positions in which sequences differ, of their planes (bits, words, ...)."""
+    """Returns the number of positions in which sequences differ, from their planes (bits, words,
+    ...)."""
     different = np.bitwise_or.reduce(one ^ other, axis=0)
     return np.bitwise_count(different).sum(axis=0, dtype=np.uint16)
 
 
-# Overlaps, and what lies within another, on either strand.
+# Search for overlaps and for sequences within others, on either strand.
 
-# An end of a sequence: a row, and which end; `_letters` gives its letters.
+# An end of a sequence is given by a row and one of these; `_letters` returns its letters.
 START, END, START_OTHER, END_OTHER = range(4)
 
 
 def _link_overlapping(
     search: _Search, tokens: np.ndarray, size: np.ndarray, overlap: int, progress: Progress
 ) -> None:
-    """Links sequences (n, length), N behind shorter ones, of which an end is a start of another, on
-    either strand, over at least `overlap` letters, or that contain another."""
+    """Links two sequences (n, length; padded with N) if an end of one is a start of the other, on
+    either strand, over at least `overlap` letters, or if one contains the other."""
     number, length = tokens.shape
     if length < overlap:
         return
@@ -365,12 +372,11 @@ def _link_overlapping(
 
 
 def _ends(text: np.ndarray, size: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    """For 1, 2, ... letters: hashes (n,) of the start and the end of each sequence of so many
-    letters, and of the start and the end of its reverse complement. Those of shorter sequences
-    mean nothing.
+    """Yields for 1, 2, ... letters the hashes (n,) of the first and the last letters of each
+    sequence and of its reverse complement. The hashes of shorter sequences have no meaning.
 
     Args:
-        text: (length, n), N behind shorter sequences.
+        text: (length, n), padded with N.
     """
     columns = np.arange(text.shape[1])
     start = end = start_other = end_other = np.zeros(text.shape[1], np.uint64)
@@ -392,8 +398,8 @@ def _link_contained(
     m: int,
     ends: tuple[np.ndarray, ...],
 ) -> None:
-    """Links sequences of m letters with those that have one of them, or its reverse complement,
-    within."""
+    """Links sequences of m letters with the sequences that contain them or their reverse
+    complements."""
     whole = np.flatnonzero(size == m)
     words = np.concatenate([ends[START][whole], ends[START_OTHER][whole]])
     order = np.argsort(words)
@@ -407,18 +413,18 @@ def _link_contained(
         if len(hits):
             strand, row = np.divmod(place, len(whole))
             one = whole[row], 2 * strand + START
-            # The window is the start of what begins there.
+            # The window is the start of the sequence from there on.
             _link_equal(search, tokens, size, m, one, (hits, START), np.arange(len(hits)), at)
 
 
 def _windows(
     text: np.ndarray, size: np.ndarray, m: int, start: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Place, rows and hashes (rows,) of the windows of m letters within longer sequences, but for
-    the first and the last, which are a start and an end.
+    """Yields the place, rows and hashes (rows,) of the windows of m letters within longer
+    sequences, except the first and the last window, which are a start and an end.
 
     Args:
-        text: (length, n), N behind shorter sequences.
+        text: (length, n), padded with N.
         start: hashes (n,) of the first m letters.
     """
     rows = np.flatnonzero(size > m + 1)
@@ -441,8 +447,9 @@ def _link_equal(
     first: np.ndarray,
     at: int = 0,
 ) -> None:
-    """Links the sequences of ends `other` (k,) with those of ends `one`, the `first` of them (k,),
-    where their m letters are the same; those of `other` begin `at` further on."""
+    """Links each sequence of the ends `other` (k,) with the sequence of an end of `one`, chosen by
+    `first` (k,), if their m letters are equal. The letters of `other` begin `at` letters further
+    on."""
     search.merge()
     rows, kinds = (np.broadcast_to(part, len(first)) for part in one)
     others, other_kinds = (np.broadcast_to(part, len(first)) for part in other)
@@ -459,7 +466,7 @@ def _link_equal(
 def _letters(
     tokens: np.ndarray, size: np.ndarray, m: int, rows: np.ndarray, ends: np.ndarray, at: int = 0
 ) -> np.ndarray:
-    """The letters (k, m) of ends of sequences, `at` letters further on."""
+    """Returns the letters (k, m) of ends of sequences, from `at` letters further on."""
     step = np.arange(m) + at
     size = size[rows][:, None]
     places = [step, size - m + step, size - 1 - step, m - 1 - step]
@@ -470,21 +477,22 @@ def _letters(
 
 
 def _turned(tokens: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """The reverse complements of sequences (n, length), N behind shorter ones too."""
+    """Returns the reverse complements of sequences (n, length), which stay padded with N at the
+    end."""
     place = size[:, None] - 1 - np.arange(tokens.shape[1])
     turned = COMPLEMENT[np.take_along_axis(tokens, place.clip(0), axis=1)]
     return np.where(place >= 0, turned, np.uint8(N))
 
 
 def _last(text: np.ndarray, size: np.ndarray, m: int) -> np.ndarray:
-    """The last letters (m, n) of sequences, as (length, n), that have so many."""
+    """Returns the last m letters (m, n) of sequences (length, n) that have at least m."""
     if (size == size[:1]).all():
         return text[: size[0] if len(size) else m][-m:]
     return np.take_along_axis(text, size - m + np.arange(m)[:, None], axis=0)
 
 
 def _hash(letters: np.ndarray) -> np.ndarray:
-    """Hashes (n,) of words (m, n)."""
+    """Returns the hashes (n,) of words (m, n)."""
     words = np.zeros(letters.shape[1], np.uint64)
     for row in letters:
         words *= _power(1)
@@ -494,7 +502,7 @@ def _hash(letters: np.ndarray) -> np.ndarray:
 
 
 def _value(letters: np.ndarray) -> np.ndarray:
-    """Letters as numbers above 0, of which hashes are made."""
+    """Returns letters as numbers above 0, the terms of a hash."""
     return letters.astype(np.uint64) + np.uint64(1)
 
 
@@ -503,7 +511,7 @@ def _power(exponent: int) -> np.uint64:
 
 
 def _common(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places in `one` and in `other` of the hashes that stand in both."""
+    """Returns the places in `one` and in `other` of the hashes that occur in both."""
     places = _Filter(other).places(one)
     others = _Filter(one[places]).places(other)
     here = _search(np.sort(other[others]), one[places])[1]
@@ -512,7 +520,7 @@ def _common(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 class _Filter:
-    """Tells most hashes that are not among some (n,), without looking among them."""
+    """Rules out most hashes that are not among given ones (n,), without a search among these."""
 
     def __init__(self, hashes: np.ndarray):
         bits = max(8 * len(hashes), 2).bit_length()
@@ -527,7 +535,7 @@ class _Filter:
         return ((hashes * np.uint64(factor)) >> self._shift).view(np.int64)
 
     def places(self, hashes: np.ndarray) -> np.ndarray:
-        """Places of the hashes that may be among them: all that are, and a few more."""
+        """Returns the places of the hashes that may be among them: all that are, and a few more."""
         (first, table), *others = self._tables
         places = np.flatnonzero(np.take(table, self._place(hashes, first)))
         for factor, table in others:
@@ -535,20 +543,20 @@ class _Filter:
         return places
 
 
-# A small set of sequences, against which many others are compared.
+# Comparison of many sequences with a small set.
 
 
 class Index:
-    """A small set of sequences, against which many others are compared, millions a second where
-    they have nothing in common.
+    """A small set of sequences with which many others are compared, millions per second if they
+    have nothing in common.
 
     Args:
-        tokens: (k, length) uint8, N behind shorter sequences.
-        sets: (k,) uint64, a bit for each set that a sequence is in.
+        tokens: (k, length) uint8, padded with N at the end.
+        sets: (k,) uint64, with a bit for each set that a sequence is in.
         distance, overlap: see `families`.
 
     Attributes:
-        related: (k,) bool, which of them have had a relative so far.
+        related: (k,) bool, the sequences for which a relative has been found so far.
     """
 
     def __init__(self, tokens: np.ndarray, sets: np.ndarray, distance: int = 8, overlap: int = 30):
@@ -562,8 +570,8 @@ class Index:
         self._ends = _EndIndex(tokens, size, sets, overlap) if len(tokens) else None
 
     def relatives(self, tokens: np.ndarray) -> np.ndarray:
-        """In which sets each of some sequences (n, length), N behind shorter ones, has a relative:
-        (n,) uint64, a bit for each set.
+        """Returns the sets in which each of other sequences (n, length; padded with N) has a
+        relative: (n,) uint64, with a bit for each set.
 
         Raises:
             TooAlike: see `families`.
@@ -571,7 +579,7 @@ class Index:
         size = lengths(tokens)
         text = np.ascontiguousarray(tokens.T)
         sets = np.zeros(len(tokens), np.uint64)
-        # A thousand comparisons of each sequence are some minutes for a million.
+        # With a thousand comparisons per sequence, a million sequences take some minutes.
         self._budget.most += 1000 * len(tokens)
         for length, near in self._near.items():
             rows = np.flatnonzero(size == length)
@@ -584,23 +592,23 @@ class Index:
 
 
 class _Words:
-    """Some hashes of words (k,), each once, and which of others are among them."""
+    """A set of hashes of words (k,), to find out which other hashes are in it."""
 
     def __init__(self, words: np.ndarray):
-        # Several times as fast as `np.unique`.
+        # This is several times as fast as `np.unique`.
         words = np.sort(words)
         self.words = words[np.append(True, words[1:] != words[:-1])[: len(words)]]
         self._filter = _Filter(self.words)
 
     def find(self, words: np.ndarray) -> np.ndarray:
-        """Which of other words (n,) are among these."""
+        """Returns the places of the words (n,) that are in the set."""
         which = self._filter.places(words)
         _, equal = _search(self.words, words[which])
         return which[equal]
 
 
 def _search(known: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The place (n,) of words among sorted ones; and whether they are there."""
+    """Returns the places (n,) of words among sorted words, and whether they are there."""
     if not len(known):
         return np.zeros(len(words), np.intp), np.zeros(len(words), bool)
     place = np.searchsorted(known, words).clip(max=len(known) - 1)
@@ -608,11 +616,11 @@ def _search(known: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 class _Table:
-    """Words (k,), and whose they are.
+    """Words (k,), and the elements that have them, their owners.
 
     Attributes:
-        owners: those of one word one behind the other, from `begins` on.
-        sets: of each word the sets that any of its owners is in, as bits.
+        owners: the owners, sorted by word; those of a word start at its `begins`.
+        sets: for each word the sets of all its owners, as bits.
     """
 
     def __init__(self, words: np.ndarray, owners: np.ndarray, sets: np.ndarray):
@@ -628,7 +636,7 @@ class _Table:
     def mark(
         self, words: np.ndarray, rows: np.ndarray, sets: np.ndarray, related: np.ndarray
     ) -> None:
-        """Takes note that rows with such words are relatives of the words' owners."""
+        """Records that the rows with these words are relatives of the owners of the words."""
         place, here = _search(self.words, words)
         place = place[here]
         sets[rows[here]] |= self.sets[place]
@@ -638,18 +646,19 @@ class _Table:
 
 
 def _spread(begins: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of all ranges that begin somewhere and have so many; and which range each is
-    of."""
+    """Returns the numbers of all ranges, which are given by first number and size, and the range of
+    each number."""
     which = np.repeat(np.arange(len(counts)), counts)
     before = np.cumsum(counts) - counts
     return np.arange(len(which)) + (begins - before)[which], which
 
 
 class _NearIndex:
-    """Sequences (k, length) without padding, to find others within a Hamming distance of them.
+    """An index of sequences (k, length) without padding, to find others within a Hamming distance.
 
     Args:
-        rows: (k,) their places among all of the index, whose sets are `sets`.
+        rows: (k,), their places among all sequences of the index.
+        sets: the sets of all sequences of the index.
     """
 
     def __init__(self, tokens: np.ndarray, rows: np.ndarray, sets: np.ndarray, distance: int):
@@ -664,13 +673,14 @@ class _NearIndex:
         self._table = _Table(np.concatenate(words), elements, sets[self._owners])
 
     def _words(self, text: np.ndarray) -> list[np.ndarray]:
-        """Hashes (n,) of each pair of parts, those of other pairs others."""
+        """Returns the hashes (n,) of each pair of parts. Equal letters in different pairs have
+        different hashes."""
         hashes = _part_hashes(text, self._part, self._pairs)
         return [_words(hashes, *pair) + _power(n) for n, pair in enumerate(self._pairs)]
 
     def relatives(self, text: np.ndarray, related: np.ndarray, budget: _Budget) -> np.ndarray:
-        """The sets (n,) in which sequences, as (length, n), have a relative; takes note of whose
-        relatives they are."""
+        """Returns the sets (n,) in which sequences (length, n) have a relative, and marks these
+        relatives in `related`."""
         sets = np.zeros(text.shape[1], np.uint64)
         words = self._words(text)
         rows = [known.places(some) for known, some in zip(self._filters, words, strict=True)]
@@ -688,9 +698,9 @@ class _NearIndex:
         related: np.ndarray,
         budget: _Budget,
     ) -> None:
-        """Compares rows (m,) with the owners of a word (its place) that they have: each until it is
-        known in which sets it has relatives; then those owners of which none has been found yet
-        with rows, until one is."""
+        """Compares rows (m,) with the owners of a word that they have, which `place` gives. Each
+        row is compared until all sets in which it can have a relative are known. Then each owner
+        without a known relative is compared with the remaining rows until one is found."""
         table = self._table
 
         def look(rows, elements):
@@ -730,17 +740,18 @@ def _in_turn(
     look: Callable[[np.ndarray, np.ndarray], None],
     is_open: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Looks at the 1st, the 2nd, ... of the things (numbers of them, (n,)) of each of n others, as
-    long as these are open: some of all in turn, first one, then more and more.
+    """Compares each of n searchers with its candidates, as long as the searcher is open. All open
+    searchers proceed together, first by one candidate, then by more and more.
 
-    Each begins with another one, so that many soon have looked at many.
+    Each searcher starts at a different candidate, so that many candidates are soon covered.
 
     Args:
-        look: takes those that look, and the place from 0 of what each looks at.
-        is_open: of some of the n others, the mask of those that need to look on.
+        numbers: (n,), the number of candidates of each searcher.
+        look: compares searchers with their candidates, given by their places from 0.
+        is_open: returns the mask of those among given searchers that must continue.
 
     Returns:
-        Those that have not looked at all of theirs.
+        The searchers that stopped before their last candidate.
     """
     left, done, step = np.arange(len(numbers)), 0, 1
     early = []
@@ -758,9 +769,9 @@ def _in_turn(
 
 
 class _EndIndex:
-    """Sequences (k, length), N behind shorter ones, to find others of which an end is an end of
-    theirs, on either strand, or that contain them, or lie within them. That hashes of 64 bits are
-    equal is taken for equal letters."""
+    """An index of sequences (k, length; padded with N), to find others that overlap them, contain
+    them or lie within them, on either strand. Equal hashes of 64 bits are taken as equal
+    letters."""
 
     def __init__(self, tokens: np.ndarray, size: np.ndarray, sets: np.ndarray, overlap: int):
         self._overlap = overlap
@@ -788,10 +799,10 @@ class _EndIndex:
     def mark(
         self, text: np.ndarray, size: np.ndarray, sets: np.ndarray, related: np.ndarray
     ) -> None:
-        """Adds to the sets (n,) in which sequences, as (length, n), have a relative, and takes note
-        of whose relatives they are."""
-        # Each relative has its first or its last letters in common with a sequence of the index, or
-        # has the first ones of one within.
+        """Adds to `sets` (n,) the sets in which sequences (length, n) have a relative, and marks
+        these relatives in `related`."""
+        # The first or the last letters of a relative occur in a sequence of the index, or the
+        # relative contains the first letters of such a sequence.
         m = self._overlap
         if len(text) < m:
             return
@@ -826,7 +837,8 @@ class _EndIndex:
                     self._whole[m].mark(window, rows[inner], sets, related)
 
     def _within(self, m: int) -> _Table:
-        """The words of m letters within longer sequences; made when first asked for."""
+        """Returns the words of m letters within longer sequences, which are computed at first
+        use."""
         if m not in self._windows:
             start, *_ = next(itertools.islice(_ends(self._text, self._size), m - 1, None))
             parts = [(rows, words) for _, rows, words in _windows(self._text, self._size, m, start)]
@@ -837,14 +849,15 @@ class _EndIndex:
 
 
 def medoids(tokens: np.ndarray, families: np.ndarray) -> np.ndarray:
-    """Which sequences (n,) stand for their families, one each: those with the smallest sum of
-    Hamming distances to the other members; of several, the first.
+    """Returns a mask (n,) of one sequence for each family: the first with the smallest sum of
+    Hamming distances to the other members.
 
     Args:
-        tokens: (n, length) uint8, N behind shorter sequences.
+        tokens: (n, length) uint8, padded with N at the end.
         families: (n,) int, from 0.
     """
-    # The smallest sum of distances is the largest of agreements, which letter counts give.
+    # The smallest sum of distances is the largest sum of agreements, which follows from the counts
+    # of the letters.
     agreements = np.zeros(len(tokens), np.int64)
     for position in tokens.T:
         letter = families * len(ALPHABET) + position

@@ -1,4 +1,4 @@
-"""Predictions that others published, joined to the measured sequences."""
+"""Joins published predictions to the measured sequences."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from crmnet.data.tables import EXAMPLES, Table, TableError, read
 
 
 def join(measured: list[str], table: Table, length: int) -> np.ndarray:
-    """The published prediction (n,) of each measured sequence.
+    """Returns the published prediction (n,) of each measured sequence.
 
-    By sequence, never by row: N around it off, in upper case, cut at its end to `length`, on both
-    sides. The table may hold other sequences, too. Where it holds a sequence several times with
-    different predictions, its k-th prediction goes to the k-th measurement.
+    The join is by sequence, never by row. On both sides, sequences are without the N around them,
+    in upper case, and cut at the end to `length`. The table may contain further sequences. If it
+    has several different predictions for a sequence, the k-th prediction goes to the k-th
+    measurement.
 
     Args:
         measured: the measured sequences.
         table: the published file; its `values` name the column `prediction`.
-        length: what the model sees of a sequence.
+        length: the number of letters of a sequence that the model reads.
 
     Raises:
-        TableError: the table lacks a measured sequence, or has several predictions of one that is
-            not measured as many times; or see `tables.chunks`.
-        ValueError: a letter of a measured sequence is none of ACGTN.
+        TableError: the table lacks a measured sequence, or has several predictions for one that is
+            not measured as many times; also see `tables.chunks`.
+        ValueError: a letter of a measured sequence is not one of ACGTN.
     """
     tokens, values = read(table, length)
     published = defaultdict(list)
@@ -37,8 +38,8 @@ def join(measured: list[str], table: Table, length: int) -> np.ndarray:
     if missing:
         raise TableError(
             f"{table.path}: {len(missing)} of {len(wanted)} measured sequences have no prediction "
-            f"in it, {_examples(missing)}\n"
-            "Give the predictions of this very test set, or take the file out of its `published:`."
+            f"in this file, {_examples(missing)}\n"
+            "Name a file with predictions for this test set, or remove the file from `published:`."
         )
     ambiguous = [
         sequence
@@ -47,9 +48,10 @@ def join(measured: list[str], table: Table, length: int) -> np.ndarray:
     ]
     if ambiguous:
         raise TableError(
-            f"{table.path}: {len(ambiguous)} of {len(wanted)} measured sequences have several, "
-            "different predictions in it, but are not measured as many times, "
-            f"{_examples(ambiguous)}\nLeave one prediction of each, or one for each measurement."
+            f"{table.path}: {len(ambiguous)} of {len(wanted)} measured sequences have several "
+            "different predictions in this file, but not as many measurements, "
+            f"{_examples(ambiguous)}\nKeep one prediction for each sequence or for each "
+            "measurement."
         )
     turns = {sequence: cycle(predictions) for sequence, predictions in published.items()}
     return np.array([next(turns[sequence]) for sequence in wanted])

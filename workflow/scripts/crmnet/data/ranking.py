@@ -1,4 +1,4 @@
-"""The inserts of a test set, ranked by measured expression."""
+"""Ranks the inserts of a test set by measured expression."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from crmnet.data.sequences import ALPHABET, Construct, N, insert_span, pad
 
 
 def inserts_of(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, np.ndarray]:
-    """Inserts (n, length), N behind shorter ones, and their lengths (n,), of tokens (n, length).
+    """Returns the inserts (n, length), padded with N at the end, and their lengths (n,), of tokens
+    (n, length).
 
     Raises:
         ValueError: a sequence has no insert.
@@ -22,8 +23,8 @@ def inserts_of(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, np
     if len(without):
         raise ValueError(
             f"{len(without)} sequence(s) have no insert, the first in row {without[0]} (from 0): "
-            "nothing, or only N, stands between the flanks; take them out, or mend `construct: "
-            "left_flank` and `right_flank`"
+            "there is nothing but N between the flanks; remove these sequences, or correct "
+            "`construct: left_flank` and `right_flank`"
         )
     return inserts, end - start
 
@@ -31,18 +32,19 @@ def inserts_of(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, np
 def rank(
     inserts: np.ndarray, expression: np.ndarray, family: np.ndarray, representatives: bool
 ) -> pd.DataFrame:
-    """The rows of a test set, the best expressed first, ties in their order.
+    """Returns the rows of a test set from highest to lowest expression; ties keep their order.
 
     Args:
-        inserts: (n, length), N behind shorter ones.
+        inserts: (n, length), padded with N at the end.
         expression, family: (n,).
-        representatives: whether of each family its medoid alone is left.
+        representatives: whether to keep only the medoid of each family.
 
     Returns:
-        sequence (a name, by the row), row (from 0), rank, expression, family, medoid (whether it
-        is its family's), size (of its family).
+        A table with the columns sequence (a name made from the row), row (from 0), rank,
+        expression, family, medoid (whether it is the medoid of its family), size (of its family).
     """
-    # In the order of the table: were the best expressed first, ties would make them the medoids.
+    # The medoids are chosen in the order of the table: were the best expressed first, ties would
+    # make them the medoids.
     table = pd.DataFrame(
         {
             "row": np.arange(len(inserts)),
@@ -61,7 +63,7 @@ def rank(
 
 
 def letters_of(inserts: np.ndarray, lengths: np.ndarray) -> list[str]:
-    """Inserts (n, length) letter for letter, also N at an end, so that positions in them are those
-    of the saliency maps."""
+    """Returns inserts (n, length) letter for letter, including N at an end, so that their positions
+    are those of the saliency maps."""
     text = np.frombuffer(ALPHABET.encode(), np.uint8)[inserts]
     return [row[:size].tobytes().decode() for row, size in zip(text, lengths, strict=True)]

@@ -1,4 +1,5 @@
-"""DNA sequences as tokens: alphabet, padding, one-hot, flanks, keys and hashes. Numpy only."""
+"""DNA sequences as tokens: alphabet, padding, one-hot, flanks, keys and hashes. Needs numpy
+only."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ COMPLEMENT = np.array([T, G, C, A, N], np.uint8)
 
 @dataclass(frozen=True)
 class Construct:
-    """The reporter construct: constant flanks around an insert of nominal length `insert_length`,
-    shown to the model as `length` tokens."""
+    """The reporter construct: constant flanks around an insert of nominal length `insert_length`.
+    The model reads it as `length` tokens."""
 
     left_flank: str
     right_flank: str
@@ -31,40 +32,43 @@ class Construct:
 
 
 def tokenise(sequence: str) -> np.ndarray:
-    """Tokens (uint8, A C G T N = 0..4) of one sequence; lower case reads as upper case.
+    """Returns the tokens (uint8, A C G T N = 0..4) of one sequence. Lower case is read as upper
+    case.
 
     Raises:
-        ValueError: a letter is none of ACGTN.
+        ValueError: a letter is not one of ACGTN.
     """
     tokens = TOKEN_OF_BYTE[np.frombuffer(sequence.encode(), np.uint8)]
     if (tokens == INVALID).any():
         bad = sequence[int(np.argmax(tokens == INVALID))]
-        raise ValueError(f"letter {bad!r} is none of {ALPHABET}")
+        raise ValueError(f"letter {bad!r} is not one of {ALPHABET}")
     return tokens
 
 
 def bad_letter(sequence: str) -> str | None:
-    """What is wrong with the first letter of a sequence that is no base; None if all are some."""
+    """Returns an error text for the first letter of a sequence outside ACGTN; None if there is
+    none."""
     for position, letter in enumerate(sequence, start=1):
         if letter.upper() not in ALPHABET:
-            return f"letter {letter!r} (position {position}) is none of {ALPHABET}"
+            return f"letter {letter!r} (position {position}) is not one of {ALPHABET}"
     return None
 
 
 def letters(tokens: np.ndarray) -> str:
-    """The sequence of one row of tokens, without the N around it."""
+    """Returns the sequence of one row of tokens, without the N around it."""
     return _BYTE_OF_TOKEN[tokens].tobytes().decode().strip("N")
 
 
 def encode(sequences: Sequence[str], length: int) -> np.ndarray:
-    """Tokens (n, length), uint8: N around each sequence off, then N-padded or cut at its end.
+    """Returns the tokens (n, length), uint8, of sequences without the N around them, padded with N
+    or cut at the end.
 
-    The paper (section 4.3) pads and truncates from the end, to 112. Taking off the N that a file
-    already padded with (on the left in the published random test set) puts the promoter where the
-    model saw it in training.
+    The paper (section 4.3) pads and truncates at the end, to 112. Some files are already padded
+    (the published random test set on the left). Removing that N puts the promoter where the model
+    saw it in training.
 
     Raises:
-        ValueError: a letter is none of ACGTN.
+        ValueError: a letter is not one of ACGTN.
     """
     buffer = tokenise("N".join(sequences))
     lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
@@ -75,7 +79,8 @@ def encode(sequences: Sequence[str], length: int) -> np.ndarray:
 def strip_n(
     buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and ends, in a buffer of tokens, of sequences without the N around them."""
+    """Returns the starts and ends, in a buffer of tokens, of sequences without the N around
+    them."""
     starts, ends = starts.copy(), ends.copy()
     rows = np.flatnonzero(ends > starts)
     while rows.size:
@@ -91,14 +96,15 @@ def strip_n(
 
 
 def pad(buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, length: int) -> np.ndarray:
-    """Tokens (n, length) of the sequences buffer[start:end], N-padded or cut at the end."""
+    """Returns the tokens (n, length) of the sequences buffer[start:end], padded with N or cut at
+    the end."""
     return _window(buffer, starts, starts, ends, length)
 
 
 def _window(
     buffer: np.ndarray, origins: np.ndarray, starts: np.ndarray, ends: np.ndarray, width: int
 ) -> np.ndarray:
-    """Tokens (n, width) from position `origin` on, N wherever that is outside start..end."""
+    """Returns the tokens (n, width) from position `origin` on, with N outside of start..end."""
     margin = np.full(width, N, np.uint8)
     padded = np.concatenate([margin, buffer, margin])
     tokens = np.lib.stride_tricks.sliding_window_view(padded, width)[origins + width]
@@ -112,17 +118,17 @@ def _window(
 
 
 def one_hot(tokens: np.ndarray) -> np.ndarray:
-    """One-hot (n, length, 5), float32, channels A C G T N (paper, section 4.3)."""
+    """Returns one-hot (n, length, 5), float32, with channels A C G T N (paper, section 4.3)."""
     return np.eye(len(ALPHABET), dtype=np.float32)[tokens]
 
 
 def reverse_complement(tokens: np.ndarray) -> np.ndarray:
-    """Reverse complement along the last axis."""
+    """Returns the reverse complement along the last axis."""
     return COMPLEMENT[tokens][..., ::-1]
 
 
 def lengths(tokens: np.ndarray) -> np.ndarray:
-    """Lengths (n,) of rows of tokens padded at the end: up to the last that is not N."""
+    """Returns the lengths (n,) of rows of tokens padded at the end, up to the last base."""
     if not tokens.size:
         return np.zeros(len(tokens), np.int64)
     known = tokens[:, ::-1] != N
@@ -131,8 +137,8 @@ def lengths(tokens: np.ndarray) -> np.ndarray:
 
 
 def words(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """The number of the word that begins at each place (n, places), two bits a letter, the first
-    the highest; and whether it has no N."""
+    """Returns the number of the word that begins at each place (n, places), with two bits per
+    letter, the first letter highest; and whether the word has no N."""
     number = max(tokens.shape[1] - length + 1, 0)
     numbers = np.zeros((len(tokens), number), np.int64)
     known = np.ones(numbers.shape, bool)
@@ -144,8 +150,8 @@ def words(tokens: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def codes(tokens: np.ndarray, length: int) -> np.ndarray:
-    """The number in base 5 of the word that begins at each place of the last axis (..., places),
-    the first letter the highest; N is a letter like the others."""
+    """Returns the number in base 5 of the word that begins at each place of the last axis (...,
+    places), the first letter highest. N is a letter like the others."""
     number = max(tokens.shape[-1] - length + 1, 0)
     numbers = np.zeros((*tokens.shape[:-1], number), np.intp)
     for shift in range(length if number else 0):
@@ -154,7 +160,7 @@ def codes(tokens: np.ndarray, length: int) -> np.ndarray:
 
 
 def reverse_words(numbers: np.ndarray, length: int) -> np.ndarray:
-    """The numbers of the reverse complements of `words`."""
+    """Returns the numbers of the reverse complements of `words`."""
     reverse = np.zeros_like(numbers)
     for _ in range(length):
         numbers, letter = numbers >> 2, numbers & 3
@@ -163,7 +169,8 @@ def reverse_words(numbers: np.ndarray, length: int) -> np.ndarray:
 
 
 def in_construct(inserts: np.ndarray, construct: Construct) -> np.ndarray:
-    """Tokens (n, flanks + longest) of inserts (n, longest) between the flanks, N behind."""
+    """Returns the tokens (n, flanks + longest) of inserts (n, longest) between the flanks, padded
+    with N at the end."""
     left, right = tokenise(construct.left_flank), tokenise(construct.right_flank)
     number, longest = inserts.shape
     tokens = np.full((number, len(left) + longest + len(right)), N, np.uint8)
@@ -175,9 +182,9 @@ def in_construct(inserts: np.ndarray, construct: Construct) -> np.ndarray:
 
 
 def insert_span(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, np.ndarray]:
-    """Start and end (n,) of the insert in rows of tokens padded at the end.
+    """Returns the start and end (n,) of the insert in rows of tokens padded at the end.
 
-    A flank counts only when it is there letter for letter.
+    A flank is recognised only if it is there letter for letter.
     """
     ends = lengths(tokens)
     flat = np.ascontiguousarray(tokens).reshape(-1)
@@ -202,10 +209,12 @@ def _without_flanks(
 def leak_keys(
     buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, construct: Construct
 ) -> np.ndarray:
-    """What decides whether two measured sequences are the same one: keys (n, insert_length), uint8.
+    """Returns keys (n, insert_length), uint8. Two measured sequences are the same if their keys
+    are.
 
-    N-padding and flanks off, then the last `insert_length` letters, N before shorter ones. The last
-    ones, because published test sets cut longer sequences from the left.
+    A key is the last `insert_length` letters of a sequence without N-padding and flanks, padded
+    with N at the start. The last letters count because published test sets cut longer sequences
+    from the left.
     """
     starts, ends = _without_flanks(buffer, *strip_n(buffer, starts, ends), construct)
     width = construct.insert_length
@@ -213,7 +222,7 @@ def leak_keys(
 
 
 def unpadded(keys: np.ndarray) -> np.ndarray:
-    """Keys (n, insert_length) with N behind shorter ones, not before."""
+    """Returns keys (n, insert_length) that are padded with N at the end, not at the start."""
     width = keys.shape[1]
     rows = np.flatnonzero((keys[:, :1] == N).any(axis=1))
     if not len(rows):
@@ -226,7 +235,7 @@ def unpadded(keys: np.ndarray) -> np.ndarray:
 
 
 def hashes(keys: np.ndarray, seed: int = 0) -> np.ndarray:
-    """64-bit hashes (n,) of rows of tokens (n, width): multiply and xor-shift, word by word
+    """Returns 64-bit hashes (n,) of rows of tokens (n, width): multiply and xor-shift, word by word
     (the finaliser of splitmix64, Steele et al. 2014)."""
     words = -(-keys.shape[1] // 8)
     padded = np.zeros((len(keys), 8 * words), np.uint8)

@@ -1,8 +1,9 @@
 """The positive control: a simulated assay in which sites, factors and activities are known.
 
-Random and native-like promoters carry sites of real yeast factors. Their expression follows a
-billboard model: each factor binds by mass action, whatever the place and strand of its sites, and
-the bound factors add up in a logistic response (de Boer et al. 2020, Nat. Biotechnol. 38:56).
+Random and native-like promoters contain binding sites of real yeast factors. Their expression
+follows a billboard model: each factor binds by mass action, whatever the place and strand of its
+sites, and the effects of bound factors add up in a logistic response (de Boer et al. 2020, Nat.
+Biotechnol. 38:56).
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from crmnet.data.sequences import Construct
 
 BINS = 17.0  # expression is the mean sorting bin, 0..17
 BASAL = -0.6  # logit of an unbound promoter of half A and T
-AT_EFFECT = 3.0  # logit from no A or T to all A or T: such DNA repels nucleosomes
-CONCENTRATION = 4.0  # in units of the dissociation constant of a typical site: 80 % bound
+AT_EFFECT = 3.0  # logit from no A or T to all A or T, because such DNA repels nucleosomes
+CONCENTRATION = 4.0  # in units of the dissociation constant of a typical site, so 80 % bound
 CELLS = 50  # cells averaged in a label of a test set
 
-MAX_SITES = 3  # planted in a sequence: 0..3, each as likely
-OTHER_LENGTHS = (-2, -1, 1, 2)  # of random inserts, from the nominal length ...
+MAX_SITES = 3  # planted in a sequence; 0..3 are equally likely
+OTHER_LENGTHS = (-2, -1, 1, 2)  # of random inserts, relative to the nominal length ...
 OTHER_LENGTH_SHARE = 0.03  # ... in this share of the training sequences
-NATIVE_AT = 0.63  # of a founder before tracts and sites, which bring it to 62 %
+NATIVE_AT = 0.63  # share of A and T of a founder before tracts and sites, 62 % after them
 MAX_TRACTS = 2  # poly-A and poly-T, in a founder: 0..2
 TRACT_LENGTHS = (6, 15)  # half-open
 MAX_SUBSTITUTIONS = 5  # in a variant of a founder: 1..5
@@ -50,7 +51,7 @@ class Parameters:
     """Sizes, noise and truth of a simulation.
 
     Attributes:
-        train: new random sequences a medium; its training table has `leaks` more rows.
+        train: new random sequences per medium; its training table has `leaks` more rows.
         native_families: founders of the native set.
         native_per_family: sequences of a family, the founder included.
         random: sequences of the random test set.
@@ -93,22 +94,24 @@ class Factor:
 
     @classmethod
     def of_counts(cls, name: str, matrix_id: str, counts: np.ndarray) -> Factor:
-        """Of the counts (width, 4) of a matrix: (count + 0.2) / (n + 0.8), as in TFBSTools."""
+        """Returns the factor of a matrix of counts (width, 4): probabilities are (count + 0.2) /
+        (n + 0.8), as in TFBSTools."""
         counts = counts + 0.2
         return cls(name, matrix_id, counts / counts.sum(axis=1, keepdims=True))
 
     @property
     def width(self) -> int:
-        """Bases of a site."""
+        """The number of bases of a site."""
         return len(self.probabilities)
 
     @property
     def log_affinities(self) -> np.ndarray:
-        """ln of each base's part in the affinity of a site (width, 4): the log-odds score less its
-        mean over the factor's own sites (Berg and von Hippel 1987, J. Mol. Biol. 193:723).
+        """The contribution of each base to ln of the affinity of a site (width, 4): the log-odds
+        score minus its mean over the factor's own sites (Berg and von Hippel 1987, J. Mol. Biol.
+        193:723).
 
-        Affinities thus count in those of a typical site, not of the consensus: hardly any site of
-        a wide matrix comes near its consensus. A uniform background cancels.
+        Affinities are thus relative to a typical site, not to the consensus, because hardly any
+        site of a wide matrix comes near its consensus. A uniform background cancels out.
         """
         logs = np.log(self.probabilities)
         return logs - (self.probabilities * logs).sum(axis=1, keepdims=True)
@@ -116,7 +119,7 @@ class Factor:
 
 @dataclass(frozen=True)
 class Simulation:
-    """What was measured and what is true.
+    """Simulated measurements, and the truth behind them.
 
     Attributes:
         train: medium -> sequence, expression (whole bins).
@@ -124,8 +127,9 @@ class Simulation:
             are the same in all media. A family of the native set is `native_per_family` rows in
             succession, its founder first.
         sites: set (native, random or train_<medium>), row (from 0), factor, matrix_id, start, end
-            (half-open, in the insert), strand. A variant has its founder's sites, also those that
-            a substitution hit. A leaked sequence has its sites under its test set only.
+            (half-open, in the insert), strand. A variant has its founder's sites, including sites
+            that a substitution hit. The sites of a leaked sequence are listed only under its test
+            set.
         factors: factor, matrix_id, and the activity in each medium.
     """
 
@@ -136,10 +140,10 @@ class Simulation:
 
 
 def occupancies(tokens: np.ndarray, factors: Sequence[Factor]) -> np.ndarray:
-    """How often each factor is bound (n, factors), 0..1, to sequences of tokens (n, length).
+    """Returns the occupancy (n, factors), 0..1, of each factor on sequences of tokens (n, length).
 
-    S / (1 + S), where S is the concentration times the affinities of all positions on both
-    strands: chance sites count, and nothing binds across an N.
+    It is S / (1 + S), where S is the concentration times the sum of the affinities of all positions
+    on both strands. Chance sites count, and nothing binds across an N.
     """
     width, number = max(factor.width for factor in factors), len(factors)
     tables = np.zeros((width, len(sequences.ALPHABET), 2 * number), np.float32)
@@ -163,14 +167,14 @@ def occupancies(tokens: np.ndarray, factors: Sequence[Factor]) -> np.ndarray:
 
 
 def response(occupancy: np.ndarray, at: np.ndarray, activities: np.ndarray) -> np.ndarray:
-    """Expression (n,) in bins, from occupancies (n, factors), the share of A and T in each
+    """Returns expression (n,) in bins, from occupancies (n, factors), the share of A and T in each
     sequence (n,) and the activities (factors,)."""
     logit = BASAL + AT_EFFECT * (at - 0.5) + occupancy @ activities
     return BINS / (1 + np.exp(-logit))
 
 
 def expression(tokens: np.ndarray, factors: Sequence[Factor], activities: np.ndarray) -> np.ndarray:
-    """Expression without noise (n,), in bins, of sequences of tokens (n, length)."""
+    """Returns the expression without noise (n,), in bins, of sequences of tokens (n, length)."""
     weak = (tokens == sequences.A) | (tokens == sequences.T)
     at = weak.sum(axis=1) / (tokens != sequences.N).sum(axis=1)
     return response(occupancies(tokens, factors), at, activities)
@@ -183,17 +187,17 @@ def simulate(
     seed: int,
     known: Mapping[str, Factor],
 ) -> Simulation:
-    """Simulate the assay in each medium.
+    """Simulates the assay in each medium.
 
-    Each test set and each medium has random streams of its own: another size of one leaves the
-    sequences and labels of the others as they are, but for the choice of leaks.
+    Each test set and each medium has its own random streams. If the size of one changes, the
+    sequences and labels of the others stay the same, except for the choice of leaks.
 
     Args:
-        known: name -> factor; it may have others than those of `parameters`.
+        known: name -> factor; more factors than those of `parameters` are allowed.
 
     Raises:
-        ValueError: no medium, or one twice; a factor without finite activity in a medium, or that
-            is not known, or too wide for the insert.
+        ValueError: there is no medium, or one occurs twice; a factor is unknown, is too wide for
+            the insert, or has no finite activity in a medium.
     """
     media = list(media)
     if not media or len(set(media)) < len(media):
@@ -201,7 +205,7 @@ def simulate(
     activities = _activities(parameters.factors, media)
     if missing := [name for name in parameters.factors if name not in known]:
         raise ValueError(
-            f"no matrix of JASPAR 2022 (CORE, species 4932) is named {', '.join(missing)}; mend "
+            f"no matrix of JASPAR 2022 (CORE, species 4932) is named {', '.join(missing)}; correct "
             "`simulation: factors`"
         )
     factors = [known[name] for name in parameters.factors]
@@ -210,7 +214,7 @@ def simulate(
         if MAX_SITES * factor.width > shortest:
             raise ValueError(
                 f"an insert of {shortest} bp cannot hold {MAX_SITES} sites of {factor.name},"
-                f" {factor.width} bp each"
+                f" {factor.width} bp each; remove the factor from `simulation: factors`"
             )
 
     native_seed, random_seed, *media_seeds = np.random.SeedSequence(seed).spawn(2 + len(media))
@@ -266,7 +270,10 @@ def _activities(factors: Mapping[str, Mapping[str, float]], media: list[str]) ->
     for name, activity in factors.items():
         for medium in media:
             if not np.isfinite(activity.get(medium, np.nan)):
-                raise ValueError(f"factor {name} has no finite activity in medium {medium}")
+                raise ValueError(
+                    f"factor {name} has no finite activity in medium {medium}; add it to "
+                    "`simulation: factors`"
+                )
     return pd.DataFrame.from_dict(factors, orient="index", dtype=float)[media]
 
 
@@ -278,7 +285,8 @@ def _train_lengths(rng: np.random.Generator, number: int, nominal: int) -> np.nd
 def _random(
     rng: np.random.Generator, lengths: np.ndarray, factors: Sequence[Factor]
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Random inserts of these lengths (n, longest), N behind shorter ones, and their sites."""
+    """Returns random inserts of the given lengths (n, longest), padded with N at the end, and their
+    sites."""
     inserts = rng.integers(4, size=(len(lengths), lengths.max()), dtype=np.uint8)
     sites = _plant(rng, inserts, lengths, factors)
     inserts[np.arange(lengths.max()) >= lengths[:, None]] = sequences.N
@@ -288,7 +296,7 @@ def _random(
 def _native(
     rng: np.random.Generator, parameters: Parameters, length: int, factors: Sequence[Factor]
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Native-like inserts (n, length), family by family, founder first, and their sites."""
+    """Returns native-like inserts (n, length), family by family, founder first, and their sites."""
     families, members = parameters.native_families, parameters.native_per_family
     at, gc = NATIVE_AT / 2, (1 - NATIVE_AT) / 2
     founders = rng.choice(4, size=(families, length), p=[at, gc, gc, at]).astype(np.uint8)
@@ -309,7 +317,7 @@ def _native(
 
 
 def _lay_tracts(rng: np.random.Generator, inserts: np.ndarray) -> None:
-    """Write poly-A and poly-T tracts into the inserts (n, length)."""
+    """Writes poly-A and poly-T tracts into the inserts (n, length)."""
     number, length = inserts.shape
     there = rng.integers(MAX_TRACTS + 1, size=number)
     for tract in range(MAX_TRACTS):
@@ -324,13 +332,15 @@ def _lay_tracts(rng: np.random.Generator, inserts: np.ndarray) -> None:
 def _plant(
     rng: np.random.Generator, inserts: np.ndarray, lengths: np.ndarray, factors: Sequence[Factor]
 ) -> pd.DataFrame:
-    """Write sites drawn from the factors' matrices into the inserts (n, longest); their table."""
+    """Writes sites drawn from the factors' matrices into the inserts (n, longest), and returns the
+    table of the sites."""
     shape = (len(inserts), MAX_SITES)
     widths = np.array([factor.width for factor in factors])
     chosen = rng.integers(len(factors), size=shape)
     used = np.arange(MAX_SITES) < rng.integers(MAX_SITES + 1, size=(len(inserts), 1))
     minus = rng.random(shape) < 0.5
-    # Sites lie apart because each starts behind those before it, after a share of the free bases.
+    # Sites do not overlap, because each starts after the sites before it and a part of the free
+    # bases.
     taken = np.where(used, widths[chosen], 0)
     free = (lengths - taken.sum(axis=1))[:, None]
     starts = np.sort(rng.integers(free + 1, size=shape), axis=1) + taken.cumsum(axis=1) - taken

@@ -1,4 +1,5 @@
-"""Which sequences of tables are relatives, and which are for what: training, validation, tests."""
+"""Finds relatives among tables, and splits their sequences into training, validation and test
+sets."""
 
 from __future__ import annotations
 
@@ -15,18 +16,19 @@ from crmnet.data.sequences import Construct, hashes, leak_keys, letters, pad, un
 from crmnet.data.tables import Chunk, Rejects, Table, TableError, chunks
 
 VALIDATION = "validation"
-# What a set may have beyond the rows that are wanted, as a part of these: families are taken whole.
+# A set may have this share of rows more than wanted, because families are taken whole.
 SLACK = 0.25
-# A set with fewer of the rows that are wanted is no longer what was asked for.
+# A set with a smaller share of the wanted rows is an error.
 LEAST = 0.5
 
 
 def families_of(
     table: Table, construct: Construct, *, distance: int, overlap: int
 ) -> tuple[list[str], np.ndarray]:
-    """The sequences of a test set, as the model sees them, and the family (n,) of each, from 0 in
-    the order in which they appear: by the table's column of families, or else by a search among
-    the inserts (see `families.families`).
+    """Returns the sequences of a test set, as the model reads them, and the family (n,) of each.
+
+    Families are numbered from 0 in the order of their appearance. They come from the table's column
+    of families, or else from a search among the inserts (see `families.families`).
 
     Raises:
         TableError: see `tables.chunks`.
@@ -48,21 +50,21 @@ def _keys(chunk: Chunk, construct: Construct) -> np.ndarray:
 
 
 def purpose(test_set: str, fraction: float) -> str:
-    """What the sequences of a `held_out` test set are for; one thing in all media that want the
-    same share for a test set of this name."""
+    """Returns the purpose of the sequences of a `held_out` test set. Media that hold out the same
+    share for a test set of the same name share the purpose."""
     return f"{test_set} {fraction:g}"
 
 
 @dataclass(frozen=True)
 class Split:
-    """What the sequences of some tables are for, by whole families.
+    """The purpose of the sequences of some tables. A family has one purpose.
 
     Attributes:
-        hashes: (n,) uint64, sorted: of the keys (`sequences.leak_keys`) that are kept from
-            pre-training, and from every model of a medium that holds them out.
-        purposes: (n,) what each is for: `VALIDATION`, or see `purpose`.
-        families: (n,) the name of each one's family.
-        counts: medium -> what there is of sequences, families and the largest family's rows.
+        hashes: (n,) uint64, sorted; the hashes of the keys (`sequences.leak_keys`) that are left
+            out of pre-training, and of every model of a medium that holds them out.
+        purposes: (n,), the purpose of each: `VALIDATION`, or see `purpose`.
+        families: (n,), the name of the family of each.
+        counts: medium -> the number of sequences, of families and of the largest family's rows.
     """
 
     hashes: np.ndarray
@@ -71,7 +73,7 @@ class Split:
     counts: dict[str, dict[str, int]]
 
     def save(self, path: str | Path) -> None:
-        """Writes the split as compressed arrays: those of the attributes, and `counts_<medium>`."""
+        """Writes the split as compressed arrays: the attributes, and `counts_<medium>`."""
         media = {f"counts_{medium}": np.array([*n.values()]) for medium, n in self.counts.items()}
         with open(path, "wb") as file:
             np.savez_compressed(
@@ -80,7 +82,7 @@ class Split:
 
     @classmethod
     def load(cls, path: str | Path) -> Split:
-        """Reads what `save` wrote."""
+        """Reads a split that `save` has written."""
         with np.load(path, allow_pickle=False) as arrays:
             counts = {
                 name.removeprefix("counts_"): dict(zip(COUNTS, arrays[name].tolist(), strict=True))
@@ -90,7 +92,7 @@ class Split:
             return cls(arrays["hashes"], arrays["purposes"], arrays["families"], counts)
 
     def find(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mask (n,) of the hashes of keys that the split has, and the places of these."""
+        """Returns a mask (n,) of the hashes of keys that are in the split, and their places."""
         if not len(self.hashes):
             return np.zeros(len(wanted), bool), np.zeros(0, np.intp)
         place = np.searchsorted(self.hashes, wanted).clip(max=len(self.hashes) - 1)
@@ -103,17 +105,18 @@ COUNTS = ("sequences", "families", "largest")
 
 @dataclass
 class _Found:
-    """What is read of tables: the key of each distinct sequence, and who has it."""
+    """The content of tables: the key of each distinct sequence, and the families that tables
+    name."""
 
     construct: Construct
     keys: dict[str, list[np.ndarray]] = field(default_factory=lambda: {"hash": [], "key": []})
-    # Hashes of sequences of tables that do not name families; hashes and names of the others.
+    # Hashes of the sequences of tables without families; hashes and family names of other tables.
     unnamed: list[np.ndarray] = field(default_factory=list)
     named: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
 
     def read(self, table: Table, rejects: Rejects) -> Iterator[np.ndarray]:
-        """The hashes of a table's keys, row by row, in parts."""
+        """Reads a table, and yields the hashes of its keys, row by row, in parts."""
         for chunk in chunks(table, rejects):
             keys = _keys(chunk, self.construct)
             values = hashes(keys)
@@ -142,19 +145,19 @@ def split(
 ) -> Split:
     """Takes whole families of the training tables for validation and for each `held_out` test set.
 
-    A family is what relatives link (`families.families`), or what a table's column says; equal
-    sequences in two of these join them. It is for one thing in all media, as pre-training draws on
-    all. Families are taken in the order of a hash of theirs, until the wanted share of a medium's
-    rows is reached; none that would overshoot it by more than a quarter. Families that have a
-    sequence of a test table are for training alone.
+    Families come from a search for relatives (`families.families`) or from a column of the table;
+    two families with a sequence in common are joined. A family has the same purpose in all media,
+    because pre-training uses all media. Families are taken in the order of a hash, until a set has
+    the wanted share of a medium's rows. A family that would exceed the share by more than a quarter
+    is skipped. Families with a sequence of a test table are for training only.
 
     Args:
         training: medium -> its tables.
         tests: the tables of test sets, of all media.
-        held_out: medium -> test set that is taken from its training tables -> share of the rows.
+        held_out: medium -> test set that is held out of its training tables -> share of the rows.
 
     Raises:
-        TableError: see `tables.chunks`; or there are no families to make up half of a set.
+        TableError: see `tables.chunks`; also if the families cannot fill half of a set.
         TooAlike: see `families.families`.
     """
     read = _Found(construct)
@@ -168,7 +171,7 @@ def split(
     family, names = _families(read, known, keys, distance, overlap)
     number = family.max() + 1
 
-    # Rows of each family in each medium.
+    # The number of rows of each family in each medium.
     sizes, counts = {}, {}
     for medium, values in rows.items():
         place = np.searchsorted(known, values)
@@ -211,12 +214,12 @@ def split(
 def _families(
     read: _Found, known: np.ndarray, keys: np.ndarray, distance: int, overlap: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The family (n,) of each of the known keys, from 0, and the name of each family."""
+    """Returns the family (n,) of each known key, from 0, and the name of each family."""
     sequences = len(known)
     places = np.concatenate([np.zeros(0, np.uint64), *read.unnamed])
     searched = np.flatnonzero(np.isin(known, places))
     label = families(unpadded(keys[searched]), distance, overlap)
-    # Nodes are sequences, then the families that were found, then those that are named.
+    # The nodes are the sequences, then the families from the search, then the named families.
     edges = [(searched, sequences + label)]
     nodes = sequences + (label.max() + 1 if len(label) else 0)
     for values, names in read.named:
@@ -236,8 +239,8 @@ def _families(
 def _take(
     order: np.ndarray, sizes: Sequence[np.ndarray], want: Sequence[float]
 ) -> tuple[list[int], list[int]]:
-    """Families in an order, until there are as many rows of each medium as are wanted; and how many
-    there are."""
+    """Takes families in an order until there are enough rows of each medium; returns the families
+    and the numbers of rows."""
     have = [0] * len(want)
     most = [(1 + SLACK) * n for n in want]
     taken = []
@@ -256,36 +259,41 @@ def _too_large(
     medium: str, key: str, share: float, total: int, wanted: float, got: int, left: np.ndarray
 ) -> str:
     if len(left):
-        what = f"the smallest family that is free has {left.min():,} rows"
+        what = f"the smallest free family has {left.min():,} rows"
     else:
-        what = "no other family is free, as families with a sequence of a test set are not taken"
+        what = (
+            "no other family is free, because families with a sequence of a test set stay in "
+            "training"
+        )
     return (
-        f"{key}: {wanted:,.0f} rows ({share:g} of {total:,}) of medium {medium} are wanted, and "
+        f"{key}: {wanted:,.0f} rows ({share:g} of {total:,}) of medium {medium} are wanted, but "
         f"whole families give only {got:,}: {what}. Raise the share, give the tables a column of "
-        "smaller families (`columns: {family: ...}`), lower `families: distance`, or take single "
-        f"sequences (`media: {medium}: split: sequences`), which validates on relatives of the "
-        "training sequences"
+        "smaller families (`columns: {family: ...}`), lower `families: distance`, or split by "
+        f"single sequences (`media: {medium}: split: sequences`), which validates on relatives of "
+        "the training sequences."
     )
 
 
 class Relatives:
     """Finds the relatives of test sequences.
 
-    Where the table of a row and that of a test sequence both name families, relatives are those of
-    one name; else a search tells them (`families.Index`).
+    If the tables of a row and of a test sequence both name families, the two are relatives if the
+    names are equal. Otherwise a search decides (`families.Index`).
 
     Args:
         tests: name of the test set -> its table.
 
     Attributes:
-        rows: name of the test set -> rows that `among` has found to be relatives.
+        rows: name of the test set -> the number of its relatives that `count` has counted.
     """
 
     def __init__(
         self, tests: Mapping[str, Table], construct: Construct, *, distance: int, overlap: int
     ):
         if len(tests) > 64:
-            raise ValueError(f"there are {len(tests)} test sets, more than 64; take some away")
+            raise ValueError(
+                f"there are {len(tests)} test sets, but at most 64 are possible; remove some"
+            )
         self._distance, self._overlap = distance, overlap
         self.bits = {name: np.uint64(1 << number) for number, name in enumerate(tests)}
         self.rows = dict.fromkeys(tests, 0)
@@ -305,11 +313,12 @@ class Relatives:
         for name, bit in zip(self._names, self._sets, strict=True):
             if name is not None:
                 self._named[name] = self._named.get(name, np.uint64(0)) | bit
-        # Of all test sequences, for tables that name no families; of those without a name.
+        # False -> the index of all test sequences, for tables without families; True -> the index
+        # of the test sequences without a family name.
         self._indices: dict[bool, tuple[Index, np.ndarray]] = {}
 
     def _index(self, named: bool) -> tuple[Index, np.ndarray]:
-        """The index for tables that name families or not, and the test sequences that are in it."""
+        """Returns the index for tables with or without families, and its test sequences."""
         if named not in self._indices:
             which = np.flatnonzero((self._names == None) | (not named))  # noqa: E711
             keys, place = np.unique(self._keys[which], axis=0, return_inverse=True)
@@ -320,10 +329,11 @@ class Relatives:
         return self._indices[named]
 
     def among(self, keys: np.ndarray, names: np.ndarray | None) -> np.ndarray:
-        """The test sets, as `bits`, in which each of the keys (n, insert_length) has a relative.
+        """Returns the test sets, as `bits`, in which each of the keys (n, insert_length) has a
+        relative.
 
         Args:
-            names: (n,) of the families of these rows; None where their table names none.
+            names: (n,), the families of these rows; None if their table names none.
 
         Raises:
             TooAlike: see `families.families`.
@@ -341,7 +351,8 @@ class Relatives:
             self.rows[name] += int(((sets & bit) != 0).sum())
 
     def sequences(self) -> dict[str, int]:
-        """Name of the test set -> its distinct sequences of which a relative was found."""
+        """Returns the name of the test set -> the number of its distinct sequences with a
+        relative."""
         met = np.array([name in self._met for name in self._names], bool)
         for index, (which, place) in self._indices.values():
             met[which] |= index.related[place]
