@@ -76,7 +76,8 @@ def test_a_checked_config_is_a_config(name):
 
 @pytest.mark.parametrize("name", GIVEN)
 def test_a_config_that_is_written_down_is_the_same_again(name):
-    """As Snakemake reads it: laid over the paper's, of which some entries are to stay away."""
+    """Snakemake lays the written config over the paper's, and removed entries must not come
+    back."""
     done = checked(GIVEN[name])
     written = yaml.safe_dump(plain(overlay(done)), sort_keys=False)
     again = checked(config(**yaml.safe_load(written)))
@@ -115,8 +116,8 @@ def resolved(part):
 
 
 def test_a_default_stands_in_one_place():
-    """In the paper's config, or in the schema where that config has no such key: under a name that
-    a config chooses, or in a section that is null there."""
+    """Defaults are in the paper's config. They are in the schema only if that config has no such
+    key, because a config chooses the name above it or the section is null there."""
     found = list(defaults(RULES))
     assert ("media", "*", "split") in found and ("score", "saliency") in found
     for path in found:
@@ -139,7 +140,7 @@ def required(schema, config, path=()):
 
 
 def test_every_key_of_the_papers_config_is_asked_for():
-    """Or a config in place of the paper's would lack it, with no default to take its place."""
+    """Otherwise a config in place of the paper's could lack the key, which has no default."""
     stages = {("training", "stages", stage) for stage in ("pretrain", "finetune", "scratch")}
     figures = {("figures", name) for name in PAPER["figures"]}
     assert set(required(RULES, PAPER)) == stages | figures

@@ -1,4 +1,4 @@
-"""The docs name what there is: links, files, rules, functions, keys of the config, commands."""
+"""The links, files, rules, functions, config keys and commands that the docs name exist."""
 
 import copy
 import fnmatch
@@ -31,8 +31,8 @@ every_page = pytest.mark.parametrize(
 
 
 def tracked():
-    """The repository's files, those not yet committed too; in a copy without git all that is there
-    but results and hidden files."""
+    """The repository's files, including files not yet committed. A copy without git has all its
+    files but results and hidden files."""
     git = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True)
     if listed.returncode == 0:
@@ -67,7 +67,7 @@ def prose(page):
 
 
 def code(page):
-    """What stands in backticks on a page, in one line."""
+    """The texts in backticks on a page, each on one line."""
     return [" ".join(text.split()) for text in re.findall(r"`([^`]+)`", prose(page))]
 
 
@@ -167,7 +167,7 @@ def test_names_stand_in_the_file_that_is_said_to_have_them(page):
 
 
 def known(value, part):
-    """Whether all keys of a piece of a config are in the schema, which may leave names free."""
+    """Whether all keys of a part of a config are in the schema, which leaves some names free."""
     if not isinstance(value, dict):
         return True
     inner, free = part.get("properties", {}), part.get("additionalProperties")

@@ -1,4 +1,4 @@
-"""What changes the fingerprint of a script's code, and what does not."""
+"""The changes of code that change a script's fingerprint, and those that do not."""
 
 import re
 import subprocess
@@ -186,7 +186,8 @@ def test_every_module_is_reached_by_a_script_or_run_by_name():
 
 
 def test_architectures_are_imported_by_name_alone():
-    """A script that imports the file of another architecture would make all models anew."""
+    """If a script imported the files of all architectures, a change of one would retrain all
+    models."""
     architectures = PACKAGE / "models" / "architectures"
     train = {Path(path).parent for path in reached(PACKAGE.parent / "train.py")}
     assert architectures not in train

@@ -1,4 +1,4 @@
-"""What a job says goes to its log, what ends it to the terminal too."""
+"""Messages of a job go to its log, and the error that ends it also goes to the terminal."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Stands still until it is told to go on."""
+    """A clock that stands still until a test moves it."""
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     return now

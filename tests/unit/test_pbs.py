@@ -1,4 +1,4 @@
-"""The PBS profile's programs, on texts of qstat, and against commands that stand for PBS."""
+"""The programs of the PBS profile, on texts of qstat, and with commands that imitate PBS."""
 
 import importlib
 import json
@@ -18,7 +18,7 @@ SITE = yaml.safe_load((PROFILE / "config.yaml").read_text())["default-resources"
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
-    """A run's folder, and nothing of another test in it."""
+    """The folder of a run, without anything from another test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(PROFILE)
 
@@ -109,7 +109,7 @@ def test_each_state_has_its_word(pbs, name):
 
 
 def test_a_job_that_has_ended_without_a_status_has_none(pbs):
-    """As Torque's qstat, whose lines start with a tab."""
+    """Torque's qstat prints lines that start with a tab."""
     text = "Job Id:\t5\n\tJob_Name = train\n\tjob_state = C\n\tcomment = a = b\n\n"
     assert pbs.parse(text) == {"5": {"Job_Name": "train", "job_state": "C", "comment": "a = b"}}
     assert pbs.judge(pbs.parse(text)["5"]) is None
@@ -136,7 +136,7 @@ def test_long_values_go_on_in_the_next_line(pbs):
 
 
 def job(**changes):
-    """What Snakemake says of a job."""
+    """The properties of a job in its jobscript."""
     resources = {**SITE, "mem_mb": 4000, "runtime": 60, "disk_mb": 1000, "tmpdir": "<TBD>"}
     resources |= changes.pop("resources", {})
     return {
@@ -268,11 +268,11 @@ class Server:
 
     @property
     def environment(self):
-        """That of programs that call this PBS."""
+        """The environment of programs that call this PBS."""
         return os.environ | {"PATH": f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
     def python(self, text):
-        """What the programs find as Python."""
+        """The Python that the programs find."""
         path = self.home / "bin" / "python3"
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(0o755)
@@ -282,7 +282,7 @@ class Server:
         return subprocess.run([PROFILE / "cancel.py", *jobs], env=self.environment)
 
     def call(self, program, *arguments, **environment):
-        """A program of the profile, run to its end; what it has said."""
+        """Runs a program of the profile to its end, and returns its output."""
         command = [sys.executable, str(PROFILE / program), *map(str, arguments)]
         return subprocess.run(
             command,
@@ -292,7 +292,7 @@ class Server:
         )
 
     def submit(self, **changes):
-        """The id of a job that is submitted."""
+        """Submits a job, and returns its id."""
         script = Path("snakejob.sh")
         script.write_text(f"#!/bin/bash\n# properties = {json.dumps(job(**changes))}\ntrue\n")
         done = self.call("submit.py", script)
@@ -300,7 +300,7 @@ class Server:
         return done.stdout.strip()
 
     def status(self, found):
-        """The word on a job, from a server that is asked anew."""
+        """The state of a job, from a new request to the server."""
         Path(".snakemake/pbs/qstat.json").unlink(missing_ok=True)
         done = self.call("status.py", found)
         assert done.returncode == 0
@@ -481,7 +481,8 @@ def test_the_status_always_is_one_word(server, broken):
 
 
 def test_an_interrupt_of_snakemake_leaves_the_status_its_word(server, tmp_path):
-    """Ctrl-C reaches all processes of a terminal, at any moment; Snakemake fails without a word."""
+    """Ctrl-C reaches all processes of a terminal at any moment, and Snakemake fails if status.py
+    does not print a word."""
     job = server.submit()
     started = tmp_path / "started"
     server.python(f'touch {started}\nexec {sys.executable} "$@"')

@@ -1,4 +1,4 @@
-"""What a config amounts to: files, trainings, predictions, figures."""
+"""The plan of a config: files, trainings, predictions, figures."""
 
 import copy
 import dataclasses

@@ -1,4 +1,4 @@
-"""Checksums: those of the standards, in pieces, with a line on how far they are."""
+"""Checksums: the values of the standards, files read in pieces, and progress messages."""
 
 import io
 

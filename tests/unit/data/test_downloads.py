@@ -52,7 +52,7 @@ class Server(ThreadingHTTPServer):
         self.requests: list[tuple[str, dict[str, str]]] = []
 
     def serve(self, path, *replies):
-        """Gives these answers in turn, the last one again and again; returns the URL."""
+        """Serves these answers in turn, the last one repeatedly, and returns the URL."""
         self.replies[path] = list(replies)
         return self.base + path
 
@@ -430,7 +430,7 @@ def test_progress(server, get, monkeypatch, capsys):
 
 @pytest.fixture
 def zenodo(server, monkeypatch):
-    """Zenodo's record 7, with file.gz in it; what it says of the file is the argument."""
+    """Zenodo's record 7 with file.gz, whose entry in the record is the argument."""
     monkeypatch.setattr(downloads, "ZENODO", server.base)
 
     def record(*replies, checksum=MD5):
@@ -481,7 +481,7 @@ def test_zenodo_file_not_in_the_record(server, get, zenodo):
 
 
 def archive(*contents):
-    """A ZIP archive of these contents, as Zenodo makes one of a record's files."""
+    """A ZIP archive of these contents, as Zenodo makes it from the files of a record."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
         for number, content in enumerate(contents):

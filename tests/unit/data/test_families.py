@@ -1,5 +1,5 @@
-"""Families: single linkage against a naive one, chains, lengths, strands, overlaps, N; medoids by
-hand and by brute force; the ranked list that the script writes."""
+"""Families: single linkage against a naive version, chains, lengths, strands, overlaps, N; medoids
+by hand and by brute force; the ranked list that the script writes."""
 
 import runpy
 from pathlib import Path
@@ -44,7 +44,7 @@ def related(one, other, distance, overlap):
 
 
 def naive(tokens, distance, overlap):
-    """Families as sets of rows: merged as long as two of them have related members."""
+    """Families as sets of rows, merged until no two of them have related members."""
     texts = [text_of(row) for row in tokens]
     groups = [{row} for row in range(len(tokens))]
     near = {
@@ -90,13 +90,14 @@ def planted(seed, number=40, length=20, centres=8, unknown=0.02):
 
 
 def padded(texts, length):
-    """Letter for letter, N at a start as it is."""
+    """Tokens letter for letter, including N at the start."""
     return np.array([[ALPHABET.index(x) for x in text.ljust(length, "N")] for text in texts], "u1")
 
 
 @pytest.fixture(params=[4, 256])
 def small(request, monkeypatch):
-    """Groups beyond so many are walked; so few comparisons are made at once."""
+    """Lowers the size of groups that are compared in full, and the number of comparisons at
+    once."""
     monkeypatch.setattr(module, "SMALL", request.param)
     monkeypatch.setattr(module, "TILE", request.param)
     monkeypatch.setattr(module, "LINKS", request.param)
@@ -141,7 +142,7 @@ def test_the_largest_distance_is_within():
 
 @pytest.mark.parametrize("distance", range(12))
 def test_relatives_at_the_distance_are_found_wherever_they_differ(distance):
-    """Each pair is alone: not one set of positions may be missed."""
+    """Each pair has no other relatives, so that every set of positions is tested."""
     rng = np.random.default_rng(distance)
     one = rng.integers(0, 4, (1500, 60), dtype=np.uint8)
     other = one.copy()
@@ -215,7 +216,7 @@ def test_many_the_same_are_one_family(small):
 
 
 def counted(monkeypatch):
-    """The numbers of comparisons that are made, as they come."""
+    """The numbers of comparisons, as they are made."""
     spent = []
     spend = module._Budget.spend
     monkeypatch.setattr(
@@ -225,7 +226,7 @@ def counted(monkeypatch):
 
 
 def test_saturation_mutagenesis_is_no_square(monkeypatch):
-    """Thousands of relatives of each other take some comparisons each, not one with each other."""
+    """Each of thousands of relatives needs a few comparisons, not one with each of the others."""
     spent = counted(monkeypatch)
     rng = np.random.default_rng(1)
     tokens = rng.integers(0, 4, (2, 80), dtype=np.uint8)[rng.integers(2, size=6000)]
@@ -259,7 +260,7 @@ def test_a_search_that_would_take_hours_is_refused(monkeypatch):
 
 
 def compared(tokens, sets, others, distance, overlap):
-    """By strings: the sets in which each of the others has a relative, and whose relatives."""
+    """With strings: the sets in which each other sequence has a relative, and the relatives."""
     texts, other_texts = ([text_of(row) for row in rows] for rows in (tokens, others))
     near = np.array([[related(a, b, distance, overlap) for a in texts] for b in other_texts], bool)
     near = near.reshape(len(others), len(tokens))
@@ -365,7 +366,7 @@ def write_table(path, inserts):
 
 
 def find_families(folder, tests, distance=2):
-    """Runs the script that finds the families of test sets, and gives its table."""
+    """Runs the script that finds the families of test sets, and returns its table."""
     job = SimpleNamespace(
         output=[folder / "families.tsv"],
         params=SimpleNamespace(
@@ -458,7 +459,8 @@ def test_representatives_are_the_medoids_of_the_same_families(tmp_path, capsys):
 
 
 def test_the_ranked_list_of_many(tmp_path):
-    """Expression falls, ties stay in the table's order, and the FASTA has the table's inserts."""
+    """Expression decreases, ties keep the order of the table, and the FASTA has the same
+    inserts."""
     rng = np.random.default_rng(3)
     tokens = planted(3, number=300, length=12, centres=40, unknown=0)
     inserts = [text_of(row) for row in tokens]

@@ -1,4 +1,4 @@
-"""FASTA: names and sequences as written, what is wrong with a file, and back again."""
+"""FASTA: names and sequences as written, errors of bad files, and a round trip."""
 
 import gzip
 

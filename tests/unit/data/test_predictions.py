@@ -1,4 +1,4 @@
-"""A table of predictions is read whole, or not at all."""
+"""A table of predictions is read completely or not at all."""
 
 import runpy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The paper's config reads each public file in the form that it has."""
+"""The paper's config reads each public file in its own format."""
 
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def mirror(inserts, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plan(mirror):
-    """Of the config whose downloads lie in the mirror's folder, as if they were done."""
+    """The plan of the paper's config, with the mirror's folder as the folder of its downloads."""
     config = checked({**PAPER, "mirror": str(mirror), "resources": str(mirror)})
     assert all(is_url(entry["file"]) for _, entry in declared(config))
     return Plan(config)

@@ -1,4 +1,4 @@
-"""Published predictions: each goes to its own sequence, or the join says what does not fit."""
+"""Published predictions: each goes to its own sequence, or the error says what does not fit."""
 
 import gzip
 import runpy
@@ -18,7 +18,7 @@ LENGTH = 12
 
 @pytest.fixture
 def published(tmp_path):
-    """Writes a file of (sequence, prediction) and gives its table."""
+    """Writes a file of (sequence, prediction), and returns its table."""
 
     def write(*rows):
         path = tmp_path / "published.txt"
@@ -100,7 +100,7 @@ def test_what_is_ambiguous_but_not_measured_does_no_harm(published):
 
 
 def entry(path, value):
-    """A table as a rule gives it to its script."""
+    """A table in the form in which a rule passes it to its script."""
     return {"path": str(path), "header": False, "columns": {"sequence": 1, value: 2}}
 
 

@@ -21,7 +21,7 @@ def random_dna(random, length):
 
 
 def buffer_of(texts):
-    """Sequences one behind the other, as tables give them: tokens, starts, ends."""
+    """Sequences one after the other, as in a chunk of a table: tokens, starts, ends."""
     lengths = np.array([len(text) for text in texts], np.int64)
     ends = np.cumsum(lengths)
     return sequences.tokenise("".join(texts)), ends - lengths, ends
@@ -201,7 +201,7 @@ def test_every_representation_of_a_sequence_has_the_same_leak_key():
 
 @pytest.mark.parametrize("length", [1, 40, 79, 80, 81, 90, 97])
 def test_a_published_test_sequence_has_the_key_of_the_one_measured(length):
-    """Published test sets bring every sequence to 110 letters on its left, by N or by cutting."""
+    """Published test sets pad or cut every sequence on the left to 110 letters."""
     insert = random_dna(np.random.default_rng(length), length)
     measured = LEFT + insert + RIGHT
     published = measured[-110:].rjust(110, "N")
@@ -257,7 +257,7 @@ def splitmix(key, seed):
 
 
 def test_hashes_are_the_same_on_every_machine():
-    """Another value would move rows between training and validation."""
+    """A different value would move rows between training and validation."""
     keys = sequences.encode(["ACGT" * 20, "TTTT", ""], 80)
     assert sequences.hashes(keys).tolist() == [
         0x2E1E67B642B66447,

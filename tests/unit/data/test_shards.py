@@ -35,7 +35,7 @@ def whole(insert):
 
 
 def table(path, rows):
-    """Writes rows (sequence, expression) without a header, and gives the table."""
+    """Writes rows (sequence, expression) without a header, and returns the table."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(f"{sequence}\t{value}\n" for sequence, value in rows)
     path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
@@ -43,7 +43,7 @@ def table(path, rows):
 
 
 def write(folder, sources, *, held=None, seed=1, fraction=0.0, rejects=None, **options):
-    """Writes shards and their manifest as the workflow does, and gives folder and manifest."""
+    """Writes shards and their manifest as the workflow does, and returns folder and manifest."""
     manifest = shards.write(
         sources,
         held or {},
@@ -219,7 +219,8 @@ def test_bad_rows_stop_the_writing_or_are_counted(tmp_path):
 
 
 def test_no_test_sequence_is_trained_on_in_whatever_form(tmp_path):
-    """Test sets as published: brought to 110 letters on the left; lower case; without flanks."""
+    """Test sequences as published (padded or cut on the left to 110), in lower case, without
+    flanks."""
     test = [*inserts(7, 6), *inserts(8, 2, 70), *inserts(9, 2, 95)]
     native = [
         (whole(test[0]), 1),
@@ -506,7 +507,7 @@ def test_either_strand_comes_up_at_random_with_the_same_expression(media):
 
 @pytest.fixture
 def few(tmp_path):
-    """A folder of shards to be damaged, and its files with rows in them."""
+    """A folder of shards for a test to damage, and its files that have rows."""
     rows = [(whole(insert), n) for n, insert in enumerate(inserts(30, 300))]
     source = table(tmp_path / "rows.tsv", rows)
     folder, manifest = write(tmp_path, [source], fraction=0.3, rows_per_shard=100)
@@ -514,7 +515,7 @@ def few(tmp_path):
 
 
 def read_all(folder):
-    """Reads as a training does."""
+    """Reads all rows as a training does."""
     with shards.named([folder]):
         shards.validation([folder])
         rows = shards.training_rows([folder])
@@ -538,7 +539,7 @@ def test_a_shard_that_is_not_there_is_told_by_its_name(few):
     folder, paths = few
     for path in paths:
         path.rename(folder / "elsewhere")
-        with pytest.raises(ValueError, match=f"{path}: has 0 of its"):
+        with pytest.raises(ValueError, match=f"{path}: has only 0 of its"):
             read_all(folder)
         (folder / "elsewhere").rename(path)
 
@@ -728,7 +729,7 @@ def test_relatives_of_test_sequences_are_counted_and_left_out_when_asked(tmp_pat
 
 
 def test_what_another_medium_holds_out_is_not_trained_on_with_it(tmp_path):
-    """Families are held out whole: those of their sequences that this medium alone has, too."""
+    """Families are held out whole, including sequences that only this medium has."""
     found = library(6)
     first = table(tmp_path / "first.tsv", [(whole(insert), 1) for insert in found[:200:2]])
     second = table(tmp_path / "second.tsv", [(whole(insert), 2) for insert in found[1:250:2]])

@@ -1,4 +1,5 @@
-"""The simulated assay: its model against numbers worked out by hand, its tables against truth."""
+"""The simulated assay: its model against numbers worked out by hand, its tables against the
+truth."""
 
 import dataclasses
 import functools

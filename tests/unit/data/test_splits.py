@@ -1,4 +1,4 @@
-"""Splits by families: no relatives straddle one, of whatever kind, in whatever medium."""
+"""Splits by families: relatives of every kind stay together, in all media."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def mutated(rng, text, number):
 
 
 def table(path, inserts, names=None):
-    """A table with the inserts in their flanks; families by name, if there are some."""
+    """A table with the inserts in their flanks, and with the names of families if there are any."""
     columns = [[LEFT + insert + RIGHT for insert in inserts], ["1"] * len(inserts)]
     columns += [names] if names else []
     rows = zip(*columns, strict=True)
@@ -69,7 +69,7 @@ def made(training, tests=(), held_out=None, fraction=0.1, seed=1, **near):
 
 
 def uses(found, source):
-    """What each row of a table is for; empty: to train on."""
+    """The purpose of each row of a table; empty for training."""
     keys = np.concatenate(
         [leak_keys(c.buffer, c.starts, c.ends, CONSTRUCT) for c in chunks(source, Rejects())]
     )
@@ -180,7 +180,8 @@ def test_the_split_is_the_same_whatever_the_order_and_another_by_another_seed(tm
 
 
 def test_a_large_family_is_not_preferred(tmp_path):
-    """Of a library that is half single sequences, half families of 20, so is the validation."""
+    """If half of a library is single sequences and half families of 20, so is half of the
+    validation."""
     rng = np.random.default_rng(7)
     singles = random_inserts(rng, 2000)
     starts = random_inserts(rng, 100)

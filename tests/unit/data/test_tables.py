@@ -23,7 +23,7 @@ FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 @pytest.fixture
 def file(tmp_path):
-    """Writes a file and gives its path."""
+    """Writes a file, and returns its path."""
 
     def write(content, name="table.txt"):
         path = tmp_path / name
@@ -58,7 +58,7 @@ def rejected(source):
 
 
 def refused(source):
-    """The message that the table is refused with."""
+    """The error message for a bad table."""
     with pytest.raises(TableError) as error:
         rows_of(source)
     assert str(source.path) in str(error.value)
@@ -550,7 +550,7 @@ def with_faults(content, faults):
 
 @st.composite
 def files_with_faults(draw):
-    """The bytes of a file, as it could be after all that can happen to one."""
+    """The bytes of files that are damaged in many ways."""
     value = st.one_of(st.sampled_from(NUMBERS), GOOD.map(lambda row: row[1]))
     row = st.tuples(st.text("ACGTNacgt", max_size=9), value)
     records = [("ACGT", "0.5"), *draw(st.lists(st.one_of(GOOD, GOOD, row), max_size=30))]
@@ -569,7 +569,8 @@ def files_with_faults(draw):
 
 
 def read_singly(content, header):
-    """All lines of a file, and the row of each or None where it is bad; None for no such file."""
+    """All lines of a file, each with its row, or None if it is bad; None if the file cannot be
+    read."""
     if content.startswith(b"\x1f\x8b"):
         try:
             content = gzip.decompress(content)

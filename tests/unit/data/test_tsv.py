@@ -1,4 +1,4 @@
-"""The workflow's own tables are read as they were written, whatever things are named."""
+"""The workflow's own tables are read as they were written, whatever names they contain."""
 
 import gzip
 import math
@@ -92,7 +92,7 @@ def test_no_table_is_read_in_another_way():
 
 
 def test_no_table_is_written_in_another_way():
-    """But for the published form of a test set, whose first column has no name."""
+    """The only exception is the published format of a test set, whose first column has no name."""
     writers = {
         path.relative_to(WORKFLOW).as_posix()
         for path in WORKFLOW.rglob("*.py")

@@ -1,4 +1,4 @@
-"""Sequences of one's own and their variants, put into the construct: known answers, bad files."""
+"""A user's sequences and their variants in the construct: known answers, and bad files."""
 
 import gzip
 

@@ -1,4 +1,4 @@
-"""A training that has not learned, or not ended, is told from one that has."""
+"""A training that has not learned or not converged is reported."""
 
 import numpy as np
 import pandas as pd

@@ -32,12 +32,12 @@ def convolution(size, inputs, outputs):
 
 
 def normalised(size, inputs, outputs, strands=1):
-    """A convolution without bias, and four numbers of batch normalisation for each channel."""
+    """Parameters of a convolution without bias, and four of batch normalisation per channel."""
     return size * inputs * outputs + 4 * strands * outputs
 
 
 def lstm(inputs, units):
-    """Four gates, two ways."""
+    """Parameters of an LSTM: four gates in two directions."""
     return 2 * 4 * dense(inputs + units, units)
 
 

@@ -1,4 +1,4 @@
-"""The blocks of CRMnet against the model that they are read from, and the drawing of them."""
+"""The blocks of CRMnet against the model that they describe, and their drawing."""
 
 import itertools
 

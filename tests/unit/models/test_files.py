@@ -1,4 +1,4 @@
-"""Model files: damaged ones, those of older versions and other models, those saved as a whole."""
+"""Model files: damaged files, files of older versions and of other models, complete saves."""
 
 import json
 import runpy
@@ -70,7 +70,7 @@ def test_a_damaged_model_is_told_by_its_name(saved, tmp_path, damage):
 
 
 def test_a_wrong_byte_is_never_a_wrong_weight(saved, tmp_path):
-    """Keras alone reads weights with wrong bytes as they are."""
+    """Keras itself reads weights with wrong bytes without an error."""
     path = tmp_path / "model.keras"
     for place in np.random.default_rng(3).integers(len(saved) // 4, 3 * len(saved) // 4, 5):
         damaged = bytearray(saved)
@@ -95,7 +95,7 @@ def test_a_model_with_code_in_it_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", registry.names())
 def test_a_file_of_an_older_version_predicts_the_same(name, tmp_path):
-    """Its config names modules that are gone."""
+    """The config in the file names modules that no longer exist."""
     model = small(name)
     save_model(model, tmp_path / "new.keras")
     with (

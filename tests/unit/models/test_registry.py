@@ -1,4 +1,4 @@
-"""The registry: an architecture is a file, and nothing else has to know of it."""
+"""The registry: to add an architecture is to add a file."""
 
 import numpy as np
 import pytest
@@ -42,5 +42,5 @@ def test_a_config_can_name_the_architectures_that_there_are_and_no_other():
 
 
 def test_an_architecture_that_is_not_there_is_told_with_those_that_are():
-    with pytest.raises(ValueError, match="no architecture 'lstm'; there is cnn, crmnet, danq"):
+    with pytest.raises(ValueError, match="no architecture 'lstm'; choose one of cnn, crmnet, danq"):
         registry.build("lstm", 112)

@@ -1,5 +1,5 @@
-"""The released weights: found in an archive, read from a SavedModel of Keras 2, and giving the
-predictions that Keras 2 gives with them."""
+"""The released weights: found in an archive, read from a SavedModel of Keras 2, and with the same
+predictions as in Keras 2."""
 
 import io
 import runpy
@@ -245,7 +245,7 @@ def test_functions_and_lists_of_the_graph_are_passed_over(tmp_path):
 
 
 def misfits(saved_model, **arguments):
-    """What `load` says of a model with other arguments, whose weights it leaves alone."""
+    """The error of `load` for a model with other arguments, whose weights must not change."""
     model = crmnet(**SMALL | arguments)
     before = model.get_weights()
     with pytest.raises(ValueError) as error:
@@ -357,7 +357,7 @@ def contents(folder):
 
 @pytest.fixture
 def find(tmp_path):
-    """`released.find` in an archive of these bytes: the path found and its files."""
+    """Runs `released.find` on an archive of these bytes: returns the path and its files."""
 
     def find(content, member=None):
         archive, folder = tmp_path / "files-archive", tmp_path / "temporary"

@@ -1,4 +1,4 @@
-"""Table 1: the times of a training, what is made of them, and why there may be none."""
+"""Table 1: the times of a training, the estimates from them, and the reasons for missing times."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ JAX = pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed"
 
 
 def run(command, *first, **environment):
-    """A process that finds the package, and before all else what is in `first`."""
+    """Runs a process that imports from `first` before all other folders, and from the package."""
     path = os.pathsep.join(map(str, [*first, *sys.path]))
     environment = os.environ | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""} | environment
     return subprocess.run(
@@ -329,7 +329,7 @@ def test_a_cell_on_more_devices_than_there_are_says_so(tmp_path, capfd):
     out = tmp_path / "cell.json"
     found = benchmark.measure_apart([*SMALL, "--backend", "tensorflow", "--devices", "3"], out)
     assert found["not_measured"] == "3 devices asked for, 1 seen"
-    assert "RuntimeError: 3 devices" in capfd.readouterr().err
+    assert "RuntimeError: the config asks for 3 devices" in capfd.readouterr().err
 
 
 def test_another_failure_is_raised_with_its_last_lines(tmp_path, monkeypatch):

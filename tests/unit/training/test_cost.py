@@ -1,4 +1,4 @@
-"""What trainings cost, from rates of one architecture."""
+"""The cost of trainings, from the rates of one architecture."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Backends and devices, in processes of their own: their settings hold for a whole process."""
+"""Backends and devices, in separate processes, because their settings hold for a whole process."""
 
 import functools
 import json
@@ -216,7 +216,7 @@ print(json.dumps({"devices": n, "hosts": hardware.hosts, "losses": losses}))
 
 
 def together(folder, backend, *, virtual=1, precision="float32", processes=1):
-    """What each of some processes says of a training on virtual devices of one CPU."""
+    """The results of processes that train on virtual devices of one CPU."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     if processes > 1:
         with socket.socket() as free:

@@ -1,4 +1,4 @@
-"""A script on several hosts: processes on this machine stand for them."""
+"""A script on several hosts, for which processes on this machine stand in."""
 
 import json
 import os
@@ -105,7 +105,7 @@ def test_a_host_without_a_rank_is_an_error_that_names_the_mend(tmp_path, job, mo
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 def test_two_hosts_train_the_model_that_two_devices_of_one_train(tmp_path):
-    """The rule's script as it is, on shards, with batch statistics and dropout."""
+    """Runs the rule's own script on shards, with batch statistics and dropout."""
     random = np.random.default_rng(2)
     construct = Construct("", "", 16, 16)
     tokens = random.integers(0, 4, (400, 16))

@@ -1,4 +1,4 @@
-"""The schedule, early stop and resume of training, with a small model whose dropout is on."""
+"""Schedule, early stopping and resuming of training, with a small model with dropout."""
 
 import errno
 import io
@@ -126,7 +126,8 @@ def reused():
 
 @pytest.fixture
 def model(reused):
-    """A compiled model, as new: compiling takes longer than training."""
+    """A compiled model with its initial weights, shared because compiling takes longer than
+    training."""
     keras.utils.set_random_seed(2)
     reused.set_weights(keras.models.clone_model(reused).get_weights())
     for variable in reused.optimizer.variables:
@@ -292,7 +293,7 @@ IMPROVED = replace(
 
 
 def improved(seed):
-    """A model with all that a recipe can switch on, and what is fitted in its place."""
+    """A model with everything that a recipe can switch on, and the model that is fitted."""
     model = built(seed, bins=LENGTH + 1)
     return both_strands(model), compile_model(model, IMPROVED, "cpu")
 
@@ -488,7 +489,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(checkpoint, monkeypatch):
 
 
 def scripted(monkeypatch, model, scores):
-    """Validation R2 by script; gives the weights that had each score, as they come."""
+    """Sets the validation R2 of each epoch, and collects the weights that had each score."""
     weights = []
 
     def score(measured, predicted):
@@ -535,7 +536,7 @@ def test_a_loss_that_is_not_finite_stops_training(model, checkpoint):
         for tokens, expression in batches(epoch):
             yield tokens, expression * (np.nan if epoch == 1 else 1)
 
-    with pytest.raises(FloatingPointError, match="the loss is nan after epoch 2.*peak_rate"):
+    with pytest.raises(FloatingPointError, match="after epoch 2 the loss is nan.*peak_rate"):
         run(model, checkpoint, epoch_batches=poisoned)
 
 

@@ -1,4 +1,4 @@
-"""Prediction: each row's own, in whole batches, and of sequences as text."""
+"""Prediction: each row is independent of its batch, and sequences can be given as text."""
 
 import keras
 import numpy as np
@@ -33,7 +33,8 @@ def test_each_row_has_the_model_s_output(model, n):
 
 
 def test_sequences_are_read_as_in_training(model):
-    """In either case, without the N around them, and N behind shorter ones."""
+    """Upper and lower case are equal, N around sequences is removed, shorter ones are padded with
+    N."""
     sequences = ["ACGTACGTACGT", "NNacgtNN", "TTTT"]
     tokens = encode(["ACGTACGTACGT", "ACGT", "TTTT"], LENGTH)
     predicted = predict_sequences(model, sequences)
