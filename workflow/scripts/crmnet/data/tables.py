@@ -231,7 +231,8 @@ def _parse(
     if not block.isascii():
         block = block.decode(errors="replace").encode()
     parsed = pyarrow.csv.read_csv(
-        # The line end makes an open quote at the end of the block swallow it, as elsewhere.
+        # An open quote at the end of the block takes in this line end, as it would within the
+        # block.
         pa.BufferReader(block + b"\n"),
         pyarrow.csv.ReadOptions(
             use_threads=False,

@@ -178,9 +178,9 @@ def weights(saved_model: Path) -> list[tuple[str, np.ndarray]]:
     layers.
 
     A name is the path of attributes to a variable: `layer_with_weights-27/att/_query_dense/kernel`.
-    It comes from the checkpoint's graph of objects. The keys of the checkpoint are no such names,
-    because a key is the shortest path to a variable, which is a running number for nested layers
-    (`variables/84`). The optimiser's slots and the metrics belong to no layer.
+    It comes from the checkpoint's graph of objects. The keys of the checkpoint cannot serve as
+    names, because a key is the shortest path to a variable, which is a running number for nested
+    layers (`variables/84`). The optimiser's slots and the metrics belong to no layer.
 
     Args:
         saved_model: the folder of the SavedModel.

@@ -260,7 +260,7 @@ def measure(
         ValueError: a key of the recipe is unknown; also see `shards.batches`.
         ImportError: there are shards, but TensorFlow is not installed.
     """
-    # Keras takes its backend when it is imported.
+    # Keras chooses its backend when it is imported, so it is imported here.
     from crmnet.models import registry
     from crmnet.training.loop import Recipe, compile_model
 
@@ -352,7 +352,7 @@ def _timed(name: str, epochs: int, epoch: Callable[[int], None], sequences: int)
 def _on_tensorflow(
     fitted: keras.Model, tokens: np.ndarray, expression: np.ndarray, steps: int, epochs: int
 ) -> list[float]:
-    """Seconds of epochs of steps on the same batch, compiled as `fit` compiles them."""
+    """Returns the seconds of epochs of steps on the same batch, compiled as in `fit`."""
     import tensorflow as tf
 
     strategy = fitted.distribute_strategy
@@ -382,7 +382,7 @@ def _on_tensorflow(
 
     def whole(_):
         epoch(batch)
-        np.asarray(fitted.trainable_variables[-1])  # waits for the last step
+        np.asarray(fitted.trainable_variables[-1])  # waits until the last step has ended
 
     return _timed("step alone", epochs, whole, steps * len(tokens))
 
@@ -390,7 +390,7 @@ def _on_tensorflow(
 def _on_jax(
     fitted: keras.Model, tokens: np.ndarray, expression: np.ndarray, steps: int, epochs: int
 ) -> list[float]:
-    """Seconds of epochs of steps on the same batch, compiled as `fit` compiles them."""
+    """Returns the seconds of epochs of steps on the same batch, compiled as in `fit`."""
     import jax
     import keras
 
@@ -544,7 +544,7 @@ def matrix_product_rate() -> float:
             started, product = time.perf_counter(), factor
             for _ in range(4):
                 product = ops.matmul(factor, product)
-            float(ops.cast(product[0, 0], "float32"))  # waits
+            float(ops.cast(product[0, 0], "float32"))  # waits for the products
             fastest = min(fastest, time.perf_counter() - started)
         best = max(best, 4 * 2 * size**3 / fastest)
         if fastest > LONG_ENOUGH:
