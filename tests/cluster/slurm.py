@@ -84,7 +84,7 @@ DEVICES = "AutoDetect=off\nNodeName={host} Name=gpu File=/dev/null,/dev/zero\n"
 
 
 def missing() -> str:
-    """Why this machine cannot run it, and the mend; nothing where it can."""
+    """Returns why this machine cannot run Slurm and what to do, or nothing if it can."""
     if lack := [program for program in PROGRAMS if not shutil.which(program, path=PATH)]:
         return f"there is no {', '.join(lack)}; on Debian, .ci/install-slurm installs them"
     return "" if os.geteuid() == 0 else "only root can start Slurm here; run these tests as root"

@@ -279,14 +279,14 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
         ({"figures": {"figure3": {"media": ["complex", "complex"]}}}, ["figure3.media", "unique"]),
     ],
 )
-def test_what_is_wrong_is_said_with_its_key(changes, said):
+def test_each_error_names_its_key(changes, said):
     text = message(**changes)
     for words in said:
         assert words in text
 
 
 @pytest.mark.parametrize("key", list(PAPER))
-def test_a_section_that_is_not_there_is_asked_for(key):
+def test_an_error_asks_for_a_missing_section(key):
     lacking = config()
     del lacking[key]
     with pytest.raises(ConfigError, match=f"lacks the key '{key}'"):
@@ -331,7 +331,7 @@ def test_results_must_go_where_they_can_be_written(tmp_path, monkeypatch):
     checked(config(resources=str(tmp_path)))
 
 
-def test_all_that_is_wrong_is_said_at_once():
+def test_all_errors_are_reported_at_once():
     text = message(sed=1, training={"epochs": "many"})
     assert "sed" in text and "training.epochs" in text
 
@@ -375,7 +375,7 @@ def test_two_downloads_of_one_name():
     assert "same file name, Native_complex.csv" in text and "saved_as" in text
 
 
-def test_two_downloads_of_one_name_are_told_apart():
+def test_saved_as_tells_two_downloads_of_one_name_apart():
     url = "https://example.org/Native_complex.csv"
     done = checked(config(**random_set(file=url, saved_as="other.csv")))
     assert Plan(done).test_tables("complex")["random"]["path"] == "resources/other.csv"
@@ -510,13 +510,13 @@ def test_without_motif_jobs_there_are_none():
     assert checked(config(motifs=None))["motifs"] is None
 
 
-def test_motif_jobs_take_what_is_not_said_from_the_papers():
+def test_motif_jobs_take_missing_keys_from_the_papers_config():
     done = checked(config(motifs={"test_set": "native", "drimust": {"motifs": 3}}))["motifs"]
     assert done["test_set"] == "native" and done["medium"] == "complex"
     assert done["drimust"] == PAPER["motifs"]["drimust"] | {"motifs": 3}
 
 
-def test_what_is_shown_follows_from_the_media_that_are_declared():
+def test_shown_media_follow_from_the_declared_media():
     done = checked(config())
     assert done["figures"]["figure2"]["media"] == ["complex"]
     assert done["figures"]["figureS1"]["media"] == ["defined"]
@@ -577,7 +577,7 @@ def test_a_column_of_families_is_one_of_the_table(tmp_path):
         ("a: &a {b: 1,\n  b: 2}\nc: *a\n", ["a.b occurs in lines 1 and 2"]),
     ],
 )
-def test_a_key_that_stands_twice_is_told_with_its_lines(tmp_path, text, said):
+def test_an_error_gives_the_lines_of_a_repeated_key(tmp_path, text, said):
     path = tmp_path / "twice.yaml"
     path.write_text(text)
     lines = repeated_keys(path)

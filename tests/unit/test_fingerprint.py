@@ -161,7 +161,7 @@ def test_it_is_the_same_wherever_the_project_lies(package, tmp_path_factory):
     assert fingerprint(moved / "train.py", moved / "crmnet") == before
 
 
-def test_an_import_of_what_is_not_there_names_the_line(package):
+def test_an_error_about_a_missing_import_names_the_line(package):
     folder, write, _ = package
     write("train.py", "import sys\n\nfrom crmnet.training.lop import loss\n")
     message = "train.py, line 3: there is no module crmnet.training.lop"

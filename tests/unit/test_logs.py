@@ -45,7 +45,7 @@ def test_what_ends_a_job_is_one_sentence_on_the_terminal(tmp_path):
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
-def test_a_disk_that_cannot_be_written_to_is_told_with_the_mend(tmp_path, number):
+def test_a_disk_that_cannot_be_written_to_is_reported_with_what_to_do(tmp_path, number):
     done, _ = run(tmp_path, f"raise OSError({number}, os.strerror({number}), 'results/a.tsv')")
     sentence = f"{os.strerror(number)}: 'results/a.tsv'; "
     assert sentence in done.stderr and "run the same command again" in done.stderr
@@ -80,7 +80,7 @@ def test_a_job_outlives_its_terminal(tmp_path):
     assert (tmp_path / "end").exists()
 
 
-def test_progress_is_told_every_so_often_with_the_time_left(clock, capsys):
+def test_progress_is_logged_now_and_then_with_the_time_left(clock, capsys):
     progress = Progress(1000, "rows")
     clock[0] = PROGRESS_SECONDS - 1
     progress(500)
@@ -118,5 +118,5 @@ def test_progress_towards_an_unknown_end_says_how_fast_it_is(clock, capsys):
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0.4, "0 s"), (89, "89 s"), (90, "2 min"), (5400, "1 h 30 min")]
 )
-def test_times_are_said_as_a_person_says_them(seconds, said):
+def test_times_are_in_a_readable_form(seconds, said):
     assert duration(seconds) == said

@@ -332,7 +332,7 @@ def test_storage_can_be_named(server):
     assert "storage=gdata/xy34" in " ".join(server.calls("qsub")[0])
 
 
-def test_without_a_project_or_pbs_the_mend_is_said(server, tmp_path):
+def test_without_a_project_or_pbs_the_error_says_what_to_do(server, tmp_path):
     Path("snakejob.sh").write_text(f"# properties = {json.dumps(job())}\n")
     done = server.call("submit.py", "snakejob.sh", PROJECT="")
     assert done.returncode == 1 and "PROJECT is not set; `export PROJECT=ab12`" in done.stderr

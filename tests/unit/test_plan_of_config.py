@@ -201,7 +201,7 @@ def test_panels_are_the_test_sets_that_are_not_taken_out():
     assert ("complex", "native") in plan.panels("figure3")
 
 
-def test_what_does_not_suffice_for_a_figure_leaves_it_out_and_is_said():
+def test_a_figure_without_enough_data_is_left_out_with_a_reason():
     plan = planned(config(media={"defined": None}, models={"cnn": None}, motifs=None))
     assert "figureS1" not in plan.figures and "figure2" in plan.figures
     left_out = plan.left_out

@@ -1,4 +1,5 @@
-"""Faults of the disk: a sentence with the file and the mend, or made anew; never a wrong number."""
+"""Faults of the disk: an error that names the file and what to do, or a new file; never a wrong
+number."""
 
 import os
 import re

@@ -123,7 +123,7 @@ def test_families_are_those_of_naive_single_linkage(distance, overlap, small):
     st.integers(0, 5),
     st.integers(1, 8),
 )
-def test_families_of_whatever_small_sequences(tokens, distance, overlap):
+def test_families_of_random_small_sequences(tokens, distance, overlap):
     found = families(tokens, distance, overlap)
     assert found.shape == (len(tokens),)
     assert partition(found) == naive(tokens, distance, overlap)
@@ -291,7 +291,7 @@ def test_an_index_finds_direct_relatives_alone(distance, overlap, small):
     st.integers(0, 5),
     st.integers(1, 8),
 )
-def test_an_index_of_whatever_small_sequences(tokens, number, distance, overlap):
+def test_an_index_of_random_small_sequences(tokens, number, distance, overlap):
     number = min(number, len(tokens) - 1)
     sets = np.uint64(1) << np.arange(number, dtype=np.uint64)
     index = Index(tokens[:number], sets, distance, overlap)

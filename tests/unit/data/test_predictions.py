@@ -35,7 +35,7 @@ def test_a_table_comes_back_as_it_was_written(path):
     pd.testing.assert_frame_equal(predictions.read(path), expected)
 
 
-def test_a_table_cut_short_anywhere_is_told_by_its_name(path):
+def test_an_error_names_a_table_that_is_cut_short_anywhere(path):
     content = path.read_bytes()
     # But for the last line's end.
     for length in range(len(content) - 1):
@@ -47,7 +47,7 @@ def test_a_table_cut_short_anywhere_is_told_by_its_name(path):
 
 
 @pytest.mark.parametrize("text", ["", "\n", "no table", "\0\xff", "test_set\trows\n"])
-def test_another_file_is_told_by_its_name(path, text):
+def test_an_error_names_a_file_that_is_not_a_table_of_predictions(path, text):
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=f"{path}: is not a complete table"):
         predictions.read(path)

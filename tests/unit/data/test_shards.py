@@ -524,7 +524,7 @@ def read_all(folder):
 
 
 @pytest.mark.parametrize("left", [0, 1, 10, 0.5, -1])
-def test_a_shard_cut_short_is_told_by_its_name(few, left):
+def test_an_error_names_a_shard_that_is_cut_short(few, left):
     folder, paths = few
     read_all(folder)
     for path in paths:
@@ -535,7 +535,7 @@ def test_a_shard_cut_short_is_told_by_its_name(few, left):
         path.write_bytes(content)
 
 
-def test_a_shard_that_is_not_there_is_told_by_its_name(few):
+def test_an_error_names_a_missing_shard(few):
     folder, paths = few
     for path in paths:
         path.rename(folder / "elsewhere")
@@ -544,7 +544,7 @@ def test_a_shard_that_is_not_there_is_told_by_its_name(few):
         (folder / "elsewhere").rename(path)
 
 
-def test_a_wrong_byte_in_a_shard_is_told_by_its_name(few):
+def test_an_error_names_a_shard_with_a_wrong_byte(few):
     folder, paths = few
     random = np.random.default_rng(31)
     for path in paths:
@@ -561,7 +561,7 @@ def test_a_wrong_byte_in_a_shard_is_told_by_its_name(few):
 
 
 @pytest.mark.parametrize("text", [None, "", '{"length": 112, "sha', "[]", "{}"])
-def test_a_manifest_that_is_none_is_told_by_its_name(few, text):
+def test_an_error_names_a_bad_manifest(few, text):
     folder, _ = few
     path = folder.parent / "manifest.json"
     path.unlink() if text is None else path.write_text(text)

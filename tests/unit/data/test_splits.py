@@ -168,7 +168,7 @@ def test_families_of_test_tables_are_for_training_alone(tmp_path):
     assert (uses(found, test) == "").all()
 
 
-def test_the_split_is_the_same_whatever_the_order_and_another_by_another_seed(tmp_path):
+def test_the_split_depends_on_the_seed_and_not_on_the_order(tmp_path):
     rng = np.random.default_rng(6)
     inserts, _ = library(rng, "variants", 300)
     source = table(tmp_path / "rows.tsv", inserts)
@@ -232,7 +232,7 @@ def relatives_of(tests, inserts, names=None):
     return found, [{n for n, bit in found.bits.items() if row & bit} for row in sets]
 
 
-def test_relatives_of_each_test_set_are_told_and_counted(tmp_path):
+def test_relatives_of_each_test_set_are_found_and_counted(tmp_path):
     rng = np.random.default_rng(10)
     inserts = random_inserts(rng, 30)
     tests = {

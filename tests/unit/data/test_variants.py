@@ -73,7 +73,7 @@ def test_a_change_and_back(position, ref, alt, expected):
     ("position", "ref", "said"),
     [(0, "A", "position 0"), (7, "A", "6 letters"), (6, "CA", "6 to 7"), (2, "A", "has C at 2")],
 )
-def test_a_change_of_what_is_not_there(position, ref, said):
+def test_a_change_of_a_base_that_is_not_there(position, ref, said):
     with pytest.raises(ValueError, match=said):
         changed("ACGTAC", position, ref, "G")
 

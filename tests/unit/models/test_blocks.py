@@ -106,7 +106,7 @@ def test_without_transformer_there_is_none(tables):
     assert not set(tables["without transformer"]["kind"]) & {"transformer", "position"}
 
 
-def test_layers_are_told_as_they_are(tables):
+def test_layers_are_described_as_they_are(tables):
     def layers(variant, block):
         return tables[variant].set_index("block").loc[block, "layers"]
 

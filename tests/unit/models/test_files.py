@@ -56,7 +56,7 @@ def others(folder):
     ],
     ids=["half", "all but a byte", "empty", "text", "no directory", "other content"],
 )
-def test_a_damaged_model_is_told_by_its_name(saved, tmp_path, damage):
+def test_an_error_names_a_damaged_model(saved, tmp_path, damage):
     path = tmp_path / "model.keras"
     path.write_bytes(damage(saved, tmp_path))
     with pytest.raises(ValueError) as error:
@@ -80,7 +80,7 @@ def test_a_wrong_byte_is_never_a_wrong_weight(saved, tmp_path):
             load_model(path)
 
 
-def test_a_model_that_is_not_there_is_told_by_its_name(tmp_path):
+def test_an_error_names_a_missing_model(tmp_path):
     with pytest.raises(ValueError, match="model.keras: is not a complete model"):
         load_model(tmp_path / "model.keras")
 

@@ -41,6 +41,6 @@ def test_a_config_can_name_the_architectures_that_there_are_and_no_other():
         checked(wrong)
 
 
-def test_an_architecture_that_is_not_there_is_told_with_those_that_are():
+def test_an_error_about_an_unknown_architecture_lists_the_known_ones():
     with pytest.raises(ValueError, match="no architecture 'lstm'; choose one of cnn, crmnet, danq"):
         registry.build("lstm", 112)

@@ -256,7 +256,7 @@ def misfits(saved_model, **arguments):
     return lines
 
 
-def test_another_width_is_told_shape_by_shape(saved_model):
+def test_an_error_about_another_width_lists_all_shapes(saved_model):
     lines = misfits(saved_model, width=8)
     # All but the bias of the last layer.
     assert len(lines) == 307
@@ -513,14 +513,14 @@ def test_links_and_devices_in_a_zip_archive_are_refused(find, kind):
 @pytest.mark.parametrize("outer", [lambda content: content, lambda c: as_zip({"inner.tar.gz": c})])
 @pytest.mark.parametrize("pack", [as_zip, as_tar, as_gzipped_tar])
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9])
-def test_an_archive_cut_short_is_told_so(find, outer, pack, share):
+def test_an_error_tells_that_an_archive_is_cut_short(find, outer, pack, share):
     noise = np.random.default_rng(4).bytes(100_000)
     content = pack(below("crm_net") | {"crm_net/variables/variables.data-00000-of-00001": noise})
     with pytest.raises(ValueError, match="files-archive.* cut short.*download or copy it again"):
         find(outer(content[: int(share * len(content))]))
 
 
-def test_an_archive_with_a_wrong_byte_is_told_so(find):
+def test_an_error_tells_that_an_archive_is_damaged(find):
     noise = np.random.default_rng(4).bytes(100_000)
     files = below("crm_net") | {"crm_net/variables/variables.data-00000-of-00001": noise}
     content = bytearray(as_zip(files))

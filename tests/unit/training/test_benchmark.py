@@ -301,7 +301,7 @@ ValueError: the model's length must be a multiple of 8, not 113
         (-11, "", None),
     ],
 )
-def test_want_of_memory_is_told_from_other_failures(status, said, reason):
+def test_lack_of_memory_is_distinguished_from_other_failures(status, said, reason):
     assert why_not_measured(status, said) == reason
 
 
@@ -363,7 +363,7 @@ PAPER = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 
 
 @pytest.mark.parametrize("key", ["model", "medium"])
-def test_a_benchmark_of_what_is_not_declared_ends_in_a_sentence(key):
+def test_a_benchmark_of_an_undeclared_model_or_medium_is_an_error(key):
     config = copy.deepcopy(PAPER)
     config["benchmark"][key] = "nowhere"
     with pytest.raises(configuration.ConfigError, match=f"benchmark.{key}: 'nowhere' is not"):

@@ -123,7 +123,7 @@ def test_frameworks_are_imported_only_when_devices_are_set_up(tensorflow):
     assert tensorflow["frameworks"] == []
 
 
-def test_a_gpu_that_is_not_there_is_an_error_that_names_the_mend(tensorflow):
+def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do(tensorflow):
     assert "tensorflow sees none" in tensorflow["error"]
     assert "`training: device: cpu`" in tensorflow["error"]
 
@@ -292,7 +292,7 @@ def test_half_precision_resumes_with_the_scale_of_its_loss(tmp_path):
 
 @pytest.mark.parametrize("device", ["tpu", "gpu"])
 @needs_jax
-def test_a_device_that_jax_does_not_see_is_an_error_that_names_the_mend(device):
+def test_a_device_that_jax_does_not_see_is_an_error_that_says_what_to_do(device):
     code = f"from crmnet.training.devices import setup; setup(backend='jax', device={device!r}, "
     code += "precision='float32', threads=1, seed=1)"
     environment = {"PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"}

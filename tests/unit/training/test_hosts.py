@@ -95,7 +95,7 @@ def test_a_host_that_fails_ends_the_others(tmp_path, job):
         hosts.launch(script(tmp_path, FAILS), job, 2, None, tmp_path)
 
 
-def test_a_host_without_a_rank_is_an_error_that_names_the_mend(tmp_path, job, monkeypatch, capfd):
+def test_a_host_without_a_rank_is_an_error_that_says_what_to_do(tmp_path, job, monkeypatch, capfd):
     for name in (devices.HOST, *hosts.RANKS):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(RuntimeError, match="ended with status 1"):

@@ -580,7 +580,7 @@ def test_recipe_takes_its_keys_of_the_config_and_changes():
     assert loop.recipe_of(config, epochs=3) == replace(PAPER, seed=5, epochs=3)
 
 
-def test_progress_is_told_while_an_epoch_lasts(monkeypatch, capsys):
+def test_progress_is_logged_during_an_epoch(monkeypatch, capsys):
     clock = iter([100.0, 110.0, 125.0, 130.0])
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     progress = loop._EpochProgress(epoch=2, epochs=9, steps=30, batch=64)

@@ -1,4 +1,4 @@
-"""The machine that a job runs on. No framework."""
+"""Describes the machine that a job runs on. Imports no framework."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """The name of this machine's CPU."""
+    """Returns the name of this machine's CPU."""
     try:
         name = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
     except OSError:
