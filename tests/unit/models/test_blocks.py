@@ -150,4 +150,4 @@ def test_figure_1_has_no_text_over_text_or_over_the_edge(tables, variant, tmp_pa
         assert not box_a.overlaps(box_b), (a.get_text(), b.get_text())
     shown = " ".join(text.get_text() for text in texts)
     assert f"{tables[variant]['parameters'].sum():,} parameters" in shown
-    assert ("outputs added" in shown) == (tables[variant]["beside"] != "").any()
+    assert ("outputs are added" in shown) == (tables[variant]["beside"] != "").any()
