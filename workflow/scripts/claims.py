@@ -1,4 +1,4 @@
-"""The paper's claims, each with this run's own number and a verdict."""
+"""Compares the paper's claims with this run's numbers."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ job = snakemake
 log_to(job.log[0])
 paper = yaml.safe_load(Path(job.input.paper).read_text())
 run = dict(job.params.run)
-# Of the inputs, all but this are tables, or the parts of one.
+# All inputs but `paper` are tables, or parts of a table.
 parts = {name: paths for name, paths in job.input.items() if name != "paper" and paths}
 tables = {
     name: pd.concat(map(claims.read, [paths] if isinstance(paths, str) else paths))

@@ -1,5 +1,5 @@
-"""Tests a model against others on the same sequences: differences of metrics, by a paired
-bootstrap of families and the spread of the trainings."""
+"""Compares a model with others on the same sequences: differences of metrics, with a bootstrap of
+families and the spread between trainings."""
 
 import sys
 from itertools import product
@@ -30,7 +30,7 @@ for medium, against in product(media, job.params.against):
         if name not in mine or not mine[name][SAME].equals(other[SAME]):
             raise ValueError(
                 f"test set {name}: {path} and {other_path} do not hold the same sequences and "
-                "measurements row by row; make both anew from the same test table"
+                "measurements in the same rows; delete both files and run the workflow again"
             )
         first, second = mine[name].drop(columns=KEY), other.drop(columns=KEY)
         if paired := set(first) == set(second):
@@ -47,7 +47,10 @@ for medium, against in product(media, job.params.against):
         print(f"{medium}, {name}: {model} - {against}\n{differences}", file=sys.stderr)
         parts.append(differences.assign(medium=medium, test_set=name, model=model, against=against))
 if not parts:
-    raise ValueError(f"no predictions of {', '.join(job.params.against)} to test {model} against")
+    raise ValueError(
+        f"there are no predictions of {', '.join(job.params.against)} in the media of {model}, so "
+        "nothing can be compared; correct `against` of the figure in the config"
+    )
 columns = ["medium", "test_set", "model", "against", "metric", "difference", "low", "high", "n"]
 columns += ["families", "seeds", "against_seeds", "p_value"]
 write_tsv(job.output[0], pd.concat(parts)[columns])

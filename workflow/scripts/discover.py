@@ -20,10 +20,16 @@ log_to(job.log[0])
 names, tokens = read_fasta(job.input.sequences)
 ranked = read_table(job.input.table)
 if ranked["sequence"].tolist() != names:
-    raise MotifError(f"{job.input.table}: has other sequences than {job.input.sequences}")
+    raise MotifError(
+        f"{job.input.table} and {job.input.sequences} do not have the same sequences; delete both "
+        "files and run the workflow again"
+    )
 number = min(job.params.top, len(names) // 2)
 if number < job.params.top:
-    print(f"top: {number}, half of all sequences, not {job.params.top}", file=sys.stderr)
+    print(
+        f"top is {number} instead of {job.params.top}: half of all {len(names)} sequences",
+        file=sys.stderr,
+    )
 chosen = np.r_[:number, len(names) - number : len(names)]
 top = np.arange(2 * number) < number
 tokens, families = tokens[chosen], ranked["family"].to_numpy()[chosen]
@@ -34,9 +40,9 @@ known = {
     "families_bottom": len(np.unique(families[~top])),
 }
 print(
-    f"{number} sequences of {known['families_top']} families at the top, {number} of "
-    f"{known['families_bottom']} at the bottom. E-values count each sequence as independent: "
-    "where families are large, they are far too low.",
+    f"{number} sequences of {known['families_top']} families are at the top and {number} of "
+    f"{known['families_bottom']} at the bottom. E-values treat each sequence as independent. They "
+    "are far too low if families are large.",
     file=sys.stderr,
 )
 program = tool("meme", job.params.engine)
@@ -55,8 +61,8 @@ else:
     motifs = discover.discover(tokens, top, families, *sought)
 if motifs and motifs[0].held_top and min(motifs[0].held_top, motifs[0].held_bottom) < discover.FEW:
     print(
-        f"The hold-out has only {motifs[0].held_top} sequences of the top and "
-        f"{motifs[0].held_bottom} of the bottom: a real motif may well have a large E-value.",
+        f"Only {motifs[0].held_top} sequences of the top and {motifs[0].held_bottom} of the bottom "
+        "are held out, so even a real motif may have a large E-value.",
         file=sys.stderr,
     )
 write_meme(job.output.motifs, [each.motif for each in motifs], background(tokens))

@@ -1,4 +1,4 @@
-"""Finds words, and motifs of them, enriched at the top of a ranked list."""
+"""Finds words that are enriched at the top of a ranked list, and motifs made of them."""
 
 import sys
 
@@ -19,8 +19,8 @@ words = drimust.enriched_words(
 )
 print(
     f"{len(words.lengths)} of {words.tested} words have B * mHG up to {job.params.threshold:g}, in "
-    f"{len(names)} sequences. Each sequence counts as independent: where many are alike, p-values "
-    "are far too low.",
+    f"{len(names)} sequences. P-values treat each sequence as independent. They are far too low if "
+    "many sequences are similar.",
     file=sys.stderr,
 )
 motifs = drimust.motifs(words, tokens, job.params.motifs)

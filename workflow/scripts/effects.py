@@ -1,4 +1,5 @@
-"""Saliency on, and expression with, the matches of the selected motifs; examples of them."""
+"""Measures saliency at the matches of the selected motifs and expression with them, and chooses
+examples."""
 
 import sys
 
@@ -39,7 +40,7 @@ table = motif_effects(
 )
 print(table.to_string(), file=sys.stderr)
 write_tsv(job.output.effects, table, digits=6)
-# With each N within, so that letters stand where their saliency does.
+# Keep each N inside an insert, so that letters and saliency have the same positions.
 text = np.array(list(ALPHABET))[maps.tokens]
 inserts = ["".join(row[:length]) for row, length in zip(text, lengths, strict=True)]
 shown = examples(targets, hits, ranked, saliency, inserts, maps.prediction)

@@ -1,4 +1,4 @@
-"""Measures how well a model's predictions agree with the measurements, test set by test set."""
+"""Measures how well a model's predictions agree with the measurements of each test set."""
 
 import sys
 
@@ -27,7 +27,7 @@ for name, rows in test_sets(job.input.predictions, job.input.families).items():
     )
     print(f"{name}: {numbers.to_string(index=False)}", file=sys.stderr)
     parts.append(numbers.assign(test_set=name, **model))
-    # What was not trained here has no histories.
+    # Models that were not trained here have no histories.
     for training, history in zip(
         predicted.columns, histories or [None] * predicted.shape[1], strict=True
     ):

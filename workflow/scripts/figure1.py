@@ -1,4 +1,4 @@
-"""Figure 1: the architecture, drawn from the model itself."""
+"""Draws Figure 1: the architecture, from the model object."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Figure 2, and Figure S1 in the other media: measured against predicted expression."""
+"""Draws Figure 2 and, for the other media, Figure S1: measured and predicted expression."""
 
 import sys
 
@@ -22,7 +22,7 @@ try:
     numbers = scatter.panel_numbers(panels, predictions, metrics)
 except ValueError as error:
     files = ", ".join([*job.input.predictions, *job.input.metrics])
-    raise ValueError(f"{error}: make {files} anew") from error
+    raise ValueError(f"{error}; delete {files} and run the workflow again") from error
 print(numbers.to_string(), file=sys.stderr)
 save(scatter.draw(panels, predictions, numbers, by_seed), job.output.pdf)
 write_tsv(job.output.tsv, numbers)

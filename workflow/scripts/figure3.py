@@ -1,4 +1,4 @@
-"""Figures 3 and 4: models side by side on several test sets, each tested against the first."""
+"""Draws Figures 3 and 4: models side by side on several test sets, each compared with the first."""
 
 import sys
 

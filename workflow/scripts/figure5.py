@@ -1,4 +1,4 @@
-"""Figure 5: saliency maps beside the motifs of highly expressed promoters, and what these do."""
+"""Draws Figure 5: saliency maps, the motifs of highly expressed promoters, and their effects."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Figure S2: more examples of saliency maps at matches of the selected motifs."""
+"""Draws Figure S2: more examples of saliency maps at matches of the selected motifs."""
 
 import sys
 

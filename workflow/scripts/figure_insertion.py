@@ -1,4 +1,5 @@
-"""What motifs' sites do to the predicted expression of random inserts: over all, by position."""
+"""Draws the effects of motif sites on the predicted expression of random inserts, over all
+positions and by position."""
 
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to

@@ -1,4 +1,4 @@
-"""Motifs of the saliency maps themselves: logos, what they do to expression, what they match."""
+"""Draws the motifs of the saliency maps: logos, effects on expression and matching known motifs."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Saliency maps of the trained model against those of randomised weights."""
+"""Draws how saliency maps from randomised weights correlate with those of the trained model."""
 
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to

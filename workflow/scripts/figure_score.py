@@ -1,4 +1,5 @@
-"""Saliency maps of the first sequences, with their variants; all predictions and effects."""
+"""Draws saliency maps of the first sequences with their variants, and all predictions and
+effects."""
 
 import sys
 
@@ -10,7 +11,7 @@ from crmnet.report import score_figure
 from crmnet.report.style import save
 
 job = snakemake
-# Rows of the maps' table, which may be of any size, that are read at a time.
+# Rows of the maps' table that are read at a time, because it may be of any size.
 CHUNK = 1 << 18
 
 log_to(job.log[0])
@@ -26,4 +27,4 @@ if path := job.input.get("saliency"):
 page, table = score_figure.draw(predictions, variants, shown, maps, labels, job.params.saturated)
 save(page, job.output.pdf)
 write_tsv(job.output.tsv, table, digits=6)
-print(f"maps of {0 if maps is None else len(shown)} sequences", file=sys.stderr)
+print(f"maps of {0 if maps is None else len(shown)} sequences drawn", file=sys.stderr)

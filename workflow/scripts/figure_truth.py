@@ -1,4 +1,4 @@
-"""What was planted in the simulated promoters, and what is found of it."""
+"""Draws how well the planted motifs and sites of simulated promoters were found."""
 
 import pandas as pd
 

@@ -37,7 +37,7 @@ of_sites <- function(number) {
 }
 save <- function(of, columns, path) {
   rows <- do.call(rbind, lapply(seq_along(found@motifList), of))
-  # Without a motif, the heading alone.
+  # Without motifs, write only the heading.
   if (is.null(rows)) rows <- as.data.frame(matrix(nrow = 0, ncol = length(columns)))
   names(rows) <- columns
   write.table(rows, path, sep = "\t", quote = FALSE, row.names = FALSE)

@@ -1,6 +1,6 @@
-"""Finds motifs in the most highly expressed sequences by rGADEM, or the built-in stand-in for it.
+"""Finds motifs in the most highly expressed sequences, by rGADEM or the built-in stand-in for it.
 
-Neither sees expression, but in which sequences come first, and so which it is given."""
+Neither uses expression values. Expression only decides which sequences are searched."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ print(f"engine: {engine}; {len(names)} sequences, best first", file=sys.stderr)
 if program:
     candidates = gadem.rgadem(
         program,
-        # Beside this script.
+        # gadem.R lies beside this script.
         Path(__file__).with_suffix(".R"),
         tokens,
         seed=job.params.seed,
@@ -33,9 +33,8 @@ else:
     candidates = gadem.search(tokens, job.params.motifs)
 motifs, sites = gadem.ranked(candidates, tokens, names, job.params.motifs)
 print(
-    f"{len(candidates)} motifs found, {len(motifs)} kept. E-values count each sequence as "
-    "independent: "
-    "what related sequences share is a motif too.",
+    f"{len(candidates)} motifs found, {len(motifs)} kept. E-values treat each sequence as "
+    "independent, so a pattern that related sequences share counts as a motif, too.",
     file=sys.stderr,
 )
 write_meme(job.output.motifs, motifs, background(tokens))

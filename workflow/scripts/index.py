@@ -1,4 +1,4 @@
-"""The page of the run: figures, tables and facts in one HTML file."""
+"""Writes the page of the run: figures, tables and facts in one HTML file."""
 
 import sys
 from pathlib import Path

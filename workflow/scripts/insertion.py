@@ -1,4 +1,4 @@
-"""Puts sites of the selected motifs into random inserts, and predicts what they do."""
+"""Puts sites of the selected motifs into random inserts and predicts their effects."""
 
 import sys
 
@@ -22,7 +22,7 @@ missing = sorted(set(targets) - set(known))
 if missing:
     raise MotifError(
         f"{job.input.motifs}: has no motif {', '.join(missing)}, which {job.input.selected} "
-        "selects; make both anew"
+        "selects; delete both files and run the workflow again"
     )
 motifs = [known[target] for target in dict.fromkeys(targets)]
 if not motifs:

@@ -1,4 +1,4 @@
-"""Matches motifs with those of JASPAR."""
+"""Matches motifs with the known motifs of JASPAR."""
 
 import sys
 from pathlib import Path

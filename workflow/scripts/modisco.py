@@ -1,4 +1,4 @@
-"""Finds motifs in saliency maps, by TF-MoDISco."""
+"""Finds motifs in saliency maps by TF-MoDISco."""
 
 import sys
 
@@ -15,7 +15,7 @@ job = snakemake
 log_to(job.log[0])
 package = modisco.package(job.threads)
 ranked = read_table(job.input.table)
-# The package takes the first seqlets up to the maximum: of sequences in any order but the ranked.
+# The package uses the first seqlets up to the maximum, so sequences must not be sorted by rank.
 rows = np.random.default_rng(job.params.seed).permutation(ranked["row"].to_numpy())
 maps = load(job.input.saliency).of(rows)
 try:

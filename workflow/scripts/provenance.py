@@ -1,4 +1,4 @@
-"""Writes down what all figures and tables come from, for readers and as an RO-Crate."""
+"""Writes the origin of all figures and tables, as JSON and as an RO-Crate."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ run = provenance.record(
     config=job.params.config,
     files=job.input.files,
     urls=job.params.urls,
-    # Whose package it is need not be this environment's: it comes with the job.
+    # Snakemake's package comes with the job and may be missing in this job's environment.
     snakemake=sys.modules["snakemake"].__version__,
     environments=job.params.environments,
     tables=dict(zip(job.params.engines, job.input.engines, strict=True)),
@@ -27,7 +27,7 @@ Path(job.output.json).write_text(json.dumps(run, indent=2) + "\n")
 written = provenance.plain(job.params.written)
 Path(job.output.config).write_text(yaml.safe_dump(written, sort_keys=False))
 outdir = Path(job.output.json).parent
-# The numbers of a figure lie beside it.
+# The numbers of a figure lie beside it, under the same name.
 made = map(Path, job.input.results)
 results = {path for each in made for path in each.parent.glob(f"{each.stem}.*")}
 crate = provenance.crate(run, outdir, results)

@@ -1,4 +1,4 @@
-"""Makes the saliency maps of a model over the inserts of a test set."""
+"""Makes a model's saliency maps of the inserts of a test set."""
 
 import sys
 
@@ -21,5 +21,5 @@ try:
     maps = insert_saliency(model, tokens, values["expression"], construct)
 except ValueError as error:
     raise ValueError(f"{job.input.model} on {entry['path']}: {error}") from error
-print(f"{name}: {len(maps):,} inserts, of {maps.tokens.shape[1]} bases at most", file=sys.stderr)
+print(f"{name}: {len(maps):,} inserts of up to {maps.tokens.shape[1]} bases", file=sys.stderr)
 save(job.output[0], maps)

@@ -1,4 +1,4 @@
-"""Checks saliency maps against those of the same model with randomised weights."""
+"""Compares saliency maps with those of the same model with randomised weights."""
 
 import sys
 
@@ -20,8 +20,8 @@ maps = load(job.input.saliency)
 tokens, _ = read(table_of(entry), job.params.length)
 if not same_inserts(maps, tokens):
     raise ValueError(
-        f"{job.input.saliency} and {entry['path']} are not of the same sequences: delete the maps, "
-        "to have them made anew"
+        f"{job.input.saliency} and {entry['path']} are not of the same sequences; delete the maps "
+        "and run the workflow again"
     )
 count = min(job.params.sequences, len(maps))
 drawn = np.random.default_rng(job.params.seed).choice(len(maps), count, replace=False)

@@ -1,4 +1,4 @@
-"""Scans sequences with motifs."""
+"""Scans sequences for sites of the known motifs."""
 
 import sys
 
@@ -18,7 +18,7 @@ frequencies = background(tokens)
 program = tool("fimo", job.params.engine)
 engine = version(program) if program else BUILTIN
 print(f"engine: {engine}", file=sys.stderr)
-# FIMO takes no file without a motif.
+# FIMO does not accept a file without motifs.
 if program and motifs:
     hits = scanning.fimo(
         program, job.input.motifs, job.input.sequences, frequencies, job.params.threshold

@@ -1,4 +1,5 @@
-"""Predicts the expression of sequences and the effects of variants; makes their saliency maps."""
+"""Predicts the expression of the user's sequences and the effects of variants, and makes saliency
+maps."""
 
 import sys
 
@@ -15,7 +16,7 @@ from crmnet.data.sequences import Construct
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.interpretation import scores
 
-# What an earlier run made of other sequences, and this one is not asked for.
+# Remove the results of an earlier run that this run does not make, so that they do not mislead.
 for name in ("variants.tsv", "saliency.tsv", "saliency.npz"):
     Path(job.output.predictions).with_name(name).unlink(missing_ok=True)
 files = dict(zip(job.params.media, job.input.models, strict=True))

@@ -1,4 +1,4 @@
-"""Puts all motifs of all methods in one table, and selects those of Figure 5."""
+"""Puts the motifs of all methods into one table and selects those of Figure 5."""
 
 import sys
 from pathlib import Path

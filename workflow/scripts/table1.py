@@ -1,5 +1,4 @@
-"""Table 1: how long training takes by local batch size, precision and devices, with the paper's
-times beside ours."""
+"""Makes Table 1: training times by local batch size, precision and devices, beside the paper's."""
 
 import json
 from pathlib import Path

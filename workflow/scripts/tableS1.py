@@ -1,4 +1,4 @@
-"""Table S1: sizes of the training and test sets, with the paper's beside ours."""
+"""Makes Table S1: sizes of the training and test sets, beside the paper's."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How training went: loss and validation R2 of every training, epoch by epoch."""
+"""Draws the training curves: loss and validation R2 of every training over the epochs."""
 
 import sys
 

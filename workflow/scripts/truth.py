@@ -1,4 +1,5 @@
-"""What was planted in the simulated promoters, against what motif jobs and saliency maps find."""
+"""Compares the planted motifs and sites of simulated promoters with those that the motif jobs and
+saliency maps find."""
 
 import sys
 
@@ -16,7 +17,7 @@ from crmnet.motifs.selection import RANKED_BY, REPRODUCED_BY
 job = snakemake
 
 log_to(job.log[0])
-# E-values of motifs may be below the smallest double.
+# Read E-values as text, because they may be below the smallest double.
 table = read_table(job.input.motifs, ["e_value"])
 matches, hits, ranked, sites, factors = (
     read_table(job.input[name]) for name in ("matches", "hits", "ranked", "sites", "factors")
@@ -24,8 +25,8 @@ matches, hits, ranked, sites, factors = (
 sites = sites[sites["set"] == job.params.test_set]
 if sites.empty:
     raise ValueError(
-        f"{job.input.sites}: has no sites of a set {job.params.test_set!r}; choose a simulated set "
-        "as `motifs: test_set`"
+        f"{job.input.sites}: has no sites of a test set {job.params.test_set!r}; set `motifs: "
+        "test_set` to a simulated test set"
     )
 maps = load(job.input.saliency).of(ranked["row"])
 saliency = masked(maps.gradient, maps.tokens)

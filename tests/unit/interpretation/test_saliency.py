@@ -602,7 +602,7 @@ def test_the_scripts(job, capsys):
         rtol=1e-4,
         atol=1e-6,
     )
-    assert "native: 20 inserts, of 12 bases at most" in capsys.readouterr().err
+    assert "native: 20 inserts of up to 12 bases" in capsys.readouterr().err
     once = path.read_bytes()
     assert job.run("saliency.py", "maps.npz").read_bytes() == once
 

@@ -287,5 +287,5 @@ def test_the_script(case, tmp_path):
 
 
 def test_a_set_without_sites_is_refused(case, tmp_path):
-    with pytest.raises(ValueError, match="sites.tsv: has no sites of a set 'all_native'; choose"):
+    with pytest.raises(ValueError, match="sites.tsv: has no sites of a test set 'all_native'; set"):
         run_script(case, tmp_path, "all_native")

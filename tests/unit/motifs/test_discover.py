@@ -319,9 +319,9 @@ def test_the_script_with_the_built_in_engine(files, capsys):
     assert float(first["e_value"]) == pytest.approx(math.exp(first["ln_e_value"]), rel=1e-4)
     assert float(first["e_value"]) == pytest.approx(len(table) * float(first["p_value"]), rel=1e-4)
     said = capsys.readouterr().err
-    assert "60 sequences of 20 families at the top" in said
-    assert "count each sequence as independent" in said
-    assert "only 30 sequences of the top and 30 of the bottom" in said
+    assert "60 sequences of 20 families are at the top" in said
+    assert "treat each sequence as independent" in said
+    assert "Only 30 sequences of the top and 30 of the bottom" in said
     once = [(files / name).read_bytes() for name in ("discover.meme", "discover.tsv")]
     run_script(files, "builtin")
     assert once == [(files / name).read_bytes() for name in ("discover.meme", "discover.tsv")]
@@ -341,7 +341,7 @@ def test_the_script_with_meme(files, program, engine):
 def test_the_script_takes_no_more_than_half_of_the_list(files, program, capsys):
     table = run_script(files, "tool", top=5000)
     assert set(table["top"]) == set(table["bottom"]) == {100}
-    assert "top: 100, half of all sequences, not 5000" in capsys.readouterr().err
+    assert "top is 100 instead of 5000: half of all 200 sequences" in capsys.readouterr().err
 
 
 def test_the_script_without_a_motif(files, program, monkeypatch):
@@ -351,5 +351,5 @@ def test_the_script_without_a_motif(files, program, monkeypatch):
 
 def test_the_script_with_the_table_of_another_list(files):
     (files / "r.tsv").write_text("sequence\tfamily\ns1\t0\n")
-    with pytest.raises(MotifError, match="r.tsv: has other sequences than .*r.fa"):
+    with pytest.raises(MotifError, match="r.tsv and .*r.fa do not have the same sequences"):
         run_script(files, "builtin")

@@ -230,8 +230,8 @@ def test_columns_that_few_sites_reach_are_cut_off():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"lengths": (6, 5)}, "give 1 <= k1 <= k2"),
-        ({"lengths": (5, 40)}, "give 1 <= k1 <= k2"),
+        ({"lengths": (6, 5)}, "with 1 <= k1 <= k2 <= 20"),
+        ({"lengths": (5, 40)}, "with 1 <= k1 <= k2 <= 20"),
         ({"strands": "two"}, "strands 'two' is not one of both, given"),
         ({"rule": "left"}, "rule 'left' is not one of right-branching, all"),
         ({"threshold": 0}, "threshold is 0; give a number above 0"),
