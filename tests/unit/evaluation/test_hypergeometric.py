@@ -108,7 +108,7 @@ def test_p_values_of_different_sizes_at_once(monkeypatch):
     assert ln_p_value(100, sizes, together[0]) == pytest.approx(p_values, rel=1e-12)
 
 
-def test_what_is_below_the_smallest_double():
+def test_probabilities_below_the_smallest_double():
     """All at the top: one order of all has this score."""
     (score,), (n,), (b,) = scored(np.arange(700), total=3000)
     expected = math.lgamma(2301) + math.lgamma(701) - math.lgamma(3001)

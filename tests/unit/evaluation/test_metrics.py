@@ -1,4 +1,4 @@
-"""Metrics and their intervals against numbers worked out by hand, scipy and simulation."""
+"""Metrics and their intervals, compared with hand calculation, SciPy and simulation."""
 
 import math
 from pathlib import Path
@@ -131,7 +131,7 @@ def r_of_p(exponent, n):
 
 
 @pytest.mark.parametrize("n", [60, 500, 3733, 61150])
-def test_p_is_a_number_down_to_its_bound_and_a_bound_only_below(n):
+def test_p_is_a_bound_only_below_the_smallest_double(n):
     for exponent in (-299.5, -300.5, -308.5, -312.2, -320.7, math.log10(5e-324) + 0.01):
         mantissa, power = p_value(r_of_p(exponent, n), n).split("e")
         assert math.log10(float(mantissa)) + int(power) == pytest.approx(exponent, abs=0.005)
@@ -216,7 +216,7 @@ def test_unusable_expressions_are_refused(measured, predicted, reason):
 
 @pytest.fixture(scope="module")
 def third(pairs):
-    """Other predictions of the sequences of `pairs`, whose errors share some of the first ones'."""
+    """Other predictions for the sequences of `pairs`, with errors that correlate with the first."""
     measured, predicted = pairs
     return (measured + predicted) / 2 + np.random.default_rng(8).normal(0, 1, len(measured))
 
@@ -313,7 +313,7 @@ def test_a_constant_prediction_has_no_difference_of_correlations(pairs):
     assert table.loc[["r2", "rmse"]].notna().all(axis=None)
 
 
-def test_predictions_that_do_not_pair_have_no_difference():
+def test_predictions_of_another_number_of_sequences_are_refused():
     with pytest.raises(ValueError, match="do not match"):
         paired_difference([1, 2, 3], [1, 2, 3], [1, 2])
 
@@ -351,7 +351,7 @@ def test_copies_of_a_sequence_are_one_sequence(pairs):
     assert (blind["high"] - blind["low"] < 0.6 * (alone["high"] - alone["low"])).all()
 
 
-def test_names_of_families_mean_nothing(pairs):
+def test_names_of_families_do_not_matter(pairs):
     families = np.random.default_rng(2).integers(0, 20, 60)
     table = metrics(*pairs, families, replicates=50)
     pd.testing.assert_frame_equal(metrics(*pairs, 7 * families - 3, replicates=50), table)
@@ -368,7 +368,7 @@ def test_a_value_is_the_mean_over_trainings(pairs, third):
 
 
 def with_errors(sizes):
-    """Measured (40,), and predictions with errors of one size: of that rmse in any replicate."""
+    """Measured (40,), and predictions with errors of equal size: each replicate has this RMSE."""
     measured = np.arange(40.0)
     return measured, measured[:, None] + np.tile([1, -1], 20)[:, None] * np.array(sizes)
 
@@ -410,7 +410,7 @@ def test_seeds_alone_make_students_and_welchs_tests(first, second, paired):
     assert (found["seeds"], found["against_seeds"]) == (len(first), len(second))
 
 
-def test_what_trainings_and_families_do_together_counts_once():
+def test_the_interaction_of_trainings_and_families_counts_once():
     # All trainings as good on these families (no spread of seeds); in replicates they differ.
     random = np.random.default_rng(11)
     shared, own = random.normal(size=4001), random.normal(0, 2, size=(3, 4001))
@@ -436,13 +436,13 @@ def test_few_families_make_students_interval():
     np.testing.assert_allclose(interval(spread), (-half, half), rtol=0.01)
 
 
-def test_families_of_one_size_are_so_many_and_others_fewer():
+def test_families_of_unequal_size_count_as_fewer():
     assert module._effective(np.repeat(np.arange(8), 3)) == pytest.approx(8)
     assert module._effective(np.array([0, 0, 0, 1])) == pytest.approx(16 / 10)
 
 
 @pytest.mark.parametrize("families", [np.zeros(60, int), np.arange(60) // 59])
-def test_one_family_or_hardly_more_has_no_interval(pairs, third, families):
+def test_fewer_than_two_effective_families_have_no_interval(pairs, third, families):
     measured, predicted = pairs
     table = metrics(measured, predicted, families, replicates=20)
     assert table["value"].notna().all() and table[["low", "high"]].isna().all(axis=None)
@@ -468,7 +468,7 @@ def test_a_training_without_a_value_leaves_none(pairs):
     assert table.loc[["r2", "rmse"]].notna().all(axis=None)
 
 
-def test_seeds_that_do_not_pair_are_refused(pairs):
+def test_seeds_that_cannot_be_paired_are_refused(pairs):
     measured, predicted = pairs
     several = predicted[:, None] + np.zeros(3)
     with pytest.raises(ValueError, match="3 and 1 trainings cannot be paired"):
@@ -482,8 +482,9 @@ NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 
 
 def expected_metrics(r, spread):
-    """Of a model whose trainings have Pearson's r normal about `r`: predictions are measurements of
-    variance 1 and an error, both normal."""
+    """Returns data of a model whose trainings have Pearson's r near `r`.
+
+    Predictions are the measurements, of variance 1, plus an error. Both are normal."""
     r = r + spread * NODES
     error = 1 / r**2 - 1
     values = {
@@ -527,7 +528,7 @@ def simulated(random, families, size, models, shares, seeds, same_seeds=False):
 
 
 def coverage(monkeypatch, case, truth, found, *, runs, ranks=False):
-    """In what share of simulated data the interval holds the truth, metric by metric.
+    """Returns the share of simulated data in which the interval covers the truth, by metric.
 
     Ranks, most of the time that metrics take, are left out unless they are asked for.
     """
@@ -622,7 +623,7 @@ def trained(random, seeds):
 
 
 def share_found(runs, seeds, *, paired=False, by_sequence=False):
-    """In how many simulated pairs of models Pearson's r differs, P < 0.05."""
+    """Returns in how many simulated pairs of models Pearson's r differs with P < 0.05."""
     random = np.random.default_rng(13)
     found = 0
     for run in range(runs):

@@ -1,5 +1,5 @@
-"""What matches do: sums and means against plain loops, P against all permutations there are and
-under the null, intervals against many families; the tables of motifs and of examples by hand."""
+"""Effects of matches: sums and means compared with plain loops, P with all permutations and under
+the null hypothesis, intervals with many families; tables of motifs and examples by hand."""
 
 import itertools
 import runpy
@@ -38,7 +38,7 @@ def spans(*rows):
 
 
 def random_families(rng, number, size, width, lengths):
-    """Families (n,), lengths (n,) and values (n, width) that are alike within a family."""
+    """Families (n,), lengths (n,) and values (n, width) that are similar within a family."""
     families = np.repeat(np.arange(number), size)
     of_family = rng.choice(lengths, number)
     values = rng.normal(size=(number, width)).repeat(size, axis=0)
@@ -258,7 +258,7 @@ def test_all_deals_within_families():
     assert again == (pytest.approx(exact, abs=0.04), 2)
 
 
-def test_where_no_family_is_mixed_nothing_is_tested():
+def test_without_mixed_families_nothing_is_tested():
     families, values = np.array([0, 0, 1, 1, 2]), np.arange(5.0)
     for chosen in ([1, 1, 0, 0, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]):
         p, tested = swapped_p_value(
@@ -491,7 +491,7 @@ def matched(seed, beneath, noise=1.0, families=12, size=3, width=40):
     return table.set_index("measure").loc[["logo_similarity", "saliency"]].itertuples()
 
 
-def test_a_map_of_the_logo_itself_is_like_it():
+def test_a_map_equal_to_the_logo_is_similar_to_it():
     found, _ = matched(1, LOGO, noise=1e-3)
     assert found.value == pytest.approx(1, abs=0.01)
     assert abs(found.control) < 0.2 and found.p_value == 0.01
@@ -581,7 +581,7 @@ def test_no_example(case):
 
 
 def write_inputs(case, folder):
-    """What the script reads; the maps in the order of the test table, N where no base is."""
+    """The inputs of the script, with maps in the order of the test table and padded with N."""
     width, rows = case.saliency.shape[1], np.arange(9)
     tokens = np.full((9, width), N, np.uint8)
     gradient = np.zeros((9, width, 4), np.float32)

@@ -1,4 +1,4 @@
-"""In-silico insertion against models whose answer is known; the scripts, and what they refuse."""
+"""In-silico insertion with models whose effects are known; the scripts and their errors."""
 
 import runpy
 from pathlib import Path
@@ -25,12 +25,12 @@ SITE = "TTACCCGG"
 
 
 def motif_of(site, name="MA1", alt="REB1"):
-    """A motif whose most likely site this is."""
+    """A motif with this most likely site."""
     return Motif(name, 20 * (0.7 * np.eye(4)[tokenise(site)] + 0.075), alt=alt)
 
 
 def weights_of(seed):
-    """What each letter at each position of the model's input adds to the expression."""
+    """The contribution to the expression of each letter at each position of the model's input."""
     return np.random.default_rng(seed).normal(0, 1, (CONSTRUCT.length, 5))
 
 
@@ -39,7 +39,7 @@ def linear(weights):
 
 
 def best_site(site):
-    """A model that counts, at the best place on either strand, the letters of a site."""
+    """A model that counts the letters of a site at its best position on either strand."""
 
     def predict(tokens):
         windows = np.lib.stride_tricks.sliding_window_view(tokens, len(site), axis=1)
@@ -181,7 +181,7 @@ def test_a_site_as_wide_as_the_insert_has_one_position():
     assert table["position"].tolist()[1:] == [0, 0]
 
 
-def test_what_is_refused():
+def test_invalid_motifs_and_constructs_are_refused():
     with pytest.raises(MotifError, match="MA1 REB1 has 21 positions, but an insert has only 20"):
         effects([motif_of(21 * "A")], linear(weights_of(1)))
     with pytest.raises(ValueError, match="not finite"):
@@ -191,7 +191,7 @@ def test_what_is_refused():
 
 
 class Model:
-    """What a Keras model of one output predicts with."""
+    """A Keras model with one output."""
 
     def predict_on_batch(self, tokens):
         return best_site(SITE)(tokens)[:, None].astype(np.float32)

@@ -1,4 +1,4 @@
-"""Motifs of the saliency maps: planted ones by the package, where it is there, and the figure."""
+"""Motifs of saliency maps: planted ones (if the package is installed), and the figure."""
 
 import functools
 import runpy
@@ -21,7 +21,7 @@ COLUMNS += ["sign", "contribution", "saliency"]
 
 
 def planted_maps(number=400, seed=1):
-    """Maps with noise, and in half of the inserts each one of two sites, on either strand."""
+    """Maps with noise and, in each half of the inserts, one of two sites on either strand."""
     rng = np.random.default_rng(seed)
     tokens = rng.integers(0, 4, (number, 80), np.uint8)
     gradient = rng.normal(0, 0.05, (number, 80, 4)).astype(np.float32)

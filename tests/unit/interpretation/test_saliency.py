@@ -1,5 +1,5 @@
-"""Saliency maps: gradients against linear models, finite differences and models taken apart; their
-file; the check by randomised weights; both scripts."""
+"""Saliency maps: gradients compared with linear models, finite differences and parts of models; the
+file of maps; the sanity check by randomised weights; both scripts."""
 
 import contextlib
 import json
@@ -51,7 +51,7 @@ def random_tokens(seed, n, length=LENGTH, unknown=True):
 
 
 def linear(seed=1, order="ACGTN"):
-    """A linear model, and its weights (length, 5) in the order A C G T N."""
+    """A linear model and its weights (length, 5) in the order A C G T N."""
     tokens = keras.Input((LENGTH,), dtype="uint8")
     model = keras.Model(tokens, layers.Dense(1)(layers.Flatten()(OneHot(order)(tokens))))
     weights = np.random.default_rng(seed).normal(size=(LENGTH, 5)).astype(np.float32)
@@ -61,7 +61,7 @@ def linear(seed=1, order="ACGTN"):
 
 
 def peaked(seed=1):
-    """A convolutional model that knows one motif, and where it stands."""
+    """A convolutional model that detects one motif, and the motif's position."""
     keras.utils.set_random_seed(seed)
     tokens = keras.Input((LENGTH,), dtype="uint8")
     x = layers.Conv1D(4, 5, padding="same", name="convolution")(OneHot()(tokens))
@@ -152,7 +152,7 @@ def test_finite_differences_agree(eagerly):
 
 
 def derivative(model, tokens):
-    """Of a model of one strand, from its part behind the one-hots of the strands."""
+    """The derivative of a model of one strand, from the part after the one-hots of the strands."""
     tf = pytest.importorskip("tensorflow")
     here = [layer.output for layer in model.layers if isinstance(layer, OneHot)]
     behind = keras.Model(here, model.output)
@@ -178,7 +178,7 @@ def test_every_architecture_has_gradients(name, eagerly):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
-def test_a_model_of_both_strands_within_reads_its_one_hots_from_either(eagerly):
+def test_a_nested_model_of_both_strands_has_the_total_derivative(eagerly):
     eagerly(True)
     keras.utils.set_random_seed(5)
     model = registry.builder("cnn")(32, width=8)
@@ -206,7 +206,7 @@ def test_gradients_are_float32_whatever_the_precision(policy):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_partial_batches_and_none():
+def test_partial_batches_and_no_sequences():
     model, tokens = peaked(), random_tokens(7, 9)
     evaluate, expression = Gradients(model), predicted(model, tokens)
     expected = np.concatenate([evaluate(tokens[at : at + 1])[1] for at in range(9)])
@@ -387,7 +387,7 @@ def test_a_wrong_byte_is_never_a_wrong_map(tmp_path):
 
 
 def test_maps_need_no_framework():
-    """Figures read them where there is no Keras."""
+    """Figures read maps in an environment without Keras."""
     script = "import sys; sys.modules['keras'] = sys.modules['tensorflow'] = None; "
     environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
     subprocess.run(
@@ -457,7 +457,7 @@ def test_stages_of_other_architectures(name, expected):
 
 @pytest.fixture(scope="module")
 def checked():
-    """A model of one motif, its maps, and their check."""
+    """A model of one motif, its maps, and their sanity check."""
     model = peaked()
     tokens = random_tokens(11, 60, unknown=False)
     tokens[:, 20:] = N
@@ -613,7 +613,7 @@ def test_the_scripts(job, capsys):
     assert len(table) == 1 + 3 * 5
 
 
-def test_the_scripts_refuse_what_does_not_belong_together(job):
+def test_the_scripts_refuse_maps_and_tables_that_do_not_match(job):
     path = job.run("saliency.py", "maps.npz")
     job.table.iloc[::-1].to_csv(job.folder / "test.csv", index=False)
     with pytest.raises(ValueError, match="maps.npz and .*test.csv are not of the same sequences"):

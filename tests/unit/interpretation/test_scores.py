@@ -1,4 +1,4 @@
-"""Scores of sequences and variants: models of both strands, in halves, and what is refused."""
+"""Scores of sequences and variants: models of both strands, half precision, and errors."""
 
 import runpy
 from pathlib import Path
@@ -39,7 +39,7 @@ def model_of(policy="float32", seed=1):
 
 @pytest.fixture
 def score(tmp_path, monkeypatch):
-    """Scores sequences by models, and variants of them: a row, and the changed sequence."""
+    """Scores sequences and variants of them, each a row and the changed sequence."""
     monkeypatch.setattr(devices, "setup", lambda **given: None)
 
     def run(models, sequences, variants):

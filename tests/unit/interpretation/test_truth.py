@@ -1,5 +1,5 @@
-"""What was planted against what is found: planted factors among motifs, planted sites among matches
-and under saliency."""
+"""Planted against found: factors among the motifs, and sites among the matches and in the saliency
+maps."""
 
 import runpy
 from pathlib import Path
@@ -24,7 +24,7 @@ from crmnet.interpretation.truth import (
 
 
 class Files(SimpleNamespace):
-    """By name, as an attribute or as a key."""
+    """Values that can be read as attributes or by key."""
 
     def __getitem__(self, name):
         return getattr(self, name)
@@ -121,7 +121,7 @@ def test_no_motif_finds_a_factor():
 
 @pytest.fixture
 def case():
-    """Three sequences of two families; sites of two factors, one of them hit by a substitution."""
+    """Three sequences of two families with sites of two factors. One site has a substitution."""
     sites = [
         (4, "REB1", "MA1", 1, 3, "+"),
         (2, "REB1", "MA1", 1, 3, "+"),
@@ -196,7 +196,7 @@ def test_saliency_on_sites(case):
 
 
 def test_intervals_draw_families(case):
-    """As by hand: the families that are drawn, with all that is in them."""
+    """The same by hand, from the drawn families with all their members."""
     table = table_of(case, replicates=60)
     # By `factorize` family 7 is 0 and 3 is 1.
     rng = np.random.default_rng(1)

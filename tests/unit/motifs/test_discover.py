@@ -1,5 +1,5 @@
-"""Enrichment: Fisher's test against SciPy's, words against a plain count, planted motifs found and
-random ones not, the hold-out; the wrapper of MEME with a program that writes what MEME writes."""
+"""Enrichment: words compared with a plain count, planted motifs and random sequences, the hold-out;
+the wrapper of MEME with a program that imitates it."""
 
 import json
 import math
@@ -66,7 +66,7 @@ def random_tokens(seed, number, length=60):
 
 
 def planted(seed, number, probabilities, share):
-    """Tokens of top and bottom, with sites of a motif in a share (top, bottom), on both strands."""
+    """Tokens of top and bottom. A share of each (top, bottom) has sites, on both strands."""
     rng = np.random.default_rng(seed)
     tokens, top = random_tokens(seed + 1, 2 * number), np.arange(2 * number) < number
     width = len(probabilities)
@@ -78,7 +78,7 @@ def planted(seed, number, probabilities, share):
 
 
 def degenerate(consensus, share=0.85):
-    """Probabilities with `share` for a letter, half of it for each of W or S."""
+    """Probabilities with `share` for a letter, or half of it for each letter of W or S."""
     sets = {**{letter: letter for letter in "ACGT"}, "W": "AT", "S": "CG"}
     rows = [[letter in sets[c] for letter in "ACGT"] for c in consensus]
     rows = np.array(rows) / np.sum(rows, axis=1, keepdims=True)
@@ -195,7 +195,7 @@ def test_what_is_enriched_in_the_bottom_is_not_reported():
 
 
 def test_a_family_that_repeats_itself_is_not_significant():
-    """Its words are enriched where it is searched for, and absent where they are tested."""
+    """The words of one family are enriched in the searched half and absent in the tested half."""
     tokens, top = random_tokens(9, 200), np.arange(200) < 100
     families = np.where(top, np.maximum(np.arange(200), 30), np.arange(200))
     tokens[:30] = tokens[0]
@@ -255,7 +255,7 @@ def files(tmp_path):
     return tmp_path
 
 
-def test_meme_is_asked_for_what_we_want_and_sorted(files, program, capfd):
+def test_meme_gets_the_right_options_and_its_motifs_are_sorted(files, program, capfd):
     found = meme(program, files / "r.fa", files / "r.fa", 7, (6, 12), 3)
     seen = json.loads((files / "seen.json").read_text())["arguments"]
     assert seen[0] == str(files / "r.fa")

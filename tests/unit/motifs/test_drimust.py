@@ -1,5 +1,5 @@
-"""Words of a ranked list: words against a search by strings, merging and alignment by hand, planted
-words, the script."""
+"""Words of a ranked list: words compared with a search by strings, merging and alignment by hand,
+planted words, the script."""
 
 import math
 import runpy
@@ -50,7 +50,7 @@ def planted(seed, word, top, number=200, length=40):
 
 
 def naive_words(tokens, length, both, branching):
-    """Words and the rows that have each, by strings."""
+    """Finds words and the rows that have them, by string search."""
     rows, following = defaultdict(set), defaultdict(set)
     for row, sequence in enumerate(tokens):
         strands = [sequence, reverse_complement(sequence)] if both else [sequence]
@@ -237,7 +237,7 @@ def test_columns_that_few_sites_reach_are_cut_off():
         ({"threshold": 0}, "threshold is 0; give a number above 0"),
     ],
 )
-def test_options_that_are_none_are_refused(options, said):
+def test_invalid_options_are_refused(options, said):
     with pytest.raises(MotifError, match=said):
         enriched_words(random_tokens(1, 5, 20), **options)
 

@@ -1,5 +1,5 @@
-"""GADEM: E-values against a direct computation, rGADEM's sites put right, the stand-in on planted
-motifs and on random sequences; the wrapper with a program that writes what gadem.R writes."""
+"""GADEM: E-values compared with a direct computation, rGADEM's sites completed, the stand-in on
+planted motifs and random sequences; the wrapper with a program that imitates gadem.R."""
 
 import gzip
 import itertools
@@ -87,7 +87,7 @@ def random_tokens(seed, number, length=80):
 
 
 def planted(seed, number, with_site, word, exact=0.93):
-    """Random sequences, the first of them with a site on either strand; N is any letter."""
+    """Random sequences, of which the first have a site on either strand; N is any letter."""
     rng, tokens = np.random.default_rng(seed), random_tokens(seed, number)
     places = []
     for row in range(with_site):
@@ -120,7 +120,7 @@ def test_ln_e_is_that_of_the_product_of_the_columns(width, sites):
     assert ln_e_value(pwm, sites, AT_RICH, starts) == pytest.approx(expected, rel=1e-9)
 
 
-def test_ln_e_where_nothing_is_known():
+def test_ln_e_of_a_motif_without_information():
     even = AT_RICH[None] * np.ones((5, 1))
     assert ln_e_value(even, 3, AT_RICH, 10) == pytest.approx(math.log(math.comb(10, 3) * 8))
     assert ln_e_value(even, 11, AT_RICH, 10) == math.inf
@@ -146,7 +146,7 @@ def test_the_tail_of_chi_square():
 
 
 def test_random_columns_seldom_have_a_low_p_value():
-    """Of 15 random sites in one place, so that there is nothing to choose from but the strands."""
+    """The p-value of 15 random sites at one position, with only the strands to choose."""
     values = []
     for seed in range(300):
         counts = (random_tokens(seed, 15, 8)[:, :, None] == np.arange(4)).sum(axis=0)
@@ -251,7 +251,7 @@ def written(tmp_path):
     return tmp_path / "sites.tsv", tmp_path / "motifs.tsv"
 
 
-def test_what_the_program_writes(written):
+def test_the_output_of_rgadem_is_read(written):
     tokens = rows(SEQUENCES)
     one, two = read_rgadem(*written, tokens)
     assert one["start"].tolist() == [3, 2, 5, 0, 2]
@@ -303,7 +303,7 @@ def test_damaged_tables_are_named(written, file, old, new, said):
 
 
 def test_the_motif_of_a_masked_column(written):
-    """The sequences have the motif's letters, but GADEM was not shown them."""
+    """The sequences have the motif's letters, but GADEM saw them masked."""
     sites, motifs = (path.read_text() for path in written)
     head, tail = motifs.rsplit("2\tTTT\t2\t3", 1)
     written[0].write_text(sites.replace("TTT\t", "TTN\t"))
@@ -313,7 +313,7 @@ def test_the_motif_of_a_masked_column(written):
 
 
 def brute_dyads(tokens, frequencies):
-    """The score of each dyad, and those of the best of each shape, by looking at each."""
+    """The score of each dyad, and the best ones of each shape, by trying all dyads."""
     number, seen, all_scores = len(tokens), {}, {}
     strands = [(row, "".join("ACGTN"[i] for i in line)) for row, line in enumerate(tokens)]
     other = reverse_complement(tokens)
@@ -360,7 +360,7 @@ def test_the_planted_dyad_is_the_most_over_represented():
 
 
 def naive_round(motif, share, tokens, frequencies):
-    """A round of expectation maximisation, place by place."""
+    """A round of expectation maximisation, position by position."""
     width, counts = len(motif), np.zeros((len(motif), 4))
     for row in tokens:
         sites, weights = [], []
@@ -456,7 +456,7 @@ def test_too_few_sequences_or_too_short_ones():
 
 @pytest.fixture
 def files(tmp_path):
-    """Sequences; the best ones have a motif."""
+    """Sequences of which the best ones have a motif."""
     tokens, _ = planted(6, 70, 60, "TTACCCGCA")
     names = [f"s{number}" for number in range(70)]
     lines = ["".join("ACGT"[i] for i in row) for row in tokens]
@@ -469,7 +469,7 @@ def files(tmp_path):
 
 @pytest.fixture
 def program(tmp_path, monkeypatch):
-    """A program `Rscript` on the PATH that keeps what it is given and writes tables."""
+    """A program `Rscript` on the PATH that keeps its input and writes tables."""
     path = tmp_path / "bin" / "Rscript"
     path.parent.mkdir()
     path.write_text(f"#!{sys.executable}\n{FAKE_RSCRIPT}")
@@ -534,7 +534,7 @@ def test_the_script_without_a_motif(files):
 
 @pytest.fixture
 def few(files):
-    """The sequences that the recorded tables are of."""
+    """The sequences of the recorded tables."""
     records = "".join(f">s{row}\n{text}\n" for row, text in enumerate(SEQUENCES))
     (files / "ranked.fa").write_text(records + ">s9\nACGTACGTACGT\n")
     return files

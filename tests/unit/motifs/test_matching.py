@@ -1,5 +1,5 @@
-"""Matching: similarities against TFBSTools' numbers and plain loops, Tomtom's p-values against all
-columns there can be and the program's numbers; ties; the wrapper of the program."""
+"""Matching: similarities compared with TFBSTools' numbers and plain loops, Tomtom's p-values with
+all possible columns and the program's numbers; ties; the wrapper of the program."""
 
 import json
 import os
@@ -80,7 +80,7 @@ def targets():
     ],
 )
 def test_the_numbers_of_tfbstools(known, query, target, pearson, euclidean, kl):
-    """TFBSTools 1.36.0 on the same matrices."""
+    """Numbers of TFBSTools 1.36.0 for the same matrices."""
     found = tfbstools_similarity(known[query].counts, known[target].counts)
     assert found == pytest.approx((pearson, euclidean, kl), rel=1e-9, abs=1e-12)
 
@@ -115,8 +115,8 @@ def test_a_column_without_preference_correlates_with_none():
 
 
 def naive_tomtom(query, targets, background):
-    """Tomtom's p-values, exactly: the distribution of each alignment's score over all columns that
-    could stand there, and of the best of them as if they were independent."""
+    """Computes Tomtom's p-values exactly, from the distribution of each alignment's score over all
+    possible columns, and of the best alignment as if alignments were independent."""
 
     def columns(motif):
         return motif.probabilities(0.1, background).tolist()
@@ -187,7 +187,7 @@ def test_p_values_are_those_of_all_columns(seed, width):
     ],
 )
 def test_the_numbers_of_tomtom(known, query, target, p_value, e_value, offset, orientation):
-    """Tomtom 5.4.1 (-dist ed) on the same 170 matrices, with an even background."""
+    """Numbers of Tomtom 5.4.1 (-dist ed) for the same 170 matrices, with an even background."""
     found = tomtom(known[query], list(known.values()), EVEN).set_index("target").loc[target]
     assert found["p_value"] == pytest.approx(p_value, rel=1e-4)
     assert found["e_value"] == pytest.approx(e_value, rel=1e-4)
@@ -220,7 +220,7 @@ def test_no_target(targets):
 
 @pytest.fixture
 def files(tmp_path, targets):
-    """A file of three motifs, with the table beside it: one has a target twice, one once."""
+    """A file of three motifs and its table. One motif has two equal targets, another has one."""
     queries = [
         Motif("twice", targets[3].counts, 50),
         Motif("once", targets[8].reverse_complement().counts, 50),

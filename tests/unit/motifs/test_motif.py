@@ -1,4 +1,4 @@
-"""Motifs: what they say of themselves, MEME's text format there and back."""
+"""Motifs: their properties, and writing and reading MEME's text format."""
 
 import math
 from decimal import Decimal
@@ -110,7 +110,7 @@ def test_each_e_value_follows_from_the_other():
         (("m", COUNTS, 0), "0 sites"),
     ],
 )
-def test_what_is_no_motif_is_refused(arguments, said):
+def test_an_invalid_motif_is_refused(arguments, said):
     with pytest.raises(MotifError, match=said):
         Motif(*arguments)
 
@@ -148,7 +148,7 @@ def test_another_reader_finds_the_same(tmp_path):
     assert read.background == dict(zip("ACGT", EVEN, strict=True))
 
 
-def test_a_file_without_motifs_is_one(tmp_path):
+def test_a_file_without_motifs_is_valid(tmp_path):
     write_meme(tmp_path / "none.meme", [], EVEN)
     assert read_meme(tmp_path / "none.meme") == []
 
@@ -168,7 +168,7 @@ def test_a_whole_report_of_meme(tmp_path):
     assert read_background(path) == pytest.approx([0.31, 0.19, 0.19, 0.31])
 
 
-def test_what_the_format_lets_out(tmp_path):
+def test_values_that_the_format_makes_optional(tmp_path):
     path = tmp_path / "bare.meme"
     matrix = "letter-probability matrix:\n.5 .5 0 0\n0 0 0 1\n"
     path.write_text(f"MEME version 4\nMOTIF m\n{matrix}\n#\n")
@@ -213,7 +213,7 @@ def test_a_damaged_background_is_named_with_its_line(tmp_path):
         read_background(path)
 
 
-def test_files_that_are_none(tmp_path):
+def test_a_missing_file_and_a_binary_file_are_refused(tmp_path):
     with pytest.raises(MotifError, match="there is no such file"):
         read_meme(tmp_path / "absent.meme")
     (tmp_path / "bytes.meme").write_bytes(b"\xff\xfe\x00")

@@ -1,4 +1,4 @@
-"""Other projects' programs: which one an engine takes, what it prints, how it fails."""
+"""External programs: the choice by `engine`, their output and their errors."""
 
 import sys
 
@@ -9,7 +9,7 @@ from crmnet.motifs.motif import MotifError
 
 
 def program(folder, name, body):
-    """A program that is a few lines of Python."""
+    """A program of a few lines of Python."""
     path = folder / name
     path.write_text(f"#!{sys.executable}\n{body}\n")
     path.chmod(0o755)

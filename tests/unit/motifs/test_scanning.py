@@ -1,5 +1,5 @@
-"""Scanning: scores and p-values against all words, sites against a naive search, FIMO's numbers;
-the wrapper of FIMO with a program that writes what FIMO writes."""
+"""Scanning: scores and p-values compared with all words, sites with a naive search and FIMO's
+numbers; the wrapper of FIMO with a program that imitates it."""
 
 import itertools
 import json
@@ -71,7 +71,7 @@ def random_tokens(seed, number, length, unknown=0.0):
 
 
 def naive(motif, tokens, names, background, threshold):
-    """Sites by looking at every window of every sequence on every strand."""
+    """Finds sites by scoring every window of every sequence on both strands."""
     matrix = score_matrix(motif, background)
     sites = set()
     for name, row in zip(names, tokens, strict=True):
@@ -117,7 +117,7 @@ def test_scores_are_rounded_log_odds(seed):
     assert np.abs(bits - expected).max() <= 8 * 0.5 / matrix.scale
 
 
-def test_a_motif_that_says_nothing_has_no_sites():
+def test_a_motif_without_information_has_no_sites():
     motif = Motif("even", AT_RICH[None] * [[10]] * np.ones((3, 1)))
     assert scan([motif], random_tokens(1, 5, 20), list("abcde"), AT_RICH).empty
     assert len(scan([motif], random_tokens(1, 5, 20), list("abcde"), AT_RICH, 1)) == 2 * 5 * 18
@@ -132,7 +132,7 @@ def test_a_motif_that_says_nothing_has_no_sites():
         ([0.4, 0.2, 0.2, 0.2], "over both strands"),
     ],
 )
-def test_a_background_that_is_none_is_refused(background, said):
+def test_an_invalid_background_is_refused(background, said):
     with pytest.raises(MotifError, match=said):
         score_matrix(random_motif(1, 3), np.array(background))
 
@@ -208,7 +208,7 @@ def known():
     ],
 )
 def test_the_numbers_of_fimo(known, name, site, score, p_value):
-    """FIMO 5.5.8 on the same sites, with the background below, to the digits that it prints."""
+    """Numbers of FIMO 5.5.8 for the same sites, with the background below, as printed."""
     background = np.array([0.3105, 0.1895, 0.1895, 0.3105])
     (hit,) = scan([known[name]], tokenise(site)[None], ["s"], background).itertuples()
     assert (hit.matched, hit.strand) == (site, "+")
@@ -240,7 +240,7 @@ def program(tmp_path, monkeypatch):
     return str(path)
 
 
-def test_fimo_is_asked_for_what_we_want(files, program):
+def test_fimo_gets_the_right_options(files, program):
     hits = fimo(program, files / "m.meme", files / "s.fa", AT_RICH, 2e-4)
     seen = json.loads((files / "seen.json").read_text())
     frequencies = dict(line.split() for line in seen["background"].splitlines())

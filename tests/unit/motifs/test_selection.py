@@ -1,4 +1,4 @@
-"""The paper's choice of motifs: each branch of the rule, and motifs that are alike or are not."""
+"""The paper's selection of motifs: each branch of the rule, and similar and different motifs."""
 
 import runpy
 from pathlib import Path
@@ -25,7 +25,7 @@ def random_motif(seed, width=10, name=None, alt=""):
 
 
 def part(motif, name, first, last):
-    """Some positions of a motif, as another method finds it."""
+    """Some positions of a motif, as if another method had found it."""
     return Motif(name, motif.counts[first:last], motif.sites)
 
 
@@ -46,7 +46,7 @@ def row(motif, method="meme", e_value=1e-9, **changed):
 
 
 def chosen(rows, **changed):
-    """Motif -> its place or why it has none, in the order of the table."""
+    """Motif -> its rank, or the reason why it is not selected, in the order of the table."""
     table = select(pd.DataFrame(rows), **RULE | changed)
     assert str(table["selected"].dtype) == "Int64"
     assert ((table["why"] == "") == table["selected"].notna()).all()
@@ -86,7 +86,7 @@ def test_each_branch_of_the_rule():
     ]
 
 
-def test_no_more_than_asked_for():
+def test_no_more_motifs_are_selected_than_asked_for():
     rows = [row(name, e_value=10.0 ** -(9 - place)) for place, name in enumerate("abcd")]
     rows += [row("e", e_value=1e-3, target="A", target_name="F-a")]
     late = "2 are selected before it"
@@ -173,7 +173,7 @@ def test_a_method_that_finds_noise_reproduces_one_motif_in_ten():
 
 
 def method_table(method, found, ln_e_values):
-    """As the methods write it."""
+    """Writes the files that the methods write."""
     return pd.DataFrame(
         {
             "motif": [motif.name for motif in found],

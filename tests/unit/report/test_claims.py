@@ -82,7 +82,7 @@ def sizes():
 
 
 def motif_table(*names):
-    """The table of motifs with these selected in this order, among others that are not."""
+    """The table of motifs, with these selected in this order and others not selected."""
     rows = [{"method": "drimust", "motif": "drimust_1", "engine": BUILTIN, "target_name": "SUM1"}]
     rows.append({"method": "meme", "motif": "meme_0", "engine": "MEME 5.5.7"})
     for number, name in enumerate(names, 1):
@@ -93,7 +93,7 @@ def motif_table(*names):
 
 
 def effect_table(*names):
-    """Effects of these motifs, each of more saliency and expression than the one before."""
+    """Effects of these motifs. Each has more saliency and expression than the one before."""
     rows = []
     for measure, control, step in (
         ("saliency", 0.01, 0.02),
@@ -119,7 +119,7 @@ MOTIF_TABLES = {
 
 
 def full_tables():
-    """Tables that reproduce every claim, with intervals of no width where there is a number."""
+    """Tables that reproduce every claim. The intervals of numbers have no width."""
     metrics, comparisons = [], []
     for claim in CLAIMS.values():
         if claim["kind"] not in ("performance", "ordering", "no_loss"):
@@ -226,7 +226,7 @@ def test_numbers_of_the_paper_are_there():
 
 
 def test_table_1_is_there():
-    """Row by row: step time, epoch time, total; none where the memory did not suffice."""
+    """The rows have step time, epoch time and total, and none of these if memory was too small."""
     wanted = """
         0.434 210.37 70.12 | 0.187 11.81 3.94 | 0.187 11.81 3.94 | 0.172 10.86 3.62
         | 0.165 10.42 3.47 | 0.675 10.65 3.55 | 0.477 7.51 2.51 | 0.726 11.46 3.82
@@ -397,8 +397,8 @@ def test_half_precision_is_compared_with_float32():
 
 
 def test_one_training_decides_no_order():
-    """Whatever the interval, which is over families alone; released weights and published
-    predictions are no draw of ours."""
+    """This holds for any interval over families alone. Released weights and published predictions
+    do not depend on a seed of ours."""
     for seeds, against, decided in ((3, 3, True), (1, 3, False), (3, 1, False), (1, 1, False)):
         tables = full_tables()
         comparisons = tables["comparisons"]
@@ -440,7 +440,7 @@ def test_a_number_of_one_training_can_be_reproduced_but_not_refuted(value, seeds
     assert released == {0.987: "reproduced", 0.95: "lower", 0.999: "higher"}[value]
 
 
-def test_what_a_run_finds_stands_apart_from_the_verdict_on_the_paper():
+def test_support_in_this_run_is_independent_of_the_verdict():
     run = full_run(simulated=True)
     tables = full_tables()
     worse = {"difference": -0.01, "low": -0.02, "high": -0.005}
@@ -478,7 +478,7 @@ def test_counts_must_be_equal():
 
 
 def of_motifs(run=None, **tables):
-    """The findings on motifs alone, with some tables replaced, or left out where None."""
+    """The findings on motifs, with some tables replaced, or left out if None."""
     tables = {name: table for name, table in (MOTIF_TABLES | tables).items() if table is not None}
     paper = PAPER | {"claims": [CLAIMS[name] for name in MOTIFS], "training_times": []}
     return claims.table(paper, run or full_run(), tables).set_index("id")
@@ -599,7 +599,7 @@ def test_order_is_the_rank_correlation_of_saliency_and_expression(expression, ou
 
 @pytest.mark.parametrize("n", [4, 5, 6])
 def test_random_orders_are_reproduced_at_most_at_the_nominal_rate(n):
-    """Of all orders of the motifs by expression, as many; and the true order of five or more is."""
+    """Few of all orders of the motifs are reproduced, and the true order of five or more is."""
     verdicts = []
     for order in itertools.permutations(range(n)):
         table = effect_table(*(f"M{number}" for number in range(n)))
@@ -612,7 +612,7 @@ def test_random_orders_are_reproduced_at_most_at_the_nominal_rate(n):
     assert (verdicts[0] == "yes") == (n > 4)
 
 
-def test_the_map_matches_the_logo_where_it_does_significantly_at_every_motif():
+def test_the_map_matches_the_logo_if_it_does_so_significantly_at_every_motif():
     found = with_effects("logo_similarity", {}, "motif-logo")
     assert tuple(found[["n", "here", "verdict", "why"]]) == (5, "yes", "reproduced", "")
     assert found["ours"] == pytest.approx(0.1)
@@ -665,7 +665,7 @@ def test_motif_jobs_must_be_the_papers(jobs, why, of_model):
         assert found.loc[name, "ours"] is not None
 
 
-def test_all_that_keeps_motifs_from_comparison_is_said():
+def test_every_reason_against_comparing_motifs_is_given():
     run = full_run(model=full_run()["model"] | {"width": 32})
     run["motifs"] = run["motifs"] | {"families": "representatives"}
     table, counts = motif_table(*FIVE), sizes()
@@ -693,7 +693,7 @@ def test_motifs_of_unknown_origin_are_not_compared():
     assert set(found["why"]) == {"engine of MEME unknown", of_order}
 
 
-def test_a_few_native_promoters_more_are_said_of_their_motifs_too():
+def test_motif_claims_also_note_a_slightly_larger_test_set():
     counts = sizes()
     put(counts, {"sequences": 61160}, set="all_native")
     found = of_motifs(tableS1=counts)
@@ -712,7 +712,7 @@ def test_a_run_without_motif_jobs_says_so():
 # --- conditions
 
 
-def test_a_test_set_of_another_size_is_another_one():
+def test_a_test_set_of_another_size_is_not_compared():
     found = with_r(0.971, n=3733)
     assert found["verdict"] == "not compared"
     assert found["why"] == "this run has 3,733 of the 61,150 sequences"
@@ -720,7 +720,7 @@ def test_a_test_set_of_another_size_is_another_one():
     assert "5,000 sequences instead of 2,954" in with_r(0.987, n=5000, name="random")["why"]
 
 
-def test_a_few_rows_more_are_the_same_test_set_and_said():
+def test_a_slightly_larger_test_set_is_compared_with_a_note():
     found = with_r(0.971, n=61160)
     assert found["verdict"] == "reproduced"
     assert found["why"] == "61,160 sequences here, 61,150 in the paper"
@@ -788,7 +788,7 @@ def test_half_of_the_data_is_not_the_full_data_whatever_it_is_validated_on():
         ({"synchronized": True}, "other training settings (synchronized)"),
     ],
 )
-def test_as_many_devices_and_as_large_a_batch_as_the_papers_are_conditions(changes, why):
+def test_the_papers_devices_and_batch_size_are_conditions(changes, why):
     recipe = RECIPE | changes
     found = judged(full_run(training={"pretrain": recipe, "finetune": recipe})).loc[RANDOM]
     assert (found["verdict"], found["why"]) == ("not compared" if why else "reproduced", why)
@@ -946,7 +946,7 @@ def test_a_claim_without_its_table_is_not_compared(missing):
             )
 
 
-def test_what_was_not_made_says_why():
+def test_a_missing_comparison_is_named():
     tables = full_tables()
     tables["comparisons"] = tables["comparisons"].query("against != 'without_transformer'")
     found = judged(tables=tables)
@@ -969,7 +969,7 @@ def test_unknown_kinds_and_tables_are_refused():
 
 
 def cell_judged(name, run=None, **changes):
-    """The finding of a claim on Table 1, our cells changed."""
+    """The finding of a claim on Table 1, with our cells changed."""
     tables = full_tables()
     for column, value in changes.items():
         tables["table1"][column] = value
@@ -1041,7 +1041,7 @@ def cells(line):
     return [cell.strip() for cell in found[1:-1]]
 
 
-def test_markdown_has_every_claim_as_a_reader_wants_it():
+def test_markdown_has_every_claim_in_readable_form():
     tables = full_tables()
     put(
         tables["metrics"],
@@ -1117,7 +1117,7 @@ def run_script(tmp_path, tables, run):
     return job["output"]
 
 
-def test_script_writes_what_a_plain_reader_gets_back(tmp_path):
+def test_the_scripts_table_is_read_back_unchanged(tmp_path):
     output = run_script(tmp_path, full_tables(), full_run())
     expected = claims.table(PAPER, full_run(), full_tables())
     assert Path(output.md).read_text() == claims.markdown(expected, full_run(), full_tables())

@@ -121,7 +121,7 @@ def test_pairs_of_panels_do_not_overlap(count, rows, columns):
     [(True, ["trained here", "published predictions"]), (False, ["trained here"])],
 )
 @pytest.mark.usefixtures("styled")
-def test_legend_shows_the_dots_that_there_are(published, names):
+def test_the_legend_explains_only_the_dots_in_the_figure(published, names):
     figure, _ = comparison.pairs(1, 2)
     table = compared()[:2].assign(published=[False, published])
     comparison.comparison_legend(figure, table)

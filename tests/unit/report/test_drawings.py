@@ -3,7 +3,7 @@
 from crmnet.report.drawings import letters
 
 
-def test_letters_go_on_behind_z():
+def test_letters_go_on_after_z():
     assert letters(0) == []
     assert letters(3) == ["A", "B", "C"]
     assert letters(54)[25:] == ["Z", *(f"{chr(65 + i)}2" for i in range(26)), "A3", "B3"]

@@ -1,4 +1,4 @@
-"""The figures of motifs: their numbers are those of the tables, whatever there is to show."""
+"""The motif figures: their numbers are those of the tables, also if there is little to show."""
 
 import runpy
 from pathlib import Path
@@ -26,7 +26,7 @@ WIDTH, FAMILIES = 16, 24
 
 
 def known():
-    """Motifs by name, as JASPAR has them: a main letter, and others."""
+    """Motifs by name, similar to those of JASPAR, with one main letter per position."""
     motifs = []
     for number, (name, site) in enumerate(zip(NAMES, SITES, strict=True)):
         rows = np.random.default_rng(number).dirichlet(np.full(4, 0.5), len(site))
@@ -36,8 +36,8 @@ def known():
 
 
 def write_tables(folder, shown=5, matched=5, families=FAMILIES):
-    """What figures 5 and S2 read: so many motifs selected, of which so many have matches, in so
-    many families."""
+    """The inputs of Figures 5 and S2: numbers of selected motifs, of those with matches, and of
+    families."""
     rng = np.random.default_rng(1)
     motifs = known()
     write_meme(folder / "jaspar.meme", motifs, EVEN)
@@ -116,7 +116,7 @@ def fonts_that_are_fast_to_embed(monkeypatch):
 
 @pytest.fixture
 def texts(monkeypatch):
-    """All texts on the pages that are saved."""
+    """Collects all texts on the saved figures."""
     seen = []
     save = style.save
 

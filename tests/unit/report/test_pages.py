@@ -368,7 +368,7 @@ def test_relatives_of_test_sequences_are_counted(results):
         assert f"{said}{fate}." in made(results)[1].text
 
 
-def test_on_other_data_than_the_papers_a_sentence_stands_for_the_claims(results):
+def test_on_other_data_a_sentence_replaces_the_claims(results):
     """lite has test sets of the paper's; simulated data stand in for them."""
     rows = [{"medium": "complex", "set": "random", "sequences": "2954"}]
     assert pages.of_the_papers_data(rows, False, PAPER)
@@ -465,7 +465,7 @@ def test_every_link_leads_somewhere(results):
     assert labels and set(labels) <= set(ids)
 
 
-def test_the_page_is_in_order_for_those_who_hear_it(results):
+def test_the_page_is_in_order_for_screen_readers(results):
     _, page = made(results)
     assert page.of("html") == [{"lang": "en"}] and len(page.of("h1")) == 1
     levels = [int(tag[1]) for tag, _ in page.found if re.fullmatch(r"h\d", tag)]
@@ -493,14 +493,14 @@ def test_a_run_without_motif_jobs_or_git_has_a_page(results):
     assert "Motif engines" not in text and "no git" in text
 
 
-def test_a_fact_that_is_missing_is_no_gap(results):
+def test_a_missing_fact_is_an_error(results):
     facts = pages.facts(**results)
     facts.pop("left_out")
     with pytest.raises(jinja2.UndefinedError, match="left_out"):
         pages.page(TEMPLATE, **facts)
 
 
-def test_what_is_given_is_left_as_it_was(results):
+def test_arguments_are_not_changed(results):
     before = copy.deepcopy(results)
     pages.facts(**results)
     assert results == before
@@ -584,7 +584,7 @@ browser = pytest.mark.skipif(
 
 @browser
 @pytest.mark.parametrize("width", [360, 1280])
-def test_in_a_browser_the_page_fits_and_wants_nothing(results, width):
+def test_in_a_browser_the_page_fits_and_loads_no_other_files(results, width):
     folder = Path(results["provenance"][0]).parent
     (folder / "index.html").write_text(made(results)[0])
     seen, console, refused = browse(folder, width)
@@ -594,7 +594,7 @@ def test_in_a_browser_the_page_fits_and_wants_nothing(results, width):
 
 
 @browser
-def test_the_page_is_dark_where_that_is_wanted(results):
+def test_the_page_has_a_dark_mode(results):
     folder = Path(results["provenance"][0]).parent
     (folder / "index.html").write_text(made(results)[0])
     light, dark = (
@@ -605,7 +605,7 @@ def test_the_page_is_dark_where_that_is_wanted(results):
 
 
 @browser
-def test_the_browser_would_tell(results):
+def test_the_browser_test_detects_faults(results):
     folder = Path(results["provenance"][0]).parent
     bad = '<div style="width: 400px">wide</div><img src="data:image/png;base64,AAAA">'
     bad += '<img src="gone.png"><script>throw Error("amiss")</script>'

@@ -26,7 +26,7 @@ def git(folder, *arguments):
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder that looks like the workflow's, of no repository."""
+    """A folder that looks like the workflow's but is in no repository."""
     root = tmp_path / "workflow"
     root.mkdir()
     (root / "Snakefile").write_text("rule all:\n")
@@ -138,7 +138,7 @@ def test_engines_are_those_of_the_tables(tmp_path):
     assert found == {"discover": "meme 5.5.9", "scan": "fimo 5.5.9"}
 
 
-def test_software_is_what_runs():
+def test_software_has_the_running_versions():
     found = provenance.software("9.0.1", ["train-tpu.yaml"])
     assert found["python"] == "{}.{}.{}".format(*sys.version_info)
     assert found["packages"]["rocrate"] == "0.16.0"
@@ -195,7 +195,7 @@ def test_jobs_have_the_names_and_numbers_of_their_files(tmp_path):
 
 @pytest.fixture
 def run(folder, tmp_path):
-    """A record, and the folder of its results."""
+    """A record and the folder of its results."""
     outdir = tmp_path / "results"
     outdir.mkdir()
     for name in ("figureS1.pdf", "figureS1.tsv", "claims.md", "provenance.json", "config.yaml"):

@@ -9,7 +9,7 @@ cnn\trich\tnative\tpearson_r\t0.5\t0.4\t0.6\t1600\t0
 """
 
 
-def test_it_has_what_is_there_and_what_is_left_out_with_the_correlations(tmp_path):
+def test_the_summary_names_results_left_out_figures_and_correlations(tmp_path):
     (tmp_path / "score").mkdir()
     for name in ("figure2.pdf", "figure2.tsv", "claims.md", "index.html", "score/figure_score.pdf"):
         (tmp_path / name).touch()
@@ -25,7 +25,7 @@ def test_it_has_what_is_there_and_what_is_left_out_with_the_correlations(tmp_pat
     assert said.endswith(f"All on one page: {tmp_path / 'index.html'}")
 
 
-def test_nothing_is_said_of_what_is_not_there(tmp_path):
+def test_the_summary_leaves_out_missing_results(tmp_path):
     assert summary(tmp_path, "crmnet", "CRMnet", {}) == ""
 
 
