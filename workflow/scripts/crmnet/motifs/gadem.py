@@ -492,7 +492,7 @@ def _most_over_represented(
 
     The dyads are (2n, places). Only those that are `there` count."""
     number = len(sequence) // 2
-    # Sorted by dyad, then sequence: np.unique is slower.
+    # Sort by dyad, then by sequence, because np.unique is slower.
     occurrences = np.sort((dyads * number + sequence[:, None])[there])
     if not occurrences.size:
         return 0.0, 0

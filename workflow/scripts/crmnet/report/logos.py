@@ -98,7 +98,7 @@ def example(
     upper, lower = place
     upper.sharex(lower)
     for axis in place:
-        # Behind the letters.
+        # Draw the mark behind the letters.
         axis.axvspan(start - 0.5, end - 0.5, color=YELLOW, alpha=0.35, linewidth=0, zorder=-1)
     letters = "".join(rows["letter"])
     logo(upper, map_heights(letters, rows["saliency"].to_numpy(float)))
