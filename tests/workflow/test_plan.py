@@ -265,7 +265,7 @@ def test_a_run_without_conda_that_wants_it_says_so_before_it_starts(snakemake, m
     demo = ROOT / "config" / "demo.yaml"
     done = snakemake("simulate", "--cores", 1, "--sdm", "conda", "--configfile", demo)
     assert done.returncode != 0
-    assert "no conda on the PATH" in done.stdout and "--sdm env-modules" in done.stdout
+    assert "conda is not on the PATH" in done.stdout and "--sdm env-modules" in done.stdout
     assert "rule simulate" not in done.stdout and "Traceback" not in done.stdout
 
 
@@ -333,7 +333,7 @@ def test_an_input_in_the_place_of_an_output_is_refused(
     before = path.read_bytes()
     done = snakemake("--cores", 1, "--configfile", config)
     assert done.returncode != 0 and "Traceback" not in done.stdout
-    assert f"{named} ({key}) is read by this run, and its rule {rule} would" in done.stdout
+    assert f"{named} ({key}): this run reads the file, and its rule {rule} would" in done.stdout
     assert "choose another `outdir`" in done.stdout
     assert path.read_bytes() == before
     # Nothing has been made beside it.
@@ -350,7 +350,7 @@ def test_a_config_that_provenance_would_write_over_is_refused(snakemake, tmp_pat
         (results / "config.yaml").symlink_to(own)
     done = snakemake("--cores", 1, "--configfile", results / "config.yaml")
     assert done.returncode != 0 and "Traceback" not in done.stdout
-    assert f"{results / 'config.yaml'} (--configfile) is read by this run" in done.stdout
+    assert f"{results / 'config.yaml'} (--configfile): this run reads the file" in done.stdout
     assert "its rule provenance would write over it" in done.stdout
     assert own.read_bytes() == (ROOT / "config" / "demo.yaml").read_bytes()
     # Beside it there is room.
@@ -402,7 +402,7 @@ def test_a_mirror_to_which_downloads_go_is_refused(snakemake, tmp_path):
         header = "\tsequence\tseq110\tMeasured Expression\tPredicted Expression\n"
         (tmp_path / "resources" / Path(path).name).write_text(header)
     done = snakemake("-n", "--cores", 1, "--config", f"mirror={tmp_path / 'resources'}")
-    assert done.returncode != 0 and "(mirror) is read by this run, and its rule" in done.stdout
+    assert done.returncode != 0 and "(mirror): this run reads the file, and its rule" in done.stdout
     assert "choose another `resources`" in done.stdout
 
 

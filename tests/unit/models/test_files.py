@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from configs import MODEL
 
 from crmnet.models import registry
 from crmnet.models.files import load_model, save_model
@@ -21,7 +22,7 @@ FORMER = {
     "crmnet.models.baselines": "crmnet.baselines",
     "crmnet.models.architectures": "crmnet.baselines",
 }
-SMALL = {"crmnet": {"width": 8, "kernel_size": 3, "heads": 2, "transformer_blocks": 1}}
+SMALL = {"crmnet": MODEL | {"width": 8, "kernel_size": 3, "heads": 2, "transformer_blocks": 1}}
 
 
 def small(name: str, length: int = 32) -> keras.Model:

@@ -39,7 +39,7 @@ UNTIMED = {
     **{"epochs": 1, "warmup_epochs": 0, "patience": 1},
     **{"start_rate": 1e-3, "peak_rate": 1e-3, "final_rate": 1e-3},
 }
-CONFIG = Path(__file__).parents[3] / "config" / "config.yaml"
+CONFIG = Path(__file__).parents[4] / "config" / "config.yaml"
 # The options that are repeated in the result.
 ASKED = (
     *("backend", "precision", "batch_size", "devices", "threads", "length", "steps", "epochs"),
