@@ -29,7 +29,7 @@ for medium, against in product(media, job.params.against):
     for name, other in test_sets(other_path, families[medium]).items():
         if name not in mine or not mine[name][SAME].equals(other[SAME]):
             raise ValueError(
-                f"test set {name}: {path} and {other_path} do not hold the same sequences and "
+                f"test set {name}: {path} and {other_path} do not have the same sequences and "
                 "measurements in the same rows; delete both files and run the workflow again"
             )
         first, second = mine[name].drop(columns=KEY), other.drop(columns=KEY)

@@ -108,7 +108,7 @@ def test_other_sequences_are_refused(tmp_path, predictions, change):
     else:
         table["test_set"] = "other"
     predictions["cnn", "defined"] = table
-    with pytest.raises(ValueError, match="cnn_defined.tsv .*do not hold the same sequences"):
+    with pytest.raises(ValueError, match="cnn_defined.tsv .*do not have the same sequences"):
         compare(tmp_path, predictions, ["cnn"])
 
 
