@@ -26,7 +26,7 @@ SMALL = {"crmnet": MODEL | {"width": 8, "kernel_size": 3, "heads": 2, "transform
 
 
 def small(name: str, length: int = 32) -> keras.Model:
-    return registry.build(name, length, **SMALL.get(name, {"width": 8}))
+    return registry.build(name, **SMALL.get(name, {"width": 8}) | {"length": length})
 
 
 @pytest.fixture(scope="module")
