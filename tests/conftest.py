@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import signal
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -32,3 +33,15 @@ def pytest_xdist_make_scheduler(config, log):
 
     config.option.loadscopereorder = False
     return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the tests first that run whole workflows, so that no process is left with them alone at
+    the end, and before all others the long tiny run."""
+    folder = {"workflow": 1, "cluster": 2, "unit": 3}
+    items.sort(
+        key=lambda item: (
+            item.nodeid.partition("::")[0] not in TINY,
+            folder[Path(item.nodeid).parts[1]],
+        )
+    )

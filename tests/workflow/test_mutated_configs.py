@@ -116,6 +116,7 @@ def planned(snakemake, tmp_path, config):
     return snakemake("-n", "--cores", 1, *arguments)
 
 
+@pytest.mark.slow
 def test_what_is_accepted_makes_a_plan(snakemake, tmp_path):
     accepted = []
     for seed in range(MUTANTS):

@@ -90,6 +90,7 @@ def test_all_figures_are_made_that_the_data_suffice_for(mine):
     assert list(panels["medium"].unique()) == ["NA", "inf"]
 
 
+@pytest.mark.slow
 def test_no_name_is_taken_for_a_missing_value_or_a_number(mine):
     results, _ = mine
     names, models = ("model", "medium", "test_set"), {"crmnet", "crmnet-ensemble", MODEL}

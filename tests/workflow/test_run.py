@@ -189,6 +189,7 @@ def test_the_config_that_a_run_writes_makes_the_same_run(tiny_run, results, tmp_
             assert done.returncode == 0 and "Nothing to be done" in done.stdout, done.stdout
 
 
+@pytest.mark.slow
 def test_a_run_from_the_config_that_it_wrote_writes_it_again(tiny_run, results):
     file = results / "config.yaml"
     written = yaml.safe_load(file.read_text())
@@ -290,6 +291,7 @@ def test_a_new_architecture_trains_nothing_and_an_edited_one_its_own_models(edit
     assert "saliency" not in jobs and "shards" not in jobs
 
 
+@pytest.mark.slow
 def test_another_program_runs_its_job_again(edited):
     jobs = edited("gadem.R", lambda text: text + "invisible(0)\n")
     assert "gadem" in jobs and not {"train", "discover", "drimust"} & set(jobs)

@@ -550,11 +550,11 @@ def coverage(monkeypatch, case, truth, found, *, runs, ranks=False):
 @pytest.mark.parametrize(
     ("families", "size", "spread", "shares", "seeds"),
     [
-        (100, 1, 0, (0, 1), 1),
-        (30, 7, 0, (0, 1), 1),
-        (200, 2.5, 0, (0, 1), 1),
-        (300, 1.2, 0.045, (0, 0.9), 3),
-        (30, 7, 0.005, (0, 0.95), 3),
+        pytest.param(100, 1, 0, (0, 1), 1, marks=pytest.mark.slow),
+        pytest.param(30, 7, 0, (0, 1), 1, marks=pytest.mark.slow),
+        pytest.param(200, 2.5, 0, (0, 1), 1, marks=pytest.mark.slow),
+        pytest.param(300, 1.2, 0.045, (0, 0.9), 3, marks=pytest.mark.slow),
+        pytest.param(30, 7, 0.005, (0, 0.95), 3, marks=pytest.mark.slow),
         (80, 3, 0.045, (0, 0.8), 3),
     ],
     ids=["independent", "30 families", "200 families", "seeds", "families and few seeds", "both"],
@@ -582,12 +582,12 @@ def test_intervals_cover_the_truth_as_often_as_they_say(
 @pytest.mark.parametrize(
     ("families", "size", "spread", "shares", "seeds", "paired"),
     [
-        (100, 1, 0, (0.5, 0.5), 1, False),
-        (30, 7, 0, (0.5, 0.5), 1, False),
-        (300, 1.2, 0.045, (0.5, 0.4), 3, False),
-        (30, 7, 0.005, (0.3, 0.65), 3, False),
+        pytest.param(100, 1, 0, (0.5, 0.5), 1, False, marks=pytest.mark.slow),
+        pytest.param(30, 7, 0, (0.5, 0.5), 1, False, marks=pytest.mark.slow),
+        pytest.param(300, 1.2, 0.045, (0.5, 0.4), 3, False, marks=pytest.mark.slow),
+        pytest.param(30, 7, 0.005, (0.3, 0.65), 3, False, marks=pytest.mark.slow),
         (80, 3, 0.03, (0.5, 0.4), 3, False),
-        (80, 3, 0.03, (0.5, 0.1), 3, True),
+        pytest.param(80, 3, 0.03, (0.5, 0.1), 3, True, marks=pytest.mark.slow),
     ],
     ids=["independent", "30 families", "seeds", "families and few seeds", "both", "paired"],
 )
@@ -635,6 +635,7 @@ def share_found(runs, seeds, *, paired=False, by_sequence=False):
     return found / runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("paired", [False, True], ids=["apart", "paired"])
 def test_a_model_differs_from_itself_at_most_at_the_nominal_rate(paired):
     # Two standard errors above 5 % of 400.

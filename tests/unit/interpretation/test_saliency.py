@@ -165,7 +165,7 @@ def derivative(model, tokens):
     return found[0] + (found[1][:, ::-1, ::-1] if len(found) > 1 else 0)
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", [n for n in registry.names() if n != "crmnet"])
 def test_every_architecture_has_gradients(name, eagerly):
     eagerly(name not in ("danq", "deepsea"))
     keras.utils.set_random_seed(5)

@@ -103,6 +103,7 @@ def test_a_host_without_a_rank_is_an_error_that_says_what_to_do(tmp_path, job, m
     assert "set `training: launcher`" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 def test_two_hosts_train_the_model_that_two_devices_of_one_train(tmp_path):
     """Runs the rule's own script on shards, with batch statistics and dropout."""

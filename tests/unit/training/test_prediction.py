@@ -43,7 +43,7 @@ def test_sequences_are_read_as_in_training(model):
 
 @pytest.mark.parametrize(
     ("sequence", "problem"),
-    [("A" * 13, "sequence 2 has 13 letters, but the model reads 12"), ("ACXT", "letter 'X'")],
+    [("A" * 13, "sequence 2 has 13 letters, but the model reads only 12"), ("ACXT", "letter 'X'")],
 )
 def test_a_sequence_that_the_model_cannot_read_is_refused(model, sequence, problem):
     with pytest.raises(ValueError, match=problem):

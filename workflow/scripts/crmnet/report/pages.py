@@ -22,7 +22,7 @@ from docutils.utils import SystemMessage
 from docutils.writers.html5_polyglot import Writer
 
 from crmnet.logs import duration
-from crmnet.report.claims import TOLERANCE
+from crmnet.report.claims import OURS, TOLERANCE
 from crmnet.report.summary import cautions
 
 # CSS pixels per point of a PDF: figures are enlarged, because a screen is farther from the eye than
@@ -455,4 +455,4 @@ def page(template: str | Path, **facts) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template(Path(template).name).render(facts)
+    return environment.get_template(Path(template).name).render(facts | {"ours": OURS})
