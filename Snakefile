@@ -33,7 +33,7 @@ if BENCHMARK:
     include: "rules/benchmark.smk"  # shards -> training times
 
 
-include: "rules/figures.smk"  # all of these -> figures and tables
+include: "rules/figures.smk"  # all of these -> the other figures and tables
 include: "rules/report.smk"  # figures and tables -> provenance and the page of the run
 
 

@@ -8,7 +8,7 @@ include: "helpers/data.smk"
 
 
 DOWNLOADS = PLAN.downloads
-SIMULATED = PLAN.simulated()
+SIMULATED_FOLDER = PLAN.simulated()
 # The media that are split by whole families, and the test tables that have files of their own (the
 # other test sets are held out of training tables).
 BY_FAMILIES = [medium for medium in MEDIA if config["media"][medium]["split"] == "families"]
@@ -46,11 +46,12 @@ rule download:
 rule simulate:
     """Measurements of simulated promoters with planted motifs."""
     output:
-        train=expand(f"{SIMULATED}/{{medium}}/train.tsv.gz", medium=MEDIA),
-        native=expand(f"{SIMULATED}/{{medium}}/native.csv", medium=MEDIA),
-        random=expand(f"{SIMULATED}/{{medium}}/random.csv", medium=MEDIA),
-        sites=f"{SIMULATED}/sites.tsv",
-        factors=f"{SIMULATED}/factors.tsv",
+        **{
+            name: expand(f"{SIMULATED_FOLDER}/{{medium}}/{file}", medium=MEDIA)
+            for name, file in plan.SIMULATED.items()
+        },
+        sites=f"{SIMULATED_FOLDER}/sites.tsv",
+        factors=f"{SIMULATED_FOLDER}/factors.tsv",
     log:
         f"{LOGS}/simulate.log",
     benchmark:
@@ -148,7 +149,8 @@ rule families:
 
 
 rule shards:
-    """The training files of a medium, shuffled, without its test sequences."""
+    """The training files of a medium, shuffled, without its test sequences; and a manifest that
+    counts the rows."""
     input:
         train=lambda wildcards: paths(PLAN.train_tables(wildcards.medium)),
         test=[path for medium in MEDIA for path in paths(PLAN.test_tables(medium).values())],

@@ -115,7 +115,7 @@ rule compare:
         ),
         families=lambda wildcards: [
             rules.families.output[0].format(medium=medium)
-            for medium in config["figures"][wildcards.figure]["media"]
+            for medium in PLAN.figure_media(wildcards.figure)
         ],
     output:
         f"{OUT}/comparisons/{{figure}}.tsv",
@@ -134,7 +134,7 @@ rule compare:
         model=lambda wildcards: config["figures"][wildcards.figure]["model"],
         against=lambda wildcards: shown(wildcards.figure)[1:],
         tables=lambda wildcards: pairs(wildcards.figure),
-        media=lambda wildcards: config["figures"][wildcards.figure]["media"],
+        media=lambda wildcards: PLAN.figure_media(wildcards.figure),
         replicates=config["evaluation"]["replicates"],
         seed=config["seed"],
     script:
@@ -142,7 +142,7 @@ rule compare:
 
 
 rule metrics:
-    """The metrics of all models and of each training."""
+    """One table of all metrics, which the rule `evaluate` computes, and one of each training's."""
     input:
         tables=of_all(rules.evaluate.output.table),
         seeds=of_all(rules.evaluate.output.seeds),

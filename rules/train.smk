@@ -51,7 +51,7 @@ rule train:
         length=config["construct"]["length"],
         seed=lambda wildcards: int(wildcards.seed),
         budget=budget,
-        # It is no `output`, because Snakemake deletes outputs when a job fails.
+        # It is not an `output`, because Snakemake deletes outputs when a job fails.
         checkpoint=f"{OUT}/checkpoints/{{model}}/{{seed}}/{{stage}}.npz",
     script:
         "../workflow/scripts/train.py"
@@ -84,7 +84,7 @@ rule released:
     input:
         archive=lambda wildcards: PLAN.path(config["released"][wildcards.medium]),
     output:
-        model=f"{OUT}/models/released/{{medium}}.keras",
+        model=f"{OUT}/models/{plan.RELEASED}/{{medium}}.keras",
     log:
         f"{LOGS}/released/{{medium}}.log",
     benchmark:

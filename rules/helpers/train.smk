@@ -35,7 +35,7 @@ def trained_models(model, medium):
 
     There is one for each seed, or one with the authors' weights."""
     if medium in PLAN.released(model):
-        return {"released": f"{OUT}/models/released/{medium}.keras"}
+        return {plan.RELEASED: f"{OUT}/models/{plan.RELEASED}/{medium}.keras"}
     return {str(seed): f"{OUT}/models/{model}/{seed}/{medium}.keras" for seed in PLAN.seeds(model)}
 
 
@@ -61,4 +61,4 @@ def architecture_code(predictor):
 def history_files(model, medium):
     """Returns the training histories behind a model's predictions in a medium."""
     files = trained_models(model, medium).items() if model in MODELS else ()
-    return [path.replace(".keras", ".history.tsv") for name, path in files if name != "released"]
+    return [path.replace(".keras", ".history.tsv") for name, path in files if name != plan.RELEASED]

@@ -18,18 +18,14 @@ import yaml
 from crmnet.data.delimited import TableError, column_number, first_row, is_fasta
 from crmnet.data.downloads import DownloadError
 from crmnet.models import registry
-from crmnet.plan import CRMNET, PRETRAINED, Plan, declared, is_url, trained
+from crmnet.plan import CRMNET, PRETRAINED, RELEASED, SIMULATED, Plan, declared, is_url, trained
 
 CONFIG = Path(__file__).parents[3] / "config"
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 # The sections in which a config may remove an entry by setting it to null.
 REMOVABLE = ("media", "models", "recipes", "figures")
-# The name under which the authors' weights are kept in models/.
-RELEASED = "released"
 # The fewest tokens that the baselines' kernels and pools can take.
 BASELINE_LENGTH = 32
-# The files that `rule simulate` writes for each medium.
-SIMULATED = ("train.tsv.gz", "native.csv", "random.csv")
 # The largest whole number that a config may hold. Some of them become seeds of R, which are signed
 # 32-bit integers.
 LARGEST = 2**31 - 1
@@ -357,7 +353,7 @@ def _download(
 
 def _simulated_file(key: str, path: Path, plan: Plan) -> Iterator[str]:
     media = plan.config["media"]
-    made = [plan.simulated(medium, name) for medium in media for name in SIMULATED]
+    made = [plan.simulated(medium, name) for medium in media for name in SIMULATED.values()]
     if not plan.config["simulation"]:
         yield (
             f"{key}.file: {path} would be simulated, but `simulation` is null; declare the "
@@ -465,8 +461,8 @@ def _models(plan: Plan) -> Iterator[str]:
                 )
         if model["pretrain"] and model.get("equal_steps"):
             yield (
-                f"{key}.equal_steps: is only for a model without pre-training, to give it as many "
-                "steps as a model with pre-training has; remove it, or set `pretrain: false`"
+                f"{key}.equal_steps: only a model without pre-training can have this key; remove "
+                "it, or set `pretrain: false`"
             )
         if plan.architecture(name).get("bins") == 1:
             yield (

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from crmnet.data.downloads import file_name
+from crmnet.data.predictions import RELEASED as RELEASED
 
 PRETRAINED = "pretrained"
 CRMNET = "crmnet"
@@ -17,6 +18,8 @@ CRMNET = "crmnet"
 PUBLISHED = "{model}-published"
 # The name of a predictor that averages the predictions of a model's trainings from several seeds.
 ENSEMBLE = "{model}-ensemble"
+# The tables of each medium that `rule simulate` makes.
+SIMULATED = {"train": "train.tsv.gz", "native": "native.csv", "random": "random.csv"}
 # The figures of measured against predicted expression, and the figures of the motif jobs.
 SCATTERS = ("figure2", "figureS1")
 MOTIF_FIGURES = ("figure5", "figureS2", "figure_sanity")
@@ -72,8 +75,7 @@ class Plan:
 
     def given_files(self) -> Iterator[tuple[str, Path]]:
         """Yields the files and folders that a run reads but does not write, each with its key in
-        the
-        config: local tables and archives, downloads in `mirror`, and tables to score."""
+        the config: local tables and archives, downloads in `mirror`, and tables to score."""
         for key, entry in declared(self.config):
             path = Path(self.path(entry))
             if is_url(entry["file"]):

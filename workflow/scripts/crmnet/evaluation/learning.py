@@ -9,9 +9,8 @@ import pandas as pd
 LOWEST_R2 = 0.1
 # A validation R2 that rises by more over the last tenth of the epochs has not converged.
 STILL_RISING = 0.01
-# The words for a problem, and for a model that does not fit into the memory of the device.
+# The words for a problem.
 NOT_LEARNED, NOT_FINISHED = "not learned", "not finished"
-NO_MEMORY = "out of memory"
 
 
 def problem(history: pd.DataFrame | None, predicted: np.ndarray) -> str:

@@ -177,7 +177,7 @@ def undecided(
     """Returns why a difference between two models does not generalise to new trainings, or "".
 
     A model that is trained again with another seed predicts differently, and a single training does
-    not tell by how much. Published predictions count as they are.
+    not tell by how much. Published predictions are taken as fixed.
 
     Args:
         seeds, against_seeds: the numbers of trainings of the two models.

@@ -9,6 +9,8 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
+# An adjusted P below this is significant.
+SIGNIFICANT = 0.05
 # Numbers in the arrays of a bootstrap that are processed at a time.
 NUMBERS_AT_ONCE = 1 << 16
 # A rank correlation tests all orders of up to MOST_RANKED values, and RANDOM_ORDERS of more values.

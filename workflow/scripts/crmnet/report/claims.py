@@ -13,12 +13,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from crmnet.data.tsv import read_table
-from crmnet.evaluation.learning import NO_MEMORY
 from crmnet.evaluation.metrics import undecided
-from crmnet.evaluation.statistics import rank_correlation
+from crmnet.evaluation.statistics import SIGNIFICANT, rank_correlation
 from crmnet.motifs.motif import MEME
 from crmnet.motifs.programs import BUILTIN
 from crmnet.plan import is_published
+from crmnet.training.machine import NO_MEMORY
 
 NOT_COMPARED = "not compared"
 VERDICTS = ("reproduced", "higher", "lower", "undecided", NOT_COMPARED)
@@ -28,8 +28,6 @@ HERE = {"reproduced": "yes", "higher": "no", "lower": "no", "undecided": "undeci
 # A set counts as the paper's if its size differs by no more than this share, because the public
 # files differ from the paper's by a few rows.
 TOLERANCE = 0.01
-# An adjusted P below this is significant.
-SIGNIFICANT = 0.05
 # Times count as equal if they differ by no more than this share, as machines of one make do.
 NEAR_TIME = 0.1
 # The source of our rows in Table 1.
@@ -129,7 +127,8 @@ def table(paper: dict, run: dict, tables: dict[str, pd.DataFrame]) -> pd.DataFra
 
     An interval over one training says nothing about the next training. If our model, or the model
     that it is compared with, was trained only once, an order is `undecided`, and so is a number
-    outside the interval. Published predictions and released weights count as they are.
+    outside the interval. This does not apply to published predictions and released weights, which
+    are taken as fixed.
 
     `here` tells whether the run's own numbers support a statement, whatever the conditions: "yes",
     "no" or "undecided". It is "" for a plain number.

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from crmnet.data.predictions import GIVEN
 from crmnet.evaluation.metrics import undecided
-from crmnet.evaluation.statistics import holm
+from crmnet.evaluation.statistics import SIGNIFICANT, holm
 from crmnet.plan import is_published
 from crmnet.report.drawings import letters, panel
 from crmnet.report.style import (
@@ -23,7 +23,6 @@ from crmnet.report.style import (
     LEGEND,
     LIGHT_GREY,
     LOWEST,
-    SIGNIFICANT,
     SMALL,
     UNLEARNED,
     VERMILLION,
@@ -117,7 +116,7 @@ def _tested(first: str, by_seed: pd.DataFrame, comparisons: pd.DataFrame) -> pd.
     rows = comparisons[comparisons["model"] == first].drop(columns="model")
     names = {"against": "model", "low": "difference_low", "high": "difference_high", "n": "tested"}
     rows = rows.rename(columns=names)
-    # Published predictions and released weights count as they are, without another training.
+    # Published predictions and released weights are taken as fixed: there is no other training.
     given = by_seed[by_seed["seed"].isin(GIVEN)]
     given = set(zip(given["model"], given["medium"], strict=True))
     rows["undecided"] = [

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from rocrate.rocrate import ROCrate
 
 ROOT = Path(__file__).parents[4]
-# Bytes of a file that are read at a time.
-CHUNK = 1 << 20
 MEDIA_TYPES = {
     ".csv": "text/csv",
     ".gz": "application/gzip",

@@ -24,8 +24,6 @@ DENSITY = "viridis"
 SMALL = 6.5
 # Marks beside a number.
 WORSE, BETTER, UNLEARNED = "▼", "▲", "†"
-# An adjusted P below this is marked.
-SIGNIFICANT = 0.05
 # Axes start here: a coefficient far below 0 only means "worse than the mean", and showing it would
 # compress the others.
 LOWEST = -0.05

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from crmnet.evaluation.learning import NO_MEMORY
 from crmnet.report.claims import OURS
 from crmnet.report.style import BLACK, DOUBLE, INCH, SMALL, STYLE, figure, styled
+from crmnet.training.machine import NO_MEMORY
 
 PAPER = "paper"
 TIMES = ("step_seconds", "epoch_minutes", "total_hours")

@@ -23,9 +23,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmnet.evaluation.learning import NO_MEMORY
 from crmnet.training import devices
-from crmnet.training.machine import processor
+from crmnet.training.machine import NO_MEMORY, processor
 
 if TYPE_CHECKING:
     import keras

@@ -41,7 +41,7 @@ class Recipe:
         weight_decay: the share of each kernel that a step subtracts, per unit of the learning
             rate (AdamW, Loshchilov & Hutter 2019); 0 gives Adam.
         ema: the decay per step of the exponential moving average of the weights. The averaged
-            weights are validated and kept; with 0, the weights themselves are.
+            weights are validated and kept. With 0, the weights themselves are used.
         reverse_complement: whether to train on either strand and predict the mean of both.
         synchronized: whether devices that share a batch normalise by the statistics of the whole
             batch, not of their own part; on JAX they always do.

@@ -6,6 +6,9 @@ import platform
 import re
 from pathlib import Path
 
+# What is said of a model that does not fit into the memory of a device.
+NO_MEMORY = "out of memory"
+
 
 def processor() -> str:
     """Returns the name of this machine's CPU."""
