@@ -94,6 +94,7 @@ def test_predictions_are_of_both_strands_and_in_float32(score, policy):
     assert effect[2] == pytest.approx(exact[2] - exact[1], rel=1e-2, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_difference_is_of_two_media_alone(score):
     sequences = random_sequences(3)
     models = {"rich": model_of(), "poor": model_of(seed=2)}

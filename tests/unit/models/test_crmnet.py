@@ -280,6 +280,7 @@ def test_an_ensemble_predicts_the_mean_of_its_models(tokens, tmp_path):
         np.testing.assert_allclose(predicted(model, tokens), mean, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 def test_a_saved_model_predicts_the_same_on_jax(small, tokens, tmp_path):
     small.save(tmp_path / "model.keras")
