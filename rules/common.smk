@@ -125,14 +125,3 @@ def medium_label(medium):
 
 def paths(tables):
     return [table["path"] for table in tables]
-
-
-def why_left_out(target, reason):
-    """Returns an iterator that raises an error, in place of a target's input files.
-
-    Snakemake adds a traceback to an error of an input function, but not to one of an iterator."""
-
-    def stop(target):
-        raise WorkflowError(f"{target} is left out: {reason}")
-
-    return map(stop, [target])

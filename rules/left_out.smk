@@ -2,6 +2,8 @@
 # Makes: nothing. If a target needs a section that the config leaves out, its rule here stops the
 # run and says why.
 
+# What `rule score_predictions` and `rule figure_score` would make.
+SCORES = ("predictions.tsv", "variants.tsv", "saliency.tsv", "figure_score.pdf", "figure_score.tsv")
 # Each such target -> the reason.
 ABSENT = {}
 if not MOTIFS:
@@ -18,6 +20,9 @@ for target, reason in ABSENT.items():
         name:
             target
         input:
-            lambda wildcards, target=target, reason=reason: why_left_out(target, reason),
+            lambda wildcards, target=target, reason=reason: snakemake_internals.why_left_out(
+                target, reason
+            ),
         output:
-            [f"{OUT}/{target}.{ending}" for ending in ("pdf", "tsv") if target in REPORTED],
+            [f"{OUT}/{target}.{ending}" for ending in ("pdf", "tsv", "md") if target in REPORTED],
+            [f"{OUT}/score/{file}" for file in SCORES if target == "score"],

@@ -8,7 +8,7 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,6 +59,18 @@ def uses_conda(workflow) -> bool:
 def cores_of_this_machine(workflow) -> int | None:
     """Returns the cores that all jobs together may use; None on a cluster or without a limit."""
     return workflow.resource_settings.cores if workflow.local_exec else None
+
+
+def why_left_out(target: str, reason: str) -> Iterator:
+    """Returns an iterator that raises an error, in place of a target's input files.
+
+    Snakemake adds a traceback to an error of an input function, but not to one of an iterator, and
+    its own lines to an error that comes from a Snakefile."""
+
+    def stop(target: str) -> None:
+        raise WorkflowError(f"{target} is left out: {reason}")
+
+    return map(stop, [target])
 
 
 def targets(workflow) -> set[str]:
@@ -127,7 +139,10 @@ def shorten_terminal(workflow) -> None:
 
     The run's log, in .snakemake/log, keeps all of Snakemake's messages."""
     settings = workflow.output_settings
-    if workflow.is_main_process and Quietness.REASON in (settings.quiet or ()):
+    quiet = set(settings.quiet or ())
+    # Snakemake prints a whole plan even where all is to be quiet.
+    wanted = Quietness.REASON in quiet or (settings.dryrun and Quietness.ALL in quiet)
+    if workflow.is_main_process and wanted:
         for place, handler in enumerate(logger.handlers):
             if type(handler) is ColorizingTextHandler:
                 formatter, stream = handler.formatter, handler.stream

@@ -37,7 +37,7 @@ def pairs(figure):
 def of_figure(pattern, figure):
     """Returns the files of a figure's predictors."""
     if figure in LEFT_OUT:
-        return why_left_out(figure, LEFT_OUT[figure])
+        return snakemake_internals.why_left_out(figure, LEFT_OUT[figure])
     return [pattern.format(predictor=name, medium=medium) for name, medium in pairs(figure)]
 
 

@@ -4,7 +4,7 @@
 def scatter_input(kind, figure, ending=".tsv"):
     """Returns the files of predictions or metrics for a scatter figure, one for each medium."""
     if figure in LEFT_OUT:
-        return why_left_out(figure, LEFT_OUT[figure])
+        return snakemake_internals.why_left_out(figure, LEFT_OUT[figure])
     model = config["figures"][figure]["model"]
     media = dict.fromkeys(medium for medium, _ in PLAN.panels(figure))
     return [f"{OUT}/{kind}/{model}/{medium}{ending}" for medium in media]

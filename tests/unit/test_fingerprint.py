@@ -151,6 +151,17 @@ def test_the_script_itself_counts_and_what_stands_beside_it(package):
     before = of("train.py")
     write("train.R", "# Two.\nx <- 2\n")
     assert of("train.py") == before
+    # What an editor or a merge leaves behind.
+    write("train.py~", "x = 0\n")
+    write("crmnet/training/loss.py.orig", "x = 0\n")
+    assert of("train.py") == before
+
+
+def test_a_relative_import_is_refused(package):
+    _, write, of = package
+    write("crmnet/training/loss.py", "from . import other\n" + LOSS)
+    with pytest.raises(ImportError, match="line 1: import modules by their full names"):
+        of("train.py")
 
 
 def test_it_is_the_same_wherever_the_project_lies(package, tmp_path_factory):

@@ -77,6 +77,8 @@ with shards.named(folders):
         checkpoint=checkpoint,
         host=hardware.host,
         belongs_to=loop.fingerprint(
+            job.params.code,
+            job.params.architecture_code,
             dict(job.params.architecture),
             dataclasses.asdict(recipe),
             options["backend"],

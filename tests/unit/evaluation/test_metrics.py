@@ -10,15 +10,14 @@ import scipy.integrate
 import scipy.special
 import scipy.stats
 
+from crmnet.evaluation import agreement
 from crmnet.evaluation import metrics as module
+from crmnet.evaluation.agreement import pearson, r_squared, rmse
 from crmnet.evaluation.metrics import (
     METRICS,
     metrics,
     p_value,
     paired_difference,
-    pearson,
-    r_squared,
-    rmse,
     undecided,
 )
 from crmnet.evaluation.statistics import interval
@@ -173,7 +172,7 @@ def test_a_replicate_of_one_sequence_has_no_correlation():
     random = np.random.default_rng(5)
     for _ in range(300):
         measured, predicted = random.normal(10, 3, (2, 4))
-        found = module._moments(4 * np.eye(4), measured, predicted)
+        found = agreement.moments(4 * np.eye(4), measured, predicted)
         assert np.isnan(found["pearson_r"]).all()
         assert np.isnan(found["r2"]).all()
         np.testing.assert_allclose(found["rmse"], abs(measured - predicted))

@@ -189,6 +189,10 @@ def _fill_defaults(validator, properties, instance, schema):
             if isinstance(part, dict) and "default" in part:
                 default = part["default"]
                 instance.setdefault(key, dict(default) if isinstance(default, dict) else default)
+        # In the schema's order: jobs whose parameters come in another order would run again.
+        ordered = {key: instance[key] for key in properties if key in instance} | instance
+        instance.clear()
+        instance.update(ordered)
     yield from jsonschema.Draft202012Validator.VALIDATORS["properties"](
         validator, properties, instance, schema
     )

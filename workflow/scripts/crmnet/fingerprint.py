@@ -43,8 +43,8 @@ def reached(file: Path, package: Path = PACKAGE) -> set[Path]:
 def fingerprint(file: Path, package: Path = PACKAGE) -> str:
     """Returns a hash of the code of a script or module and of all files of the package it imports.
 
-    A file with the same name and another suffix, such as `gadem.R` beside `gadem.py`, is included
-    too, without the lines that begin with `#`.
+    An R script with the same name, such as `gadem.R` beside `gadem.py`, is included too, without
+    the lines that begin with `#`.
 
     Raises:
         ImportError: an import names a module that the package does not have.
@@ -67,10 +67,10 @@ def _tree(path: Path) -> ast.Module:
 def _hash(path: Path) -> str:
     tree = _tree(path)
     digest = hashlib.sha256(repr(_code(tree.body, _speakers(tree))).encode())
-    for beside in sorted(path.parent.glob(f"{path.stem}.*")):
-        if beside.suffix != ".py":
-            lines = beside.read_bytes().splitlines()
-            digest.update(b"\n".join(line for line in lines if not line.lstrip().startswith(b"#")))
+    beside = path.with_suffix(".R")
+    if beside.is_file():
+        lines = beside.read_bytes().splitlines()
+        digest.update(b"\n".join(line for line in lines if not line.lstrip().startswith(b"#")))
     return digest.hexdigest()
 
 
@@ -102,7 +102,9 @@ def _modules(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
     """Yields the names of the modules that a statement imports, and the names from each."""
     if isinstance(node, ast.Import):
         yield from ((alias.name, []) for alias in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+    elif isinstance(node, ast.ImportFrom) and node.level:
+        raise ImportError(f"line {node.lineno}: import modules by their full names")
+    elif isinstance(node, ast.ImportFrom):
         yield node.module, [alias.name for alias in node.names]
 
 

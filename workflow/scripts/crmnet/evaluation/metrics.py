@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.special
 
+from crmnet.evaluation.agreement import moments
 from crmnet.evaluation.statistics import interval, resamples
 
 # Each metric with its range. `squared_r` is the number that papers on this assay print as "R2";
@@ -25,25 +26,6 @@ METRICS = {
 # With this number, one of the quantiles is the 2.5 % quantile itself.
 SEED_QUANTILES = 220
 SMALLEST_P = "< 5e-324"
-
-
-def pearson(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """Returns Pearson's correlation coefficient; NaN if one of the arrays is constant."""
-    ones = np.ones((1, len(measured)))
-    return float(_moments(ones, measured, predicted)["pearson_r"][0])
-
-
-def r_squared(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """Returns the coefficient of determination, 1 - SS_residual / SS_total; NaN for constant
-    measurements."""
-    ones = np.ones((1, len(measured)))
-    return float(_moments(ones, measured, predicted)["r2"][0])
-
-
-def rmse(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """Returns the root of the mean squared error, in the units of the measurements."""
-    difference = np.asarray(measured, float) - np.asarray(predicted, float)
-    return float(np.sqrt(np.mean(difference**2)))
 
 
 def p_value(r: float, n: int) -> str:
@@ -309,8 +291,8 @@ def _all_metrics(
         measured, predicted: (n,) and (n, S).
         ranks: the ranks of measured, then of each column of predicted.
     """
-    moments = [_moments(counts, measured, column) for column in predicted.T]
-    values_of = {name: np.array([one[name] for one in moments]) for name in moments[0]}
+    by_model = [moments(counts, measured, column) for column in predicted.T]
+    values_of = {name: np.array([one[name] for one in by_model]) for name in by_model[0]}
     values_of["squared_r"] = values_of["pearson_r"] ** 2
     y = ranks[0](counts)
     weighted = counts * y
@@ -323,31 +305,6 @@ def _all_metrics(
             rho.append(np.einsum("bn,bn->b", weighted, x) / np.sqrt(square_x * square_y))
     values_of["spearman_rho"] = np.array(rho)
     return {name: values_of[name] for name in METRICS}
-
-
-def _moments(
-    counts: np.ndarray, measured: np.ndarray, predicted: np.ndarray
-) -> dict[str, np.ndarray]:
-    total = counts.sum(axis=1)
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        # einsum uses one thread. The threads of a matrix product would cost more than they save.
-        return np.einsum("bn,n->b", counts, values) / total
-
-    y, x = np.asarray(measured, float), np.asarray(predicted, float)
-    gap = y - x
-    # Subtract the means first, because differences of large sums lose digits.
-    y, x = y - y.mean(), x - x.mean()
-    mean_y, mean_x, square_y, square_x = mean(y), mean(x), mean(y * y), mean(x * x)
-    var_y, var_x = square_y - mean_y**2, square_x - mean_x**2
-    covariance = mean(x * y) - mean_x * mean_y
-    mse = mean(gap * gap)
-    # A variance no larger than its rounding error means that the values are constant.
-    constant_y, constant_x = var_y <= 1e-14 * square_y, var_x <= 1e-14 * square_x
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r = np.where(constant_y | constant_x, np.nan, covariance / np.sqrt(var_x * var_y))
-        r2 = np.where(constant_y, np.nan, 1 - mse / var_y)
-    return {"pearson_r": np.clip(r, -1, 1), "r2": r2, "rmse": np.sqrt(mse)}
 
 
 class _Ranks:

@@ -70,7 +70,9 @@ LONG_ENOUGH = 0.25
 _OUT_OF_MEMORY = re.compile(
     r"MemoryError|bad_alloc|RESOURCE_EXHAUSTED|ResourceExhaustedError|out[ _]of[ _]memory", re.I
 )
-_TOO_FEW = re.compile(r"asks for (\d+) devices .* only (\d+) are visible")
+_TOO_FEW = re.compile(
+    re.escape(devices.TOO_FEW).replace(r"\{asked\}", r"(\d+)").replace(r"\{seen\}", r"(\d+)")
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -15,6 +15,13 @@ ADDRESS = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 HOST = "KERAS_DISTRIBUTION_PROCESS_ID"
 
+# The benchmark reads this text in the error of its process.
+TOO_FEW = (
+    "the config asks for {asked} devices (`training: devices`), but only {seen} are visible on "
+    "this machine; set that number, or null for all visible devices, or run this job on a machine "
+    "that has enough"
+)
+
 
 @dataclass(frozen=True)
 class Devices:
@@ -111,11 +118,7 @@ def setup(
 
 def _enough(seen: list, count: int | None) -> list:
     if count and count > len(seen):
-        raise RuntimeError(
-            f"the config asks for {count} devices (`training: devices: {count}`), but only "
-            f"{len(seen)} are visible on this machine; set that number, or null for all visible "
-            "devices, or run this job on a machine that has enough"
-        )
+        raise RuntimeError(TOO_FEW.format(asked=count, seen=len(seen)))
     return seen[:count]
 
 

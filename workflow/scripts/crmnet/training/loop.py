@@ -19,7 +19,7 @@ import pandas as pd
 from keras import ops
 
 from crmnet.data import damage
-from crmnet.evaluation.metrics import pearson, r_squared, rmse
+from crmnet.evaluation.agreement import pearson, r_squared, rmse
 from crmnet.logs import Progress, duration, say
 from crmnet.models.layers import BINS
 from crmnet.training.prediction import predict, replicas
