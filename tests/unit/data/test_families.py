@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from crmnet.data import families as module
-from crmnet.data.families import Index, TooAlike, families, medoids
+from crmnet.data import words
+from crmnet.data.families import families, medoids
 from crmnet.data.fasta import read_fasta
+from crmnet.data.relatives import Index
 from crmnet.data.sequences import ALPHABET, N, encode, reverse_complement
+from crmnet.data.words import TooAlike
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "rank.py"
 CONSTRUCT = {"left_flank": "GGTG", "right_flank": "CCAC", "insert_length": 12, "length": 24}
@@ -98,9 +100,9 @@ def padded(texts, length):
 def small(request, monkeypatch):
     """Lowers the size of groups that are compared in full, and the number of comparisons at
     once."""
-    monkeypatch.setattr(module, "SMALL", request.param)
-    monkeypatch.setattr(module, "TILE", request.param)
-    monkeypatch.setattr(module, "LINKS", request.param)
+    for name in ("SMALL", "TILE", "LINKS"):
+        monkeypatch.setattr(f"crmnet.data.families.{name}", request.param)
+    monkeypatch.setattr("crmnet.data.relatives.TILE", request.param)
 
 
 @pytest.mark.parametrize("overlap", [6, 9, 99])
@@ -218,10 +220,8 @@ def test_many_the_same_are_one_family(small):
 def counted(monkeypatch):
     """The numbers of comparisons, as they are made."""
     spent = []
-    spend = module._Budget.spend
-    monkeypatch.setattr(
-        module._Budget, "spend", lambda self, n: (spent.append(n), spend(self, n))[1]
-    )
+    spend = words.Budget.spend
+    monkeypatch.setattr(words.Budget, "spend", lambda self, n: (spent.append(n), spend(self, n))[1])
     return spent
 
 
@@ -250,12 +250,14 @@ def test_a_search_that_would_take_hours_is_refused(monkeypatch):
     tokens = np.repeat(rng.integers(0, 4, (1, 80), dtype=np.uint8), 3000, axis=0)
     tokens[:, 20:40] = rng.integers(0, 4, (3000, 20))
     few = families(tokens, 4, 80)
-    monkeypatch.setattr(module, "MOST", 10)
+    monkeypatch.setattr("crmnet.data.families.MOST", 10)
     with pytest.raises(TooAlike, match="the 3,000 sequences .*`columns: {family: ...}`"):
         families(tokens, 4, 80)
     # Where words tell too little, but the sequences are few, all are compared with all.
-    monkeypatch.setattr(module, "MOST", 10**8)
-    monkeypatch.setattr(module, "_part_hashes", lambda text, *_: np.zeros((9, text.shape[1]), "u8"))
+    monkeypatch.setattr("crmnet.data.families.MOST", 10**8)
+    monkeypatch.setattr(
+        "crmnet.data.families.part_hashes", lambda text, *_: np.zeros((9, text.shape[1]), "u8")
+    )
     assert (families(tokens, 4, 80) == few).all()
 
 
@@ -317,7 +319,7 @@ def test_an_index_of_many_relatives_compares_no_square(monkeypatch):
 
 
 def test_an_index_in_which_a_search_would_take_hours_is_refused(monkeypatch):
-    monkeypatch.setattr(module, "MOST", 10)
+    monkeypatch.setattr("crmnet.data.relatives.MOST", 10)
     rng = np.random.default_rng(1)
     tokens = np.repeat(rng.integers(0, 4, (1, 80), dtype=np.uint8), 6000, axis=0)
     tokens[:, 20:32] = rng.integers(0, 4, (6000, 12))

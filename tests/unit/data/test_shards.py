@@ -15,9 +15,9 @@ from test_families import other_strand, related
 from test_tables import files_with_faults, read_singly
 
 from crmnet.data import sequences, shards, splits
-from crmnet.data.families import TooAlike
 from crmnet.data.sequences import Construct
 from crmnet.data.tables import Rejects, Table, TableError
+from crmnet.data.words import TooAlike
 
 tf = shards.tf
 

@@ -79,6 +79,8 @@ def _imported(path: Path, package: Path) -> list[Path]:
     """Returns the files of the package that a file imports directly, anywhere in its code."""
     files = []
     for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            raise ImportError(f"{path}, line {node.lineno}: import modules by their full names")
         for name, attributes in _modules(node):
             parts = name.split(".")
             if parts[0] != package.name or name == LOGS:
@@ -102,8 +104,6 @@ def _modules(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
     """Yields the names of the modules that a statement imports, and the names from each."""
     if isinstance(node, ast.Import):
         yield from ((alias.name, []) for alias in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.level:
-        raise ImportError(f"line {node.lineno}: import modules by their full names")
     elif isinstance(node, ast.ImportFrom):
         yield node.module, [alias.name for alias in node.names]
 

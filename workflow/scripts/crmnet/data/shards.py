@@ -21,11 +21,12 @@ import tensorflow as tf
 
 from crmnet.data.checksums import sha256
 from crmnet.data.delimited import is_gzip
-from crmnet.data.families import Index, TooAlike
+from crmnet.data.relatives import Index
 from crmnet.data.sequences import COMPLEMENT, Construct, hashes, leak_keys, pad, unpadded
 from crmnet.data.splits import VALIDATION as FOR_VALIDATION
 from crmnet.data.splits import Relatives, Split
 from crmnet.data.tables import Rejects, Table, TableError, chunks
+from crmnet.data.words import TooAlike
 from crmnet.logs import Progress
 
 VALIDATION = "validation.tfrecord"

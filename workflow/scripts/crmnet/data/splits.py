@@ -11,7 +11,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from crmnet.data.families import Index, families
+from crmnet.data.families import families
+from crmnet.data.relatives import Index
 from crmnet.data.sequences import Construct, hashes, leak_keys, letters, pad, unpadded
 from crmnet.data.tables import Chunk, Rejects, Table, TableError, chunks
 
