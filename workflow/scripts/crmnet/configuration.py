@@ -63,6 +63,8 @@ def checked(config: dict) -> dict:
             # paths.
             config[key] = str(Path(config[key]))
         _choose_data(config)
+        # This gives the chosen keys their places. The checks below name what is wrong with them.
+        list(_Validator(_read(SCHEMA)).iter_errors(config))
         errors = list(_contradictions(config))
     if errors:
         raise ConfigError(
