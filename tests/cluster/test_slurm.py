@@ -3,6 +3,7 @@
 Where its programs are not, nothing is tested; with SLURM_TESTS=required, as in .ci/run, that is a
 failure."""
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -133,6 +134,17 @@ def test_a_job_cancelled_by_hand_fails_and_the_same_command_goes_on(profile, slu
     assert (tmp_path / "output.txt").read_text() == "half\nwhole\n"
 
 
+def is_looking():
+    """Whether a `status.py` of the profile is running."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        # A process may end meanwhile.
+        with contextlib.suppress(OSError):
+            script = path.read_bytes().split(b"\0")[1:2]
+            if script and script[0].endswith(b"status.py"):
+                return True
+    return False
+
+
 @through_every_profile
 def test_an_interrupt_cancels_the_jobs_and_the_same_command_goes_on(profile, slurm, tmp_path):
     arguments = snakefile(tmp_path, WAITING)
@@ -144,6 +156,7 @@ def test_an_interrupt_cancels_the_jobs_and_the_same_command_goes_on(profile, slu
         looked = tmp_path / ".snakemake" / "pbs" / "qstat.json"
         looked.unlink(missing_ok=True)
         wait_until(looked.exists, "Snakemake looks at the job")
+        wait_until(lambda: not is_looking(), "Snakemake has looked at the job")
     run.interrupt()
     status, text = run.finish()
     assert status != 0
