@@ -2,8 +2,6 @@
 # Makes: nothing. If a target needs a section that the config leaves out, its rule here stops the
 # run and says why.
 
-# What `rule score_predictions` and `rule figure_score` would make.
-SCORES = ("predictions.tsv", "variants.tsv", "saliency.tsv", "figure_score.pdf", "figure_score.tsv")
 # Each such target -> the reason.
 ABSENT = {}
 if not MOTIFS:
@@ -25,4 +23,8 @@ for target, reason in ABSENT.items():
             ),
         output:
             [f"{OUT}/{target}.{ending}" for ending in ("pdf", "tsv", "md") if target in REPORTED],
-            [f"{OUT}/score/{file}" for file in SCORES if target == "score"],
+            [
+                f"{OUT}/score/{file}"
+                for file in [*plan.SCORES.values(), "figure_score.pdf", "figure_score.tsv"]
+                if target == "score"
+            ],

@@ -10,12 +10,15 @@ include: "helpers/score.smk"
 SCORE_TABLES = [table for table in SCORE.values() if isinstance(table, dict) and "file" in table]
 # The checked inputs and the requested results: name of the output -> file.
 CHECKED = {"sequences": f"{OUT}/score/input/sequences.tsv.gz"}
-SCORED = {"predictions": f"{OUT}/score/predictions.tsv"}
 if SCORE["variants"]:
     CHECKED["variants"] = f"{OUT}/score/input/variants.tsv.gz"
-    SCORED["variants"] = f"{OUT}/score/variants.tsv"
-if SCORE["saliency"]:
-    SCORED |= {"saliency": f"{OUT}/score/saliency.tsv", "maps": f"{OUT}/score/saliency.npz"}
+REQUESTED = {
+    "predictions": True,
+    "variants": SCORE["variants"],
+    "saliency": SCORE["saliency"],
+    "maps": SCORE["saliency"],
+}
+SCORED = {name: f"{OUT}/score/{file}" for name, file in plan.SCORES.items() if REQUESTED[name]}
 
 
 SCORE_MEDIA = [SCORE["medium"]] if SCORE["medium"] else MEDIA

@@ -4,15 +4,14 @@ import sys
 
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
-from crmnet.motifs.motif import read_meme
+from crmnet.motifs.motif import read_meme, selected
 from crmnet.report import motif_figures
 from crmnet.report.style import save
 
 job = snakemake
 
 log_to(job.log[0])
-motifs = read_table(job.input.motifs, ["e_value"]).fillna({"ties": ""})
-motifs = motifs[motifs["selected"].notna()].sort_values("selected")
+motifs = selected(read_table(job.input.motifs, ["e_value"]).fillna({"ties": ""}))
 known = {motif.name: motif for motif in read_meme(job.input.jaspar)}
 examples = read_table(job.input.examples)
 examples = examples[examples["example"] == 1]

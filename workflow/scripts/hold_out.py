@@ -1,6 +1,5 @@
 """Holds out a test set from a medium's training files: a share of their families or sequences."""
 
-import os
 import sys
 import zlib
 
@@ -8,7 +7,7 @@ import pandas as pd
 
 from crmnet.data.sequences import Construct, hashes
 from crmnet.data.splits import Split, purpose
-from crmnet.data.tables import Rejects, hold_out, table_of
+from crmnet.data.tables import hold_out, table_of, unrecorded
 from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 
@@ -29,9 +28,7 @@ def chosen(keys):
     return hashes(keys, job.params.seed + zlib.crc32(test_set.encode()) + 1) < fraction * 2.0**64
 
 
-with open(os.devnull, "w") as nowhere:
-    # The script `shards` records the bad rows that are dropped.
-    rejects = Rejects(nowhere if job.params.on_bad_rows == "drop" else None)
+with unrecorded(job.params.on_bad_rows) as rejects:
     sources = [table_of(entry) for entry in job.params.train]
     construct = Construct(**job.params.construct)
     sequences, expression, rows, keys = hold_out(sources, construct, chosen, rejects)

@@ -11,12 +11,10 @@ from crmnet.data.sequences import Construct
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.interpretation.insertion import insertion_effects
 from crmnet.models.files import load_model
-from crmnet.motifs.motif import MotifError, read_meme
+from crmnet.motifs.motif import MotifError, read_meme, selected
 from crmnet.training.prediction import predict
 
-table = read_table(job.input.selected)
-selected = table[table["selected"].notna()]
-targets = selected.iloc[selected["selected"].astype(int).argsort()]["target"]
+targets = selected(read_table(job.input.selected))["target"]
 known = {motif.name: motif for motif in read_meme(job.input.motifs)}
 missing = sorted(set(targets) - set(known))
 if missing:

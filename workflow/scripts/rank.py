@@ -6,7 +6,7 @@ import numpy as np
 
 from crmnet.data import ranking
 from crmnet.data.fasta import write_fasta
-from crmnet.data.sequences import Construct
+from crmnet.data.sequences import Construct, texts
 from crmnet.data.tables import read, table_of
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
@@ -26,7 +26,7 @@ ranked = ranking.rank(
     inserts, values["expression"], family, job.params.families == "representatives"
 )
 rows = ranked["row"].to_numpy()
-sequences = ranking.letters_of(inserts[rows], lengths[rows])
+sequences = texts(inserts[rows], lengths[rows])
 write_fasta(job.output.fasta, zip(ranked["sequence"], sequences, strict=True))
 write_tsv(job.output.tsv, ranked)
 sizes = np.bincount(family)

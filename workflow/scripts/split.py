@@ -1,20 +1,17 @@
 """Takes whole families of the training sequences for validation and for held-out test sets."""
 
-import os
 import sys
 from collections import Counter
 
 from crmnet.data.sequences import Construct
 from crmnet.data.splits import split
-from crmnet.data.tables import Rejects, table_of
+from crmnet.data.tables import table_of, unrecorded
 from crmnet.logs import log_to
 
 job = snakemake
 
 log_to(job.log[0])
-with open(os.devnull, "w") as nowhere:
-    # The script `shards` records the bad rows that are dropped.
-    rejects = Rejects(nowhere if job.params.data["on_bad_rows"] == "drop" else None)
+with unrecorded(job.params.data["on_bad_rows"]) as rejects:
     made = split(
         {m: [table_of(entry) for entry in tables] for m, tables in job.params.train.items()},
         [table_of(entry) for entry in job.params.test],

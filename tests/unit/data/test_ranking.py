@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from crmnet.data.ranking import inserts_of, letters_of, rank
-from crmnet.data.sequences import Construct, encode
+from crmnet.data.ranking import inserts_of, rank
+from crmnet.data.sequences import Construct, encode, texts
 
 CONSTRUCT = Construct("GGTG", "CCAC", 6, 16)
 
@@ -13,7 +13,7 @@ def test_inserts_keep_every_letter_between_the_flanks():
     inserts = ["ACGTAC", "NAAN", "TT"]
     tokens = encode([f"GGTG{insert}CCAC" for insert in inserts], 16)
     found, lengths = inserts_of(tokens, CONSTRUCT)
-    assert letters_of(found, lengths) == inserts and lengths.tolist() == [6, 4, 2]
+    assert texts(found, lengths) == inserts and lengths.tolist() == [6, 4, 2]
 
 
 def test_the_best_expressed_come_first_and_ties_stay_in_their_order():

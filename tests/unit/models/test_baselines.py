@@ -1,14 +1,11 @@
 """The models of Figure 3 against the sizes of their publications."""
 
-import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import keras
 import numpy as np
 import pytest
+from backends import on_jax
 
 from crmnet.data.sequences import COMPLEMENT
 from crmnet.models import registry
@@ -369,35 +366,17 @@ def test_a_saved_model_predicts_the_same(models, tokens, name, tmp_path):
 def test_saved_models_predict_the_same_on_jax(models, tokens, tmp_path):
     for name, model in models.items():
         model.save(tmp_path / f"{name}.keras")
-    script = (
-        "import json, sys, keras, numpy\nfrom crmnet.models.files import load_model\n"
-        "folder, names, tokens = sys.argv[1], *map(json.loads, sys.argv[2:])\n"
+    found = on_jax(
+        "from crmnet.models.files import load_model\n"
+        "folder, names, tokens = arguments\n"
         "tokens = numpy.array(tokens, 'uint8')\n"
         "models = [load_model(f'{folder}/{name}.keras') for name in names]\n"
-        "predicted = [model.predict(tokens, verbose=0).tolist() for model in models]\n"
-        "print(json.dumps([keras.backend.backend(), predicted]))\n"
+        "print(json.dumps([model.predict(tokens, verbose=0).tolist() for model in models]))",
+        str(tmp_path),
+        [*models],
+        tokens.tolist(),
     )
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            script,
-            str(tmp_path),
-            *map(json.dumps, [[*models], tokens.tolist()]),
-        ],
-        env=os.environ
-        | {
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        },
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    backend, on_jax = json.loads(run.stdout)
-    assert backend == "jax"
-    for model, expected in zip(models.values(), on_jax, strict=True):
+    for model, expected in zip(models.values(), found, strict=True):
         np.testing.assert_allclose(predicted(model, tokens), expected, rtol=1e-4, atol=1e-5)
 
 

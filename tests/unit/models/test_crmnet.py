@@ -1,14 +1,11 @@
 """CRMnet's sizes, graph, flavours and file against the paper."""
 
-import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import keras
 import numpy as np
 import pytest
+from backends import on_jax
 from configs import MODEL
 
 from crmnet.data.sequences import reverse_complement
@@ -284,27 +281,14 @@ def test_an_ensemble_predicts_the_mean_of_its_models(tokens, tmp_path):
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
 def test_a_saved_model_predicts_the_same_on_jax(small, tokens, tmp_path):
     small.save(tmp_path / "model.keras")
-    script = (
-        "import json, sys, keras, numpy, crmnet.models.architectures.crmnet\n"
-        "model = keras.saving.load_model(sys.argv[1])\n"
-        "tokens = numpy.array(json.loads(sys.argv[2]), 'uint8')\n"
-        "print(json.dumps([keras.backend.backend(), model.predict(tokens, verbose=0).tolist()]))\n"
+    expected = on_jax(
+        "import crmnet.models.architectures.crmnet\n"
+        "model = keras.saving.load_model(arguments[0])\n"
+        "tokens = numpy.array(arguments[1], 'uint8')\n"
+        "print(json.dumps(model.predict(tokens, verbose=0).tolist()))",
+        str(tmp_path / "model.keras"),
+        tokens.tolist(),
     )
-    arguments = [str(tmp_path / "model.keras"), json.dumps(tokens.tolist())]
-    environment = os.environ | {
-        "KERAS_BACKEND": "jax",
-        "JAX_PLATFORMS": "cpu",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    run = subprocess.run(
-        [sys.executable, "-c", script, *arguments],
-        env=environment,
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-    backend, expected = json.loads(run.stdout)
-    assert backend == "jax"
     np.testing.assert_allclose(predicted(small, tokens), expected, rtol=1e-5)
 
 

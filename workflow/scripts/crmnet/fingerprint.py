@@ -40,6 +40,7 @@ def reached(file: Path, package: Path = PACKAGE) -> set[Path]:
     return found
 
 
+@functools.cache
 def fingerprint(file: Path, package: Path = PACKAGE) -> str:
     """Returns a hash of the code of a script or module and of all files of the package it imports.
 

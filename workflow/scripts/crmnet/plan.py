@@ -18,6 +18,11 @@ CRMNET = "crmnet"
 PUBLISHED = "{model}-published"
 # The name of a predictor that averages the predictions of a model's trainings from several seeds.
 ENSEMBLE = "{model}-ensemble"
+# The tables and maps that `rule score_predictions` can make, in score/.
+SCORES = {
+    **{"predictions": "predictions.tsv", "variants": "variants.tsv"},
+    **{"saliency": "saliency.tsv", "maps": "saliency.npz"},
+}
 # The tables of each medium that `rule simulate` makes.
 SIMULATED = {"train": "train.tsv.gz", "native": "native.csv", "random": "random.csv"}
 # The figures of measured against predicted expression, and the figures of the motif jobs.

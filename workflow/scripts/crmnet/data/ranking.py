@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from crmnet.data.families import medoids
-from crmnet.data.sequences import ALPHABET, Construct, N, insert_span, pad
+from crmnet.data.sequences import Construct, N, insert_span, pad
 
 
 def inserts_of(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, np.ndarray]:
@@ -60,10 +60,3 @@ def rank(
     table.insert(0, "sequence", "s" + table["row"].astype(str))
     table.insert(2, "rank", np.arange(len(table)))
     return table
-
-
-def letters_of(inserts: np.ndarray, lengths: np.ndarray) -> list[str]:
-    """Returns inserts (n, length) letter for letter, including N at an end, so that their positions
-    are those of the saliency maps."""
-    text = np.frombuffer(ALPHABET.encode(), np.uint8)[inserts]
-    return [row[:size].tobytes().decode() for row, size in zip(text, lengths, strict=True)]

@@ -59,6 +59,13 @@ def letters(tokens: np.ndarray) -> str:
     return _BYTE_OF_TOKEN[tokens].tobytes().decode().strip("N")
 
 
+def texts(tokens: np.ndarray, lengths: np.ndarray) -> list[str]:
+    """Returns the first letters of each row of tokens (n, length), as many as `lengths` (n,) says.
+    This keeps each N among them, so that letters and saliency have the same positions."""
+    text = _BYTE_OF_TOKEN[tokens]
+    return [row[:size].tobytes().decode() for row, size in zip(text, lengths, strict=True)]
+
+
 def encode(sequences: Sequence[str], length: int) -> np.ndarray:
     """Returns the tokens (n, length), uint8, of sequences without the N around them, padded with N
     or cut at the end.

@@ -9,10 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from crmnet.data.sequences import COMPLEMENT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LETTERS = "ACGT"
 # The first columns of every table of motifs.
@@ -127,6 +131,12 @@ class Motif:
         three letters if the fourth never occurs, or N.
         """
         return "".join(map(_iupac, self.probabilities()))
+
+
+def selected(table: pd.DataFrame) -> pd.DataFrame:
+    """Returns the rows of a table of motifs that are selected (`selection.table`), in their
+    order."""
+    return table[table["selected"].notna()].sort_values("selected")
 
 
 def described(motif: Motif, method: str, engine: str) -> dict[str, object]:

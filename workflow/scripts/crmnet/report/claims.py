@@ -15,7 +15,7 @@ import pandas as pd
 from crmnet.data.tsv import read_table
 from crmnet.evaluation.metrics import undecided
 from crmnet.evaluation.statistics import SIGNIFICANT, rank_correlation
-from crmnet.motifs.motif import MEME
+from crmnet.motifs.motif import MEME, selected
 from crmnet.motifs.programs import BUILTIN
 from crmnet.plan import is_published
 from crmnet.training.machine import NO_MEMORY
@@ -273,8 +273,7 @@ def _motifs(claim: dict, evidence: _Evidence) -> _Finding:
 
     If several known motifs match one of ours equally well, each of them counts as that motif."""
     wanted = claim["value"].split(", ")
-    rows = evidence.tables["motifs"]
-    rows = rows[rows["selected"].notna()].sort_values("selected").head(len(wanted))
+    rows = selected(evidence.tables["motifs"]).head(len(wanted))
     names = list(rows["target_name"])
     same = {name: name for name in names}
     for name, ties in zip(names, rows["ties"].fillna(""), strict=True):
