@@ -145,6 +145,8 @@ def test_two_hosts_train_the_model_that_two_devices_of_one_train(tmp_path):
                 "seed": 4,
                 "budget": None,
                 "checkpoint": str(tmp_path / f"{name}.npz"),
+                "code": "of the script",
+                "architecture_code": "of the model",
             },
             "wildcards": {"model": "crmnet", "seed": "4", "stage": "complex"},
         }
