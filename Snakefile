@@ -35,6 +35,7 @@ if BENCHMARK:
 
 include: "rules/figures.smk"  # all of these -> the other figures and tables
 include: "rules/report.smk"  # figures and tables -> provenance and the page of the run
+include: "rules/rehearse.smk"  # nothing -> what a run needs, and what of it is ready
 
 
 if SCORE:

@@ -7,9 +7,7 @@ include: "helpers/benchmark.smk"
 
 
 SPEED_MODEL = BENCHMARK["model"]
-# The settings of a recipe that decide how long a step takes.
-STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps_per_execution")
-SPEED_RECIPE = PLAN.recipe(SPEED_MODEL, PLAN.stages(SPEED_MODEL)[-1])
+SPEED_STEP = PLAN.step(SPEED_MODEL, PLAN.stages(SPEED_MODEL)[-1])
 
 
 rule benchmark:
@@ -46,8 +44,8 @@ rule training_speed:
         backend=config["training"]["backend"],
         device=config["training"]["device"],
         threads=config["training"]["threads"],
-        architecture=PLAN.architecture(SPEED_MODEL),
-        recipe={key: SPEED_RECIPE[key] for key in STEP_KEYS},
+        architecture=SPEED_STEP["architecture"],
+        recipe=SPEED_STEP["recipe"],
         length=config["construct"]["length"],
         seed=config["seed"],
         steps=BENCHMARK["steps"],

@@ -23,25 +23,27 @@ if MOTIFS:
 
 
 onstart:
-    if CONDA_IS_MISSING:
+    if CONDA_IS_MISSING and not is_rehearsal():
         raise WorkflowError(
             "`--sdm conda` (set by the cluster profiles) runs each job in a conda environment, but "
             "conda is not on the PATH: load or install conda, or add `--sdm env-modules` to take "
             "all programs from the PATH"
         )
-    for figure, reason in LEFT_OUT.items():
+    for figure, reason in LEFT_OUT.items() if not is_rehearsal() else ():
         print(f"{figure} is left out: {reason}", file=sys.stderr)
 
 
 onsuccess:
-    model = run_conditions()["main_model"]
-    print(f"\n{summary.summary(Path(OUT), model, label(model), LEFT_OUT)}", file=sys.stderr)
+    if not is_rehearsal():
+        model = run_conditions()["main_model"]
+        print(f"\n{summary.summary(Path(OUT), model, label(model), LEFT_OUT)}", file=sys.stderr)
 
 
 onerror:
-    snakemake_internals.forget_lost_outputs(workflow)
-    failed = snakemake_internals.failed_jobs(workflow)
-    print(f"\n{summary.failure(failed)}", file=sys.stderr)
+    if not is_rehearsal():
+        snakemake_internals.forget_lost_outputs(workflow)
+        failed = snakemake_internals.failed_jobs(workflow)
+        print(f"\n{summary.failure(failed)}", file=sys.stderr)
 
 
 rule provenance:
@@ -97,6 +99,7 @@ rule index:
         provenance=rules.provenance.output,
         paper=workflow.source_path("../config/paper.yaml"),
         template=workflow.source_path("../workflow/report/index.html.j2"),
+        style=workflow.source_path("../workflow/report/page.css"),
         captions=[workflow.source_path(f"../workflow/report/{name}.rst") for name in PAGE],
     output:
         # It is not in Snakemake's report, because browsers do not show a page above 2 MB there.

@@ -4,6 +4,7 @@ This module was written for Snakemake 9.27. If another version changes these int
 `tests/workflow/test_internals.py` fails, and a run stops or warns instead of going on silently.
 """
 
+import gc
 import logging
 import shutil
 import sys
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from snakemake import __version__
+from snakemake.common.workdir_handler import WorkdirHandler
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import ColorizingTextHandler, logger
 from snakemake.settings.types import DeploymentMethod, Quietness
@@ -34,7 +36,7 @@ def give_code_to_jobs(workflow, fingerprint: Callable[[Path], str]) -> None:
     with _known("no job would run again after an edit of the code", fatal=True):
         for rule in workflow.rules:
             if rule.script:
-                script = Path(rule.basedir.get_path_or_uri(secret_free=True), rule.script).resolve()
+                script = _script(rule)
                 rule.set_params(code=lambda wildcards, script=script: fingerprint(script))
 
 
@@ -81,6 +83,31 @@ def targets(workflow) -> set[str]:
 def producer(workflow, file: str):
     """Returns the first rule that makes a file, or None."""
     return next((rule for rule in workflow.rules if rule.is_producer(file)), None)
+
+
+def environments_of_scripts(workflow) -> list[tuple[str, Path]]:
+    """Returns the file of the conda environment and the script of each rule that has both."""
+    return [
+        (str(rule.conda_env), _script(rule))
+        for rule in workflow.rules
+        if rule.script and isinstance(rule.conda_env, str)
+    ]
+
+
+def started_in() -> Path:
+    """Returns the folder in which Snakemake was started, which `--directory` has left."""
+    handlers = [each for each in gc.get_objects() if isinstance(each, WorkdirHandler)]
+    left = [handler.olddir for handler in handlers if handler.olddir]
+    return Path(left[0]) if left else Path.cwd()
+
+
+def attempts(workflow) -> int:
+    """Returns how often a job on a cluster is tried; 0 if this machine runs the jobs itself."""
+    return 0 if workflow.local_exec else workflow.execution_settings.retries + 1
+
+
+def _script(rule) -> Path:
+    return Path(rule.basedir.get_path_or_uri(secret_free=True), rule.script).resolve()
 
 
 def job_files(rule, file: str) -> tuple[list[str], list[str], str, str]:

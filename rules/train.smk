@@ -15,6 +15,8 @@ elif config["training"]["backend"] == "jax":
     TRAINING_ENV = "../envs/train-jax.yaml"
 else:
     TRAINING_ENV = f"../envs/train-{DEVICE}.yaml"
+# A training that takes longer continues from its last epoch at the next attempt.
+TRAINING_MINUTES = grows(24 * 60, most=48 * 60)
 
 
 rule train:
@@ -43,7 +45,7 @@ rule train:
         **accelerators(config["training"]["devices"] or 1),
         nodes=config["training"]["hosts"],
         mem_mb=grows(config["training"]["mem_mb"]),
-        runtime=grows(24 * 60, most=48 * 60),
+        runtime=TRAINING_MINUTES,
     params:
         architecture_code=lambda wildcards: architecture_code(wildcards.model),
         architecture=lambda wildcards: PLAN.architecture(wildcards.model),

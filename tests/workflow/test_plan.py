@@ -52,6 +52,9 @@ def rules():
 
 RULES = rules()
 WITH_SCRIPT = {name: text for name, text in RULES.items() if "    script:" in text}
+# The rules of a rehearsal that run in Snakemake's own environment, wherever it runs.
+LOCAL = {name for name, text in WITH_SCRIPT.items() if "    localrule: True" in text}
+WITH_JOB = [name for name in WITH_SCRIPT if name not in LOCAL]
 
 
 def last(pattern, text):
@@ -426,10 +429,14 @@ def test_no_file_of_the_package_is_an_input(snakemake):
     assert len(inputs) > 30 and not [files for files in inputs if str(SCRIPTS) in files]
 
 
-@pytest.mark.parametrize("name", WITH_SCRIPT)
+def test_only_a_rehearsal_has_rules_without_an_environment():
+    assert LOCAL == {"rehearse", "rehearsal"}
+
+
+@pytest.mark.parametrize("name", WITH_JOB)
 def test_a_rule_has_an_environment_a_log_and_a_benchmark(name, parsed_rules):
     rule = parsed_rules[name]
-    assert (ROOT / "rules" / rule.conda_env).is_file()
+    assert (ROOT / "rules" / rule.conda_env.format(environment="analysis")).is_file()
     assert rule.log
     if name in UNMEASURED:
         assert not rule.benchmark
@@ -504,7 +511,7 @@ def test_every_key_of_the_config_is_explained():
     assert not [key for key in keys if f"`{key}`" not in text and f"{key}`" not in text]
 
 
-@pytest.mark.parametrize("name", WITH_SCRIPT)
+@pytest.mark.parametrize("name", WITH_JOB)
 def test_a_job_asks_for_more_at_each_attempt_within_the_longest_queue(name, parsed_rules):
     resources = parsed_rules[name].resources
 

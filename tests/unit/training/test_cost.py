@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from crmnet import configuration
+from crmnet.plan import Plan
 from crmnet.training import cost
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -22,8 +23,9 @@ def table():
     }
     config["training"]["stages"]["finetune"] = {"epochs": 30}
     config |= {"figures": {}, "motifs": None, "benchmark": None}
-    found = cost.trainings(configuration.checked(config), ROWS)
-    return found.set_index("training")
+    plan = Plan(configuration.checked(config))
+    found = cost.trainings(plan, ROWS)
+    return found.assign(work=cost.work(plan, found["model"])).set_index("training")
 
 
 def test_each_training_has_its_sequences_and_epochs(table):
@@ -49,7 +51,7 @@ def test_work_is_in_parts_of_crmnets(table):
 
 
 def test_hours_follow_from_the_rate_and_the_work(table):
-    hours = dict(zip(table.index, cost.hours(table, rate=5000), strict=True))
+    hours = dict(zip(table.index, cost.hours(table, 5000 / table["work"]), strict=True))
     assert hours["crmnet/1/complex"] == pytest.approx(30 * 990_000 / 5000 / 3600)
     less = table.loc["without_transformer/1/complex", "work"]
     assert hours["without_transformer/1/complex"] == pytest.approx(less * hours["crmnet/1/complex"])

@@ -30,6 +30,8 @@ SCATTERS = ("figure2", "figureS1")
 MOTIF_FIGURES = ("figure5", "figureS2", "figure_sanity")
 # The figures that the section `figures` of a config can have.
 FIGURES = (*SCATTERS, "figure3", "figure4")
+# The settings of a recipe that decide how long a training step takes.
+STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps_per_execution")
 # The table that `rule hold_out` writes, in `outdir`.
 HELD_OUT = "data/{medium}/held_out/{test_set}.tsv"
 
@@ -91,6 +93,22 @@ class Plan:
         for key, table in (self.config["score"] or {}).items():
             if isinstance(table, dict) and "file" in table:
                 yield f"score.{key}.file", Path(table["file"])
+
+    def sources(self) -> list[dict]:
+        """Returns each file that the config declares: its `key` in the config, `url` (None for a
+        local file), `path`, `checksum`, and `table` (`header` and `columns`; None for an
+        archive)."""
+        found = {}
+        for key, entry in declared(self.config):
+            path, url = self.path(entry), entry["file"]
+            found[path] = {
+                "key": key,
+                "url": url if is_url(url) else None,
+                "path": path,
+                "checksum": entry.get("checksum"),
+                "table": self._as_read(entry) if "columns" in entry else None,
+            }
+        return list(found.values())
 
     def train_tables(self, medium: str) -> list[dict]:
         """Returns `path`, `header` and `columns` of each training table of a medium. These are the
@@ -158,6 +176,17 @@ class Plan:
         merged |= base["stages"].get(stage, {}) | over.get("stages", {}).get(stage, {})
         merged["precision"] = self.precision(model)
         return {k: v for k, v in merged.items() if k not in ("bins", "stages", "threads", "mem_mb")}
+
+    def step(self, model: str, stage: str) -> dict:
+        """Returns what decides how long a training step takes: `architecture`, `precision`,
+        `batch_size` of one device, and the keys `STEP_KEYS` of the `recipe`."""
+        recipe = self.recipe(model, stage)
+        return {
+            "architecture": self.architecture(model),
+            "precision": recipe["precision"],
+            "batch_size": recipe["batch_size"],
+            "recipe": {key: recipe[key] for key in STEP_KEYS},
+        }
 
     def hardware(self) -> dict:
         """Returns the keys of `training` that a prediction depends on."""

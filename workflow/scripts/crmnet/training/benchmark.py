@@ -568,11 +568,9 @@ def measure_apart(arguments: Sequence[str], out: Path) -> dict:
         RuntimeError: the process failed for another reason; the message has its last lines.
     """
     command = [sys.executable, "-m", "crmnet.training.benchmark", *arguments, "--out", str(out)]
-    package = str(Path(__file__).parents[2])
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     process = subprocess.Popen(
         command,
-        env=os.environ | {"PYTHONPATH": path},
+        env=with_package(),
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
@@ -591,6 +589,13 @@ def measure_apart(arguments: Sequence[str], out: Path) -> dict:
         out.write_text(json.dumps(cell, indent=1) + "\n")
         _say(f"not measured: {reason}")
     return json.loads(out.read_text())
+
+
+def with_package() -> dict[str, str]:
+    """Returns the variables of a process that can import the package."""
+    package = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    return os.environ | {"PYTHONPATH": path}
 
 
 def why_not_measured(status: int, said: str) -> str | None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,30 +18,18 @@ from crmnet.training.benchmark import operations
 REFERENCE = "crmnet"
 
 
-def trainings(config: dict, rows: dict[str, int]) -> pd.DataFrame:
-    """Returns the trainings of a config, in its order.
+def trainings(plan: Plan, rows: dict[str, float]) -> pd.DataFrame:
+    """Returns the trainings of a run, in the order of the config. It imports no framework.
 
     Args:
-        config: a checked config.
-        rows: medium -> number of measured sequences in its training files.
+        plan: the plan of the run.
+        rows: medium -> number of measured sequences in its training files; NaN if it is unknown.
 
     Returns:
-        Columns training (model/seed/stage), epochs (at most), sequences (per epoch), work
-        (operations per sequence, relative to the model `REFERENCE`).
+        Columns training (model/seed/stage), model, stage, epochs (at most), sequences (per epoch,
+        NaN if unknown).
     """
-    plan = Plan(config)
-    built: dict[str, int] = {}
-
-    def work(model):
-        """Returns the operations per sequence, counted once for each architecture."""
-        architecture = plan.architecture(model)
-        key = repr(architecture)
-        if key not in built:
-            length = config["construct"]["length"]
-            built[key] = operations(registry.build(**architecture, length=length))
-        return built[key]
-
-    kept = 1 - config["data"]["validation_fraction"]
+    kept = 1 - plan.config["data"]["validation_fraction"]
     table = []
     for model, seed, stage in plan.trainings:
         recipe = plan.recipe(model, plan.stage_kind(model, stage))
@@ -53,21 +41,34 @@ def trainings(config: dict, rows: dict[str, int]) -> pd.DataFrame:
             steps = sum(
                 of["epochs"] * drawn[name] / of["batch_size"] for name, of in budget.items()
             )
-            epochs = round(steps * recipe["batch_size"] / sequences)
-        share = work(model) / work(REFERENCE)
-        table.append((f"{model}/{seed}/{stage}", epochs, round(sequences), share))
-    return pd.DataFrame(table, columns=["training", "epochs", "sequences", "work"])
+            epochs = np.round(steps * recipe["batch_size"] / sequences)
+        table.append((f"{model}/{seed}/{stage}", model, stage, epochs, np.round(sequences)))
+    return pd.DataFrame(table, columns=["training", "model", "stage", "epochs", "sequences"])
 
 
-def hours(table: pd.DataFrame, rate: float) -> np.ndarray:
+def work(plan: Plan, models: Iterable[str]) -> np.ndarray:
+    """Returns the operations per sequence (n,) of models, relative to the model `REFERENCE`."""
+    built: dict[str, int] = {}
+
+    def counted(model):
+        architecture = plan.architecture(model)
+        key = repr(architecture)
+        if key not in built:
+            length = plan.config["construct"]["length"]
+            built[key] = operations(registry.build(**architecture, length=length))
+        return built[key]
+
+    return np.array([counted(model) for model in models]) / counted(REFERENCE)
+
+
+def hours(table: pd.DataFrame, rate: float | np.ndarray) -> np.ndarray:
     """Returns the hours (n,) of each training with all its epochs.
 
     Args:
         table: the table of `trainings`.
-        rate: sequences per second at which the model `REFERENCE` trains. The rate of other models
-            is assumed to be inversely proportional to their operations.
+        rate: sequences per second of all trainings, or of each (n,).
     """
-    return (table["epochs"] * table["sequences"] * table["work"] / rate / 3600).to_numpy()
+    return (table["epochs"] * table["sequences"] / rate / 3600).to_numpy()
 
 
 def published(paper: dict) -> dict[str, tuple[float, int]]:
@@ -96,16 +97,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     config = checked(yaml.safe_load((CONFIG / "config.yaml").read_text()))
     paper = yaml.safe_load((CONFIG / "paper.yaml").read_text())
-    table = trainings(config, {name: sizes["train"] for name, sizes in paper["data_sizes"].items()})
+    plan = Plan(config)
+    table = trainings(plan, {name: sizes["train"] for name, sizes in paper["data_sizes"].items()})
+    # The rate of another model is assumed to be inversely proportional to its operations.
+    share = work(plan, table["model"])
     rates = published(paper)
     if options.rate:
         rates = {f"{options.devices} × yours": (options.rate, options.devices)}
     heads = [f"{name}, {rate:,.0f}/s" for name, (rate, _) in rates.items()]
     print("| " + " | ".join(["training", "sequences an epoch", "work", *heads]) + " |")
     print("|" + "---|" * (3 + len(heads)))
-    columns = [hours(table, rate) for rate, _ in rates.values()]
-    for row, times in zip(table.itertuples(), zip(*columns, strict=True), strict=True):
-        cells = [row.training, f"{row.sequences:,}", f"{row.work:.2f}"]
+    columns = [hours(table, rate / share) for rate, _ in rates.values()]
+    for row, part, times in zip(table.itertuples(), share, zip(*columns, strict=True), strict=True):
+        cells = [row.training, f"{row.sequences:,.0f}", f"{part:.2f}"]
         print("| " + " | ".join([*cells, *(f"{time:.1f}" for time in times)]) + " |")
     totals = [f"{column.sum():,.0f}" for column in columns]
     print("| " + " | ".join(["hours, one after the other", "", "", *totals]) + " |")

@@ -1,0 +1,73 @@
+# Helper functions for rehearse.smk and the rules that are included after it.
+
+
+def is_rehearsal():
+    """Whether this run is a rehearsal, or a part of one, and not the run itself."""
+    asked = snakemake_internals.targets(workflow)
+    return bool(asked) and all(
+        target == "rehearse" or target.startswith(f"{REHEARSAL}/") for target in asked
+    )
+
+
+def command_of_rehearsal():
+    """Returns the command that started Snakemake, in which the word `rehearse` is the target."""
+    command = [sys.executable, "-m", "snakemake", *sys.argv[1:]]
+    alone = snakemake_internals.targets(workflow) == {"rehearse"}
+    if not alone or command.count("rehearse") != 1:
+        raise WorkflowError(
+            "a rehearsal starts its jobs by the command that has started it, so that command must "
+            "have `rehearse` once, as its only target: snakemake rehearse --profile ..."
+        )
+    return command
+
+
+def rehearsed_jobs():
+    """Returns the name of each job of the rehearsal -> its file and its environment. Environments
+    without another job have one that imports what their scripts need."""
+    needed = [Path(name).stem for name in lineage(rules.all.input)[2]]
+    imports = {
+        f"rehearse_environment/{name}": [f"{REHEARSAL}/environments/{name}.json", name]
+        for name in needed
+        if name != Path(TRAINING_ENV).stem
+    }
+    return REHEARSED | imports
+
+
+def rehearsed_files():
+    """Returns the files of the config that the run needs and does not simulate."""
+    needed = lineage(rules.all.input)[0]
+    return [
+        file
+        for file in PLAN.sources()
+        if file["path"] in needed and PLAN.simulated() not in Path(file["path"]).parents
+    ]
+
+
+def environment_file(name):
+    return Path(workflow.basedir, "envs", f"{name}.yaml")
+
+
+def scripts_of(environment):
+    """Returns the scripts of the rules that run in an environment."""
+    return [
+        str(script)
+        for file, script in snakemake_internals.environments_of_scripts(workflow)
+        if Path(file).stem == environment
+    ]
+
+
+def training_steps():
+    """Returns the different training steps of the run: the models with such a step, as text -> the
+    step."""
+    models_of = {}
+    for model, _, stage in PLAN.trainings:
+        step = PLAN.step(model, PLAN.stage_kind(model, stage))
+        models_of.setdefault(json.dumps(step), {})[model] = None
+    return {", ".join(models): json.loads(step) for step, models in models_of.items()}
+
+
+def training_minutes():
+    """Returns the minutes that a training may take at each of its attempts; none if this machine
+    runs the jobs itself, without a limit."""
+    attempts = snakemake_internals.attempts(workflow)
+    return [TRAINING_MINUTES(None, None, attempt) for attempt in range(1, attempts + 1)]

@@ -1,0 +1,373 @@
+"""Rehearses a run: tries in minutes, where the run will do it, what a run of days depends on.
+
+Each job of a rehearsal collects what it finds in `Checks`, so that one failure hides none of the
+others. `Snakemake` starts these jobs by the command with which the rehearsal was started, and so on
+the same queues. Needs the standard library and PyYAML only, because it runs in every environment.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import yaml
+
+from crmnet.fingerprint import PACKAGE, reached
+from crmnet.logs import say
+
+# The states of a finding. Only the last one makes a run fail.
+READY, NOTE, UNTESTED, NOT_READY = "ready", "note", "not tested", "not ready"
+# The target of a rehearsal.
+TARGET = "rehearse"
+# The line of a run's terminal that names a job which has failed, and the line with which the next
+# job begins (see `rules/snakemake_internals.py`).
+_FAILED = re.compile(r"^[\d:]{8} .* done, +\d+ %  (\S+) has failed$")
+_SEE = "see logs/rehearsal.log in the folder of results, and the logs that it names"
+_JOB = re.compile(r"^[\d:]{8} .* done, +\d+ %")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rehearsal has found about one thing that the run depends on.
+
+    Attributes:
+        what: the thing.
+        state: `READY`, `NOTE` (the run comes through, but not as one might think), `UNTESTED` or
+            `NOT_READY`.
+        found: what was seen.
+        mend: what to do; empty if there is nothing to do.
+        where: the machine.
+    """
+
+    what: str
+    state: str
+    found: str
+    mend: str = ""
+    where: str = ""
+
+
+class Checks:
+    """Collects the findings of a job."""
+
+    def __init__(self):
+        self.findings: list[Finding] = []
+        self.host, self.started = socket.gethostname(), time.time()
+
+    def add(self, what: str, state: str, found: str, mend: str = "") -> None:
+        """Adds a finding, and tells the terminal if the thing is not ready."""
+        self.findings.append(Finding(what, state, found, mend, self.host))
+        print(f"{what}: {state}: {found}{mend and '; ' + mend}", file=sys.stderr, flush=True)
+
+    @contextlib.contextmanager
+    def check(self, what: str, mend: str, state: str = READY) -> Iterator[list[str]]:
+        """Adds a finding with a state, or with `NOT_READY` if an error occurs in the `with` block.
+
+        Yields:
+            A list to which the block adds what it sees.
+        """
+        seen: list[str] = []
+        try:
+            yield seen
+        # Whatever goes wrong is a finding, and the other checks go on.
+        except Exception as error:
+            self.add(what, NOT_READY, f"{type(error).__name__}: {error}", mend)
+        else:
+            self.add(what, state, "; ".join(seen))
+
+    def write(self, path: str | Path, **more: object) -> None:
+        """Writes the findings, and whatever else the job has measured, as a JSON object."""
+        content = {"host": self.host, "started": self.started, "ended": time.time(), **more}
+        content["findings"] = [asdict(finding) for finding in self.findings]
+        Path(path).write_text(json.dumps(content, indent=1) + "\n")
+
+
+# Environments
+
+
+def libraries(scripts: Iterable[Path]) -> tuple[set[str], set[str]]:
+    """Returns the modules of other projects that scripts and what they reach of the package import:
+    first those that are imported with the file, then those that only a function imports."""
+    at_once, later = set(), set()
+    for path in set().union(*(reached(Path(script)) for script in scripts)):
+        tree = ast.parse(path.read_bytes())
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        inner = {id(node) for function in functions for node in ast.walk(function)}
+        # What is imported for type hints alone need not be there.
+        tests = [
+            n
+            for n in ast.walk(tree)
+            if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test)
+        ]
+        hints = {id(node) for test in tests for node in ast.walk(test)}
+        for node in ast.walk(tree):
+            if id(node) in hints:
+                continue
+            names = [node.module] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            (later if id(node) in inner else at_once).update(names)
+    own = sys.stdlib_module_names | {PACKAGE.name}
+    first, second = ({n for n in names if n.split(".")[0] not in own} for names in (at_once, later))
+    return first, second - first
+
+
+def pins(environment: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns package -> version of the packages from conda and of those from pip that the file of
+    a conda environment names."""
+    entries = yaml.safe_load(environment.read_text())["dependencies"]
+    conda = dict(entry.split("=", 1) for entry in entries if isinstance(entry, str))
+    pip = [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
+    return conda, dict(re.sub(r"\[.*?\]", "", line).split("==") for line in pip)
+
+
+def check_environment(
+    checks: Checks, environment: Path, scripts: Iterable[Path], conda: bool
+) -> None:
+    """Checks that this process can import what scripts import, and that it has the versions that
+    the file of their environment pins.
+
+    Args:
+        environment: the file of the conda environment.
+        scripts: the scripts that run in it.
+        conda: whether this process runs in that environment. Otherwise it runs in the environment
+            of Snakemake, where another version is no error.
+    """
+    mend = (
+        f"remove the environment (`snakemake --list-conda-envs` names its folder) and rehearse "
+        f"again, or correct {environment.name}"
+        if conda
+        else "install requirements.txt where Snakemake runs, or add `--sdm conda`"
+    )
+    at_once, later = libraries(scripts)
+    broken, versions = [], []
+    present = {name for name in later if importlib.util.find_spec(name.split(".")[0])}
+    for name in sorted(at_once | present):
+        say(f"imports {name}")
+        try:
+            importlib.import_module(name)
+        # A library that does not fit another one can fail with any error.
+        except Exception as error:
+            broken.append(f"{name} ({type(error).__name__}: {error})")
+    from_conda, from_pip = pins(environment)
+    for name, wanted in (from_pip | (from_conda if conda else {})).items():
+        has = _installed(name, name in from_conda)
+        if not (has == wanted or name in from_conda and str(has).startswith(f"{wanted}.")):
+            versions.append(f"{name} is {has or 'missing'} instead of {wanted}")
+    what = f"{environment.stem}: {'environment' if conda else 'packages, without conda'}"
+    if broken:
+        checks.add(what, NOT_READY, f"cannot import {'; '.join(broken)}", mend)
+    if versions:
+        state = NOT_READY if conda else NOTE
+        checks.add(what, state, "; ".join(versions), mend)
+    if not broken + versions:
+        checks.add(what, READY, f"{len(at_once | present)} imports, all packages as pinned")
+
+
+def _installed(name: str, from_conda: bool) -> str | None:
+    """Returns the version of a package in this environment, or None."""
+    if from_conda:
+        files = Path(sys.prefix, "conda-meta").glob(f"{name}-*.json")
+        found = [json.loads(file.read_text()) for file in files]
+        return next((one["version"] for one in found if one["name"] == name), None)
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(name)
+    return None
+
+
+# Disks
+
+
+def check_disks(checks: Checks, needs: Iterable[tuple[str, str, float]]) -> None:
+    """Checks that each disk has the space that the run needs.
+
+    It takes the space and gives it back, because the free space that a system tells of does not
+    count the quotas of users and projects.
+
+    Args:
+        needs: what for, the folder, and the bytes, which are NaN if they are unknown.
+    """
+    disks: dict[int, list[tuple[str, Path, float]]] = {}
+    for what, folder, size in needs:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        disks.setdefault(Path(folder).stat().st_dev, []).append((what, Path(folder), size))
+    for parts in disks.values():
+        folders = list(dict.fromkeys(str(folder) for _, folder, _ in parts))
+        what = f"disk of {' and '.join(folders)}"
+        known = sum(size for *_, size in parts if not math.isnan(size))
+        unknown = [what for what, _, size in parts if math.isnan(size)]
+        free = shutil.disk_usage(parts[0][1]).free
+        found = f"the run needs {byte_size(known)}, {byte_size(free)} are free"
+        other = "or choose other folders (`outdir`, `resources`)"
+        mend = f"free {byte_size(max(known - free, 0))}, {other}"
+        if unknown:
+            checks.add(what, UNTESTED, f"{found}; unknown: {', '.join(unknown)}")
+        elif known > free:
+            checks.add(what, NOT_READY, found, mend)
+        else:
+            mend = f"raise your quota, {other}"
+            with checks.check(what, mend) as said:
+                said.append(found)
+                with tempfile.TemporaryFile(dir=parts[0][1]) as file:
+                    os.posix_fallocate(file.fileno(), 0, max(math.ceil(known), 1))
+
+
+def byte_size(number: float) -> str:
+    """Returns bytes in a readable form."""
+    for unit, power in (("TB", 12), ("GB", 9), ("MB", 6)):
+        if number >= 10**power:
+            return f"{number / 10**power:,.1f} {unit}"
+    return f"{number / 1000:,.1f} kB"
+
+
+# Jobs
+
+
+class Snakemake:
+    """Runs targets of the workflow by the command with which the user started a rehearsal.
+
+    Args:
+        command: the user's command, in which one word is `TARGET`.
+        folder: the folder in which the user started it.
+        log: the file to which all output is added.
+    """
+
+    def __init__(self, command: Sequence[str], folder: str, log: Path):
+        self.command, self.folder, self.log = list(command), folder, log
+
+    def run(self, targets: Sequence[str], *options: str, show: bool = False) -> tuple[bool, str]:
+        """Runs targets; a job that fails ends none that does not depend on it.
+
+        Args:
+            targets: the files to make.
+            options: further options of the command line.
+            show: whether to pass a line for each job on to the terminal.
+
+        Returns:
+            Whether Snakemake succeeded, and all that it said.
+        """
+        place = self.command.index(TARGET)
+        whole = [*self.command[:place], *targets, *self.command[place + 1 :]]
+        # The rehearsal has locked the folder itself.
+        whole += ["--nolock", "--keep-going", "--retries", "0", "--rerun-incomplete"]
+        whole += ["--quiet", "host", "reason", "--nocolor", *options]
+        lines = []
+        with (
+            open(self.log, "a") as log,
+            subprocess.Popen(
+                whole,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            ) as process,
+        ):
+            for line in process.stdout:
+                lines.append(line)
+                log.write(line)
+                log.flush()
+                if show and _JOB.match(line):
+                    say(line.strip())
+        return process.returncode == 0, "".join(lines)
+
+
+def tell_missing_conda(checks: Checks) -> None:
+    """Adds the finding that jobs should run in conda environments, but conda is missing."""
+    checks.add(
+        "conda",
+        NOT_READY,
+        "the profile runs each job in a conda environment (`software-deployment-method: conda`), "
+        "but conda is not on the PATH; the jobs of this rehearsal ran without it",
+        "load or install conda, or add `--sdm env-modules` to take all programs from the PATH",
+    )
+
+
+def make_environments(
+    checks: Checks, snakemake: Snakemake, jobs: Mapping[str, Sequence[str]]
+) -> set[str]:
+    """Makes each conda environment by a command of its own, because Snakemake starts no job if one
+    of the environments cannot be made.
+
+    Args:
+        jobs: name of a job -> the file that it makes, and the name of its environment.
+
+    Returns:
+        The environments that could not be made.
+    """
+    broken = set()
+    for environment, file in {environment: file for file, environment in jobs.values()}.items():
+        started = time.monotonic()
+        say(f"environment {environment}")
+        done, said = snakemake.run([file], "--conda-create-envs-only")
+        what = f"{environment}: conda"
+        if done:
+            checks.add(what, READY, f"there after {time.monotonic() - started:.0f} s")
+        else:
+            broken.add(environment)
+            mend = "its packages must be available in the channels; see also profiles/README.md"
+            checks.add(what, NOT_READY, errors(said), mend)
+    return broken
+
+
+def run_jobs(
+    checks: Checks, snakemake: Snakemake, jobs: Mapping[str, str], *options: str
+) -> dict[str, Mapping]:
+    """Runs the jobs of a rehearsal, and adds their findings.
+
+    Args:
+        jobs: name of a job, which is that of its log -> the file that it makes.
+        options: options of Snakemake's command line.
+
+    Returns:
+        name of a job -> what it has written (`Checks.write`); nothing for a job that has failed.
+    """
+    _, said = snakemake.run([*jobs.values()], *options, show=True)
+    why, results = reasons(said), {}
+    if not re.search(_JOB.pattern, said, re.M):
+        checks.add("Snakemake", NOT_READY, f"has started no job: {errors(said)}", _SEE)
+        return {}
+    for name, file in jobs.items():
+        if not Path(file).exists():
+            checks.add(name, NOT_READY, why.get(name) or errors(said), _SEE)
+        elif file.endswith(".json"):
+            results[name] = json.loads(Path(file).read_text())
+            checks.findings += [Finding(**finding) for finding in results[name]["findings"]]
+    return results
+
+
+def reasons(said: str) -> dict[str, str]:
+    """Returns job -> what Snakemake said of its failure, from the output of `Snakemake.run`."""
+    found: dict[str, list[str]] = {}
+    job = None
+    for line in said.splitlines():
+        if match := _FAILED.match(line):
+            job = match[1]
+            found[job] = []
+        elif not line.startswith(" "):
+            job = None
+        elif job:
+            found[job].append(line.strip())
+    return {job: " ".join(lines) for job, lines in found.items()}
+
+
+def errors(said: str, most: int = 3) -> str:
+    """Returns the lines about errors in the output of `Snakemake.run`; or its last ones."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    told = [line for line in lines if re.search(r"error|exception|profiles/", line, re.I)]
+    return " ".join((told or lines)[-most:])

@@ -1,0 +1,275 @@
+"""The page of a rehearsal: what is ready, what is not, and what the run would cost."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from crmnet.configuration import CONFIG
+from crmnet.logs import duration
+from crmnet.motifs.gadem import STAND_IN
+from crmnet.motifs.programs import BUILTIN
+from crmnet.plan import PRETRAINED, Plan
+from crmnet.rehearsal import NOT_READY, NOTE, READY, UNTESTED, Checks, Finding, byte_size
+from crmnet.report.pages import Table
+from crmnet.training import cost
+
+# The order of the page, with a heading for each state.
+HEADINGS = {
+    NOT_READY: "Not ready",
+    NOTE: "To know",
+    UNTESTED: "Not tested",
+    READY: "Ready",
+}
+# Bytes of a sequence in the shards, and while they are made (its tokens and its expression).
+SHARD_BYTES, SPILLED_BYTES = 33, 116
+# Bytes of a parameter in a model's file, and in the checkpoint of its training: the weights, two
+# moments of Adam, and the best weights.
+MODEL_BYTES, CHECKPOINT_BYTES = 4, 16
+YEAR = 24 * 365.25
+
+
+def rows(plan: Plan, files: Mapping[str, Mapping]) -> dict[str, float]:
+    """Returns medium -> number of sequences in its training files, NaN if it is unknown.
+
+    The paper's own files have the paper's numbers. Those of other files are estimated from their
+    sizes.
+
+    Args:
+        files: path -> `size` in bytes and `row` (mean bytes of a row) of each file, where known.
+    """
+    papers = yaml.safe_load((CONFIG / "config.yaml").read_text())["media"]
+    published = yaml.safe_load((CONFIG / "paper.yaml").read_text())["data_sizes"]
+
+    def urls(entry):
+        return [table["file"] for table in entry["train"]]
+
+    def estimated(path):
+        size, row = (files.get(path, {}).get(key) for key in ("size", "row"))
+        return size / row if size and row else math.nan
+
+    known = {}
+    for medium, entry in plan.config["media"].items():
+        tables = [table["path"] for table in plan.train_tables(medium)]
+        if all(plan.simulated() in Path(path).parents for path in tables):
+            known[medium] = plan.config["simulation"]["train"]
+        elif medium in papers and urls(entry) == urls(papers[medium]) and not plan.config["mirror"]:
+            known[medium] = published[medium]["train"]
+        else:
+            known[medium] = sum(map(estimated, tables))
+    return known
+
+
+def trainings(plan: Plan, rows: Mapping[str, float], cells: Mapping[str, Mapping]) -> pd.DataFrame:
+    """Returns the trainings of a run with their times.
+
+    Args:
+        rows: see `rows`.
+        cells: models whose steps are alike, as text -> measured step (`benchmark.main`).
+
+    Returns:
+        The table of `cost.trainings` with rate (sequences per second) and hours, NaN if unknown.
+        The epochs are the most that there can be: early stopping often ends a training sooner.
+    """
+    table = cost.trainings(plan, dict(rows))
+    measured = by_model(cells)
+    rates = [measured[model]["rate"] if model in measured else math.nan for model in table["model"]]
+    return table.assign(rate=rates, hours=cost.hours(table, np.array(rates)))
+
+
+def by_model(cells: Mapping[str, Mapping]) -> dict[str, dict[str, float]]:
+    """Returns model -> `rate` (sequences per second, in the median of its measured epochs) and
+    `parameters` of its measured step."""
+
+    def rate(cell):
+        # The first epoch includes the compilation.
+        _, *seconds = cell["step_alone"]["seconds"]
+        return cell["steps"] * cell["batch_size"] * cell["devices"] / statistics.median(seconds)
+
+    return {
+        model: {"rate": rate(cell), "parameters": cell["parameters"]}
+        for models, cell in cells.items()
+        for model in models.split(", ")
+    }
+
+
+def longest_chain(table: pd.DataFrame) -> float:
+    """Returns the hours of the longest chain of trainings of which each continues another: of a
+    pre-training and the fine-tuning in one medium."""
+    hours = table.set_index("training")["hours"]
+    begins = {name.removesuffix(PRETRAINED): time for name, time in hours.items()}
+    chains = [
+        time
+        + (begins.get(name.rpartition("/")[0] + "/", 0.0) if not name.endswith(PRETRAINED) else 0.0)
+        for name, time in hours.items()
+    ]
+    return max(chains, default=0.0)
+
+
+def interrupted(table: pd.DataFrame, minutes: Sequence[int]) -> list[Finding]:
+    """Returns findings about the trainings that the time limit of a job would interrupt.
+
+    Args:
+        table: see `trainings`.
+        minutes: the minutes that a training may take at each attempt; empty if there is no limit.
+    """
+    if not minutes:
+        return []
+    found = []
+    whole = sum(minutes) / 60
+    for row in table.itertuples():
+        what = f"time of training {row.training}"
+        if row.hours > whole:
+            state = NOT_READY
+            said = (
+                f"up to {hours(row.hours)}, but its job has only {hours(whole)} in "
+                f"{len(minutes)} attempts"
+            )
+            more = math.ceil((row.hours * 60 - sum(minutes)) / minutes[-1])
+            mend = f"add `--retries {len(minutes) - 1 + more}`, or use more or faster devices"
+        elif row.hours * 60 > minutes[0]:
+            state, mend = NOTE, ""
+            said = (
+                f"up to {hours(row.hours)}: its job may be ended after {hours(minutes[0] / 60)}, "
+                "and continues from its last epoch at the next attempt"
+            )
+        else:
+            continue
+        found.append(Finding(what, state, said, mend))
+    return found
+
+
+def space(
+    plan: Plan,
+    rows: Mapping[str, float],
+    table: pd.DataFrame,
+    cells: Mapping[str, Mapping],
+    files: Mapping[str, Mapping],
+) -> list[tuple[str, str, float]]:
+    """Returns what a run writes: what, the folder, and the bytes (at most; NaN if unknown).
+
+    Args:
+        rows, table, cells: see `trainings`.
+        files: path -> `size` in bytes, and whether the file is `there`.
+    """
+    sequences, measured = sum(rows.values()), by_model(cells)
+    parameters = sum(
+        measured[model]["parameters"] if model in measured else math.nan for model in table["model"]
+    )
+    downloads = sum(
+        size
+        for path in plan.downloads
+        if not (one := files.get(path, {})).get("there")
+        and (size := math.nan if one.get("size") is None else one["size"])
+    )
+    out = plan.config["outdir"]
+    return [
+        ("downloads", plan.config["resources"], downloads),
+        ("shards", out, SHARD_BYTES * sequences),
+        ("shards while they are made", out, SPILLED_BYTES * sequences),
+        ("models", out, MODEL_BYTES * parameters),
+        ("checkpoints while models are trained", out, CHECKPOINT_BYTES * parameters),
+    ]
+
+
+def name_engines(checks: Checks, jobs: Mapping[str, str], engine: str | None) -> None:
+    """Adds a finding on each motif job that has succeeded: the tool that it used, from its log.
+
+    Args:
+        jobs: name -> file of the jobs of the rehearsal.
+        engine: the engine that the config asks for (`motifs: engine`).
+    """
+    for name, file in jobs.items():
+        what = f"motif job {name.removeprefix('rehearse_')}"
+        log = Path(file).parents[2] / "logs" / f"{name}.log"
+        if not file.endswith(".tsv") or not Path(file).exists():
+            continue
+        used = re.findall(r"^engine: (.+?)(?:;|$)", log.read_text(), re.M)[-1]
+        builtin = used in (BUILTIN, STAND_IN)
+        if builtin and engine != "builtin":
+            mend = "install the tool, or use conda (`--sdm conda`)"
+            said = f"{used}, because the tool is not on the PATH; every table and figure says so"
+            checks.add(what, NOTE, said, mend)
+        else:
+            checks.add(what, READY, used)
+
+
+def facts(
+    plan: Plan,
+    findings: Sequence[Finding],
+    table: pd.DataFrame,
+    rows: Mapping[str, float],
+    needs: Sequence[tuple[str, str, float]],
+    training: Mapping,
+    seconds: float,
+) -> dict[str, object]:
+    """Returns the facts that the template of the page needs.
+
+    Args:
+        findings: all findings.
+        table, rows: see `trainings`.
+        needs: see `space`.
+        training: what the job on trainings has written: `seen`, the devices.
+        seconds: the time of the rehearsal.
+    """
+    seen, asked = training["seen"], plan.config["training"]
+    stands_in = bool(seen) and asked["device"] not in ("auto", seen["kind"])
+    count = 1 if stands_in else asked["devices"] or 1
+    whole = table["hours"].sum(skipna=False) if len(table) else 0.0
+    cells = [
+        [
+            row.training,
+            f"{row.epochs:,.0f}",
+            "unknown" if math.isnan(row.sequences) else f"{row.sequences:,.0f}",
+            "unknown" if math.isnan(row.rate) else f"{row.rate:,.0f}",
+            hours(row.hours),
+        ]
+        for row in table.itertuples()
+    ]
+    columns = ["training", "epochs, at most", "sequences", "sequences/s", "time, at most"]
+    return {
+        "config": plan.config,
+        "groups": {
+            heading: [one for one in findings if one.state == state]
+            for state, heading in HEADINGS.items()
+        },
+        "ready": not any(one.state == NOT_READY for one in findings),
+        "stands_in": stands_in,
+        "device": f"{count} × {seen['device']}" if seen else "unknown devices",
+        "count": count,
+        "kind": seen["kind"].upper() if seen else "device",
+        "whole": hours(whole),
+        "used": hours(whole * count),
+        "chain": hours(longest_chain(table)),
+        "trainings": Table(columns, cells),
+        "space": Table(
+            ["what", "folder", "size"],
+            [[what, folder, size(number)] for what, folder, number in needs],
+        ),
+        "total": size(sum(number for *_, number in needs)),
+        "rows": {medium: f"{number:,.0f}" for medium, number in rows.items()},
+        "took": duration(seconds),
+    }
+
+
+def hours(number: float) -> str:
+    """Returns hours in a readable form: 12 min, 3 h 5 min, 29 h, 12 days, 3.4 years."""
+    if math.isnan(number):
+        return "unknown"
+    if number >= YEAR:
+        return f"{number / YEAR:,.1f} years"
+    if number >= 96:
+        return f"{number / 24:,.0f} days"
+    return f"{number:.0f} h" if number >= 10 else duration(3600 * number)
+
+
+def size(number: float) -> str:
+    """Returns bytes in a readable form."""
+    return "unknown" if math.isnan(number) else byte_size(number)

@@ -1,0 +1,60 @@
+"""Rehearses a run by jobs of its own, and writes the page on what is ready and what it costs."""
+
+import json
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from crmnet import rehearsal
+from crmnet.data.checksums import sha256
+from crmnet.data.tsv import write_tsv
+from crmnet.logs import log_to
+from crmnet.motifs import trial
+from crmnet.plan import Plan
+from crmnet.report import pages, rehearsal_page
+
+job = snakemake
+
+log_to(job.log[0])
+started = time.monotonic()
+folder = Path(job.output.table).parent
+shutil.rmtree(folder)
+trial.write(folder / "motifs")
+plan, checks = Plan(job.params.config), rehearsal.Checks()
+command = rehearsal.Snakemake(job.params.command, job.params.started_in, Path(job.log[0]))
+jobs, options, broken = job.params.jobs, [], set()
+if job.params.conda_is_missing:
+    rehearsal.tell_missing_conda(checks)
+    options = ["--sdm", "env-modules"]
+elif job.params.conda:
+    # Snakemake starts no job if one of the environments cannot be made.
+    broken = rehearsal.make_environments(checks, command, jobs)
+possible = {name: file for name, (file, environment) in jobs.items() if environment not in broken}
+results = rehearsal.run_jobs(checks, command, possible, *options)
+rehearsal_page.name_engines(checks, possible, job.params.engine)
+
+written = {
+    possible[name]: {"host": result["host"], "sha256": sha256(Path(possible[name]))}
+    for name, result in results.items()
+}
+(folder / "written.json").write_text(json.dumps(written))
+rehearsal.run_jobs(checks, command, {"rehearse_disk": job.params.disk}, *options)
+
+training = results.get("rehearse_training", {"seen": None, "cells": {}})
+files = results.get("rehearse_downloads", {"files": {}})["files"]
+rows = rehearsal_page.rows(plan, files)
+trainings = rehearsal_page.trainings(plan, rows, training["cells"])
+checks.findings += rehearsal_page.interrupted(trainings, job.params.minutes)
+needs = rehearsal_page.space(plan, rows, trainings, training["cells"], files)
+rehearsal.check_disks(checks, needs)
+
+findings = pd.DataFrame(map(asdict, checks.findings))
+write_tsv(job.output.table, findings)
+write_tsv(job.output.trainings, trainings, digits=6)
+facts = rehearsal_page.facts(
+    plan, checks.findings, trainings, rows, needs, training, time.monotonic() - started
+)
+Path(job.output.page).write_text(pages.page(job.input.template, **facts))

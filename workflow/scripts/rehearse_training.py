@@ -1,0 +1,39 @@
+"""Checks the environment and the devices of trainings, and measures a step of each."""
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from crmnet import rehearsal
+from crmnet.logs import log_to
+from crmnet.training.first_step import check_devices, measure_steps, see
+
+job = snakemake
+
+log_to(job.log[0])
+hardware = job.params.hardware
+# Keras chooses its backend when it is imported.
+os.environ["KERAS_BACKEND"] = hardware["backend"]
+checks = rehearsal.Checks()
+rehearsal.check_environment(
+    checks, Path(job.params.environment), job.params.scripts, job.params.conda
+)
+seen, cells = None, {}
+try:
+    seen = see(hardware["backend"], hardware["device"])
+except RuntimeError as error:
+    mend = f"mend the environment {Path(job.params.environment).name}"
+    checks.add("devices of a training", rehearsal.NOT_READY, str(error), mend)
+if seen:
+    check_devices(checks, hardware, seen)
+    with TemporaryDirectory() as folder:
+        cells = measure_steps(
+            checks, job.params.steps, hardware, seen, job.params.length, Path(folder), job.log[0]
+        )
+if hardware["hosts"] > 1:
+    checks.add(
+        "several hosts",
+        rehearsal.UNTESTED,
+        f"the config asks for {hardware['hosts']} hosts (`training: hosts`); only one was tried",
+    )
+checks.write(job.output[0], seen=seen, cells=cells)
