@@ -9,7 +9,7 @@ from crmnet.rehearsal import NOT_READY
 job = snakemake
 
 log_to(job.log[0])
-findings = read_table(job.input.table, ["found", "mend", "where"])
+findings = read_table(job.input.table, ["found", "mend", "where"]).fillna("")
 missing = findings[findings["state"] == NOT_READY]
 for row in missing.itertuples():
     say(f"{row.what}: {row.state}: {row.found}{row.mend and '; ' + row.mend}")

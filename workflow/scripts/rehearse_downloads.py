@@ -1,6 +1,8 @@
 """Checks that each file of the config is there or can be downloaded, and that tables begin as the
 config says."""
 
+from pathlib import Path
+
 from crmnet import rehearsal
 from crmnet.data import downloads, tables
 from crmnet.logs import log_to
@@ -11,8 +13,8 @@ log_to(job.log[0])
 checks = rehearsal.Checks()
 known = {}
 for file in job.params.files:
-    what = f"file {file['url'] or file['path']} ({file['key']})"
-    with checks.check(what, "") as found:
+    with checks.check(f"file {Path(file['path']).name}", "") as found:
+        found.append(f"{file['key']}: {file['url'] or file['path']}")
         probe = downloads.probe(file["url"], file["checksum"], job.params.mirror, file["path"])
         known[file["path"]] = {"size": probe.size, "there": probe.there, "row": None}
         found.append(

@@ -223,6 +223,7 @@ def facts(
     stands_in = bool(seen) and asked["device"] not in ("auto", seen["kind"])
     count = 1 if stands_in else asked["devices"] or 1
     whole = table["hours"].sum(skipna=False) if len(table) else 0.0
+    sizes = [number for *_, number in needs]
     cells = [
         [
             row.training,
@@ -253,7 +254,8 @@ def facts(
             ["what", "folder", "size"],
             [[what, folder, size(number)] for what, folder, number in needs],
         ),
-        "total": size(sum(number for *_, number in needs)),
+        "total": ("more than " if any(map(math.isnan, sizes)) else "up to ")
+        + byte_size(sum(number for number in sizes if not math.isnan(number))),
         "rows": {medium: f"{number:,.0f}" for medium, number in rows.items()},
         "took": duration(seconds),
     }
