@@ -9,13 +9,14 @@ from crmnet.training import devices
 job = snakemake
 devices.setup_job(job)
 
+from crmnet.data import saved_models
 from crmnet.models import released
 from crmnet.models.architectures.crmnet import crmnet
 from crmnet.models.files import save_model
 
 model = crmnet(job.params.length, **job.params.architecture)
 with tempfile.TemporaryDirectory() as folder:
-    saved_model = released.find(Path(job.input.archive), job.params.member, Path(folder))
+    saved_model = saved_models.find(Path(job.input.archive), job.params.member, Path(folder))
     print(f"{job.input.archive}: reading {saved_model}", file=sys.stderr)
     released.load(model, saved_model)
 print(f"{model.count_params():,} parameters loaded", file=sys.stderr)

@@ -7,165 +7,16 @@ is loaded and no function of it runs, so neither Keras 2 nor TensorFlow Addons i
 from __future__ import annotations
 
 import re
-import shutil
-import stat
-import tarfile
-import tempfile
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from fnmatch import fnmatchcase
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
 
 import keras
 import numpy as np
 
-from crmnet.data import damage
+from crmnet.data.saved_models import FLAT_INDEX, INDEX
 from crmnet.models.layers import SelfAttention, SqueezeExcitation
-
-GRAPH = "saved_model.pb"
-INDEX = "variables/variables.index"
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-NESTED = 2
-SHOWN = 20
-
-_MEMBER = "set `released: <medium>: member` to a glob that matches one of them"
-_BY_HAND = "unpack it by hand, and name the folder as `released: <medium>: file`"
-_AGAIN = "delete it, and download or copy it again"
-
-
-def find(archive: Path, member: str | None, folder: Path) -> Path:
-    """Unpacks the one SavedModel in an archive, and returns its folder.
-
-    Archives inside the archive are unpacked too, in order to search them; nothing else is.
-
-    Args:
-        archive: a ZIP or tar archive, which may contain others (`NESTED` levels of them); or a
-            folder, from which nothing is copied.
-        member: a glob that matches the path of the SavedModel's folder inside the archive, if there
-            are several. The name of an archive within the archive is part of that path.
-        folder: an empty folder to unpack to.
-
-    Raises:
-        ValueError: the archive cannot be read, or contains a link, a device or a path outside of
-            it; or there is not exactly one SavedModel that matches.
-    """
-    if archive.is_dir():
-        files = (path for path in archive.rglob("*") if path.is_file())
-        return archive / _chosen(
-            (f.relative_to(archive).as_posix() for f in files), member, archive
-        )
-    try:
-        files = _files(archive, str(archive), folder, NESTED)
-        chosen = _chosen(files, member, archive)
-        target = folder / "unpacked" / chosen
-        _unpack(files, chosen, target)
-    except damage.ARCHIVE as error:
-        raise ValueError(
-            f"{archive}: the archive or one inside it is damaged or cut short ({error}); {_AGAIN}"
-        ) from error
-    except RuntimeError as error:  # zipfile raises it for a file that it cannot unpack
-        raise ValueError(f"{archive}: cannot be unpacked ({error}); {_BY_HAND}") from error
-    return target
-
-
-def _chosen(paths: Iterable[str], member: str | None, archive: Path) -> PurePosixPath:
-    paths = {PurePosixPath(path) for path in paths}
-    models = sorted(p.parent for p in paths if p.name == GRAPH and p.parent / INDEX in paths)
-    chosen = [model for model in models if member is None or fnmatchcase(str(model), member)]
-    if len(chosen) == 1:
-        return chosen[0]
-    if not models:
-        raise ValueError(
-            f"{archive}: contains no SavedModel (a folder with {GRAPH} and {INDEX}), only "
-            f"{_some(paths)}; name another archive or a folder as `released: <medium>: file`"
-        )
-    if not chosen:
-        raise ValueError(
-            f"{archive}: `member: {member}` matches none of its SavedModels, which are "
-            f"{_some(models)}; {_MEMBER}"
-        )
-    raise ValueError(f"{archive}: contains several SavedModels, {_some(chosen)}; {_MEMBER}")
-
-
-def _some(paths: Iterable[PurePosixPath]) -> str:
-    paths = sorted(map(str, paths))
-    more = f" and {len(paths) - SHOWN:,} more" if len(paths) > SHOWN else ""
-    return (", ".join(paths[:SHOWN]) or "nothing") + more
-
-
-def _files(
-    container: Path, label: str, folder: Path, depth: int
-) -> dict[PurePosixPath, tuple[Path, PurePosixPath]]:
-    """Returns the path of each file, including files of archives in the archive -> the archive on
-    disk and the path in it."""
-    places = {}
-    for path, read in _members(container, label):
-        if path.name.startswith(
-            "._"
-        ):  # macOS adds one to an archive for each file, with the same suffix
-            continue
-        if depth and path.name.lower().endswith(ARCHIVES):
-            inner = Path(tempfile.mkdtemp(dir=folder), path.name)
-            _copy(read, inner)
-            nested = _files(inner, f"{label}: {path}", folder, depth - 1)
-            places |= {path / below: place for below, place in nested.items()}
-        else:
-            places[path] = container, path
-    return places
-
-
-def _members(
-    container: Path, label: str
-) -> Iterator[tuple[PurePosixPath, Callable[[], IO[bytes]]]]:
-    """Yields the path of each plain file in a ZIP or tar archive, and a function that opens it."""
-    for name, plain, read in _entries(container, label):
-        path = PurePosixPath(name.replace("\\", "/"))
-        if not plain or path.is_absolute() or ".." in path.parts:
-            fault = "lies outside of the archive" if plain else "is a link or a device"
-            raise ValueError(f"{label}: {name} {fault} and is not unpacked; {_BY_HAND}")
-        yield path, read
-
-
-def _entries(container: Path, label: str) -> Iterator[tuple[str, bool, Callable[[], IO[bytes]]]]:
-    # tar is tried first, because zipfile also accepts a tar archive that ends in a ZIP archive.
-    if tarfile.is_tarfile(container):
-        with tarfile.open(container) as tar:
-            for info in tar:
-                if not info.isdir():
-                    yield info.name, info.isreg(), partial(tar.extractfile, info)
-    elif zipfile.is_zipfile(container):
-        with zipfile.ZipFile(container) as archive:
-            for info in archive.infolist():
-                if not info.is_dir():
-                    kind = stat.S_IFMT(info.external_attr >> 16)  # 0 if it was not made on Unix
-                    yield info.filename, kind in (0, stat.S_IFREG), partial(archive.open, info)
-    else:
-        raise ValueError(f"{label}: is neither a ZIP nor a tar archive, or is cut short; {_AGAIN}")
-
-
-def _unpack(
-    files: dict[PurePosixPath, tuple[Path, PurePosixPath]], chosen: PurePosixPath, target: Path
-) -> None:
-    wanted = {
-        place: target / path.relative_to(chosen)
-        for path, place in files.items()
-        if path == chosen / GRAPH or path.parent == chosen / "variables"
-    }
-    for container in {container for container, _ in wanted}:
-        for path, read in _members(container, str(container)):
-            if (container, path) in wanted:
-                _copy(read, wanted[container, path])
-
-
-def _copy(read: Callable[[], IO[bytes]], destination: Path) -> None:
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    with read() as source, destination.open("wb") as file:
-        shutil.copyfileobj(source, file)
-
 
 # Entries that Keras 2 stores beside a layer's attributes: lists of the same variables, the same
 # layers under another number, and functions of the graph.
@@ -191,7 +42,8 @@ def weights(saved_model: Path) -> list[tuple[str, np.ndarray]]:
     import tensorflow as tf
     from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-    checkpoint = saved_model / Path(INDEX).with_suffix("")
+    flat = saved_model / FLAT_INDEX
+    checkpoint = (flat if flat.exists() else saved_model / INDEX).with_suffix("")
     try:
         reader = tf.train.load_checkpoint(str(checkpoint))
         graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
