@@ -382,8 +382,40 @@ def test_saved_as_tells_two_downloads_of_one_name_apart():
     assert Plan(done).test_tables("complex")["random"]["path"] == "resources/other.csv"
 
 
-def test_a_url_without_a_file_name():
-    assert "names no file" in message(**random_set(file="https://example.org/"))
+@pytest.mark.parametrize(
+    "end", ["/", "/x/..", "/x/%2e%2E", "/x/.", "/a%2Fb.csv", "/..%2F..%2Fb.csv?download=1"]
+)
+def test_a_url_without_a_file_name(end):
+    url = f"https://example.org{end}"
+    said = message(**random_set(file=url))
+    assert f"media.complex.test.random.file: {url}: the URL names no file" in said
+    assert "saved_as" in said
+    checked(config(**random_set(file=url, saved_as="b.csv")))
+
+
+def test_a_url_without_a_file_name_of_weights_that_are_not_used():
+    weights = {"file": "https://example.org/", "saved_as": None}
+    said = message(weights="trained", released={"complex": weights})
+    assert "released.complex.file: https://example.org/: the URL names no file" in said
+
+
+@pytest.mark.parametrize("ending", [".part", ".part.json"])
+def test_a_file_with_the_name_of_an_unfinished_download(ending, tmp_path):
+    name = f"Native_complex.csv{ending}"
+    said = message(**random_set(file=f"https://example.org/{name}"))
+    assert f"media.complex.test.random.file: {name} is what the download of " in said
+    assert "media.complex.test.native is called until it is complete" in said
+    local = tmp_path / name
+    local.write_text("sequence,Measured Expression\nACGT,1\n")
+    assert f"{name} is what" in message(**random_set(file=str(local)), resources=str(tmp_path))
+    # Without that download, the name is as good as any.
+    checked(config(**random_set(file=str(local))))
+    checked(config(**random_set(file="https://example.org/a.csv.part")))
+
+
+def test_a_record_of_zenodo_is_no_table():
+    said = message(**random_set(file="https://zenodo.org/records/4436477"))
+    assert "random.file: https://zenodo.org/records/4436477 is a record of Zenodo" in said
 
 
 def test_a_simulated_file_without_a_simulation():

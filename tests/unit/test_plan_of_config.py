@@ -186,7 +186,7 @@ def test_the_whole_model_takes_released_weights_and_their_flavour():
     assert taking == ["crmnet"]
     assert plan.architecture("crmnet")["flavour"] == "released"
     assert plan.architecture("without_transformer")["flavour"] == "paper"
-    assert plan.path(plan.config["released"]["complex"]) == "resources/crmnet_released.zip"
+    assert plan.path(plan.config["released"]["complex"]) == "resources/crmnet_released.archive"
 
 
 def test_released_weights_can_be_a_folder(tmp_path):

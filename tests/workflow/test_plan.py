@@ -449,7 +449,7 @@ def test_a_rule_has_an_environment_a_log_and_a_benchmark(name, parsed_rules):
 def test_provenance_has_the_files_that_are_used(weights, used):
     files = set(parsed(weights=weights)["provenance"].expand_input({})[0])
     assert "resources/complex_media_training_data_Glu.txt" in files
-    assert ("resources/crmnet_released.zip" in files) == used
+    assert ("resources/crmnet_released.archive" in files) == used
 
 
 def test_provenance_has_the_environments_of_the_jobs_where_conda_makes_them(tmp_path, monkeypatch):

@@ -10,140 +10,17 @@ import sys
 import threading
 import time
 import zipfile
-from dataclasses import dataclass, field
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from waiting import HANGS, wait_until
+from servers import DATA, HALF, MD5, SHA256, Reply
+from waiting import wait_until
 
 from crmnet import logs
-from crmnet.data import downloads
-from crmnet.data.downloads import DownloadError, fetch, file_name
-
-DATA = bytes(range(256)) * 4096  # 1 MiB
-HALF = len(DATA) // 2
-MD5 = "md5:" + hashlib.md5(DATA).hexdigest()
-SHA256 = "sha256:" + hashlib.sha256(DATA).hexdigest()
-
-
-@dataclass
-class Reply:
-    """One answer of the server: a whole one by default, cut after `sent` bytes of its body."""
-
-    body: bytes = DATA
-    status: int = 200
-    sent: int | None = None
-    etag: str | None = '"one"'
-    ranges: bool = True
-    if_range: bool = True
-    length: bool = True
-    headers: dict[str, str] = field(default_factory=dict)
-    hold: threading.Event | None = None
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.replies: dict[str, list[Reply]] = {}
-        self.requests: list[tuple[str, dict[str, str]]] = []
-
-    def serve(self, path, *replies):
-        """Serves these answers in turn, the last one repeatedly, and returns the URL."""
-        self.replies[path] = list(replies)
-        return self.base + path
-
-    @property
-    def base(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def ranges(self):
-        return [headers.get("range") for _, headers in self.requests]
-
-
-class Handler(BaseHTTPRequestHandler):
-    timeout = HANGS
-
-    def do_GET(self):
-        path = self.path.partition("?")[0]
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.requests.append((path, headers))
-        replies = self.server.replies.get(path, [Reply(b"nothing here", 404)])
-        self.answer(replies.pop(0) if len(replies) > 1 else replies[0], headers)
-
-    def answer(self, reply, asked):
-        status, body, extra = reply.status, reply.body, dict(reply.headers)
-        same = not reply.if_range or asked.get("if-range", reply.etag) == reply.etag
-        if status == 200 and reply.ranges and same and "range" in asked:
-            start = int(asked["range"].removeprefix("bytes=").removesuffix("-"))
-            if start >= len(body):
-                status, body, extra["Content-Range"] = 416, b"", f"bytes */{len(body)}"
-            else:
-                status = 206
-                extra["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
-                body = body[start:]
-        self.send_response(status)
-        if reply.length:
-            self.send_header("Content-Length", str(len(body)))
-        if reply.etag:
-            self.send_header("ETag", reply.etag)
-        for name, value in {"Content-Type": "application/octet-stream", **extra}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body[: reply.sent])
-        if reply.hold:
-            self.wfile.flush()
-            reply.hold.wait(HANGS)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join(5)
-
-
-class Getter:
-    """Fetches to one destination without really waiting, and looks at what lies there."""
-
-    def __init__(self, folder):
-        self.destination = folder / "out" / "file.gz"
-        self.waits: list[float] = []
-
-    def __call__(self, url, *args, **kwargs):
-        options = {"timeout": HANGS, "sleep": self.wait, **kwargs}
-        fetch(url, self.destination, *args, **options)
-
-    def wait(self, seconds):
-        assert not self.destination.exists()
-        self.waits.append(seconds)
-
-    @property
-    def files(self):
-        return sorted(path.name for path in self.destination.parent.iterdir())
-
-    def check(self, data=DATA):
-        assert self.destination.read_bytes() == data
-        assert self.files == ["file.gz"]
-
-    def check_nothing(self, *others):
-        assert self.files == sorted(others)
-
-
-@pytest.fixture
-def get(tmp_path):
-    return Getter(tmp_path)
-
+from crmnet.data import downloads, web
+from crmnet.data.downloads import fetch
+from crmnet.data.web import DownloadError, file_name
 
 PART = ("file.gz.part", "file.gz.part.json")
 
@@ -159,7 +36,14 @@ def test_file_name(url, name):
     assert file_name(url) == name
 
 
-@pytest.mark.parametrize("url", ["https://example.org", "https://example.org/?file=a"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://example.org", "https://example.org/?file=a"),
+        *("https://example.org/x/..", "https://example.org/x/%2e%2E/", "https://example.org/x/."),
+        *("https://example.org/x/a%2Fb.csv", "https://example.org/..%2f..%2fx", "http://[bad/a"),
+    ],
+)
 def test_url_without_a_file(url):
     with pytest.raises(DownloadError, match="names no file"):
         file_name(url)
@@ -174,13 +58,93 @@ def test_plain(server, get, checksum):
     assert "range" not in headers
 
 
-def test_empty_file(server, get):
-    get(server.serve("/file.gz", Reply(b"")))
-    get.check(b"")
+@pytest.mark.parametrize("checksum", [None, MD5])
+@pytest.mark.parametrize("length", [True, False])
+def test_an_empty_file_is_none(server, get, checksum, length):
+    empty = Reply(b"", length=length)
+    with pytest.raises(DownloadError, match="sent an empty file, after 6 attempts"):
+        get(server.serve("/file.gz", empty), checksum)
+    get.check_nothing()
+    get(server.serve("/file.gz", empty, Reply()), checksum)
+    get.check()
 
 
-def test_body_of_unknown_length(server, get):
-    get(server.serve("/file.gz", Reply(length=False)))
+def test_an_empty_answer_leaves_what_is_there(server, get):
+    empty = Reply(b"", ranges=False)
+    get(server.serve("/file.gz", Reply(sent=HALF), empty, Reply()))
+    get.check()
+    assert server.ranges() == [None, f"bytes={HALF}-", f"bytes={HALF}-"]
+
+
+# A body without a length.
+
+UNKNOWN = "size not known"
+
+
+def test_a_body_that_the_end_of_the_connection_ends_is_compared_with_the_size(server, get, capsys):
+    get(server.serve("/file.gz", Reply(length=False), Reply()))
+    get.check()
+    assert server.ranges() == [None, "bytes=0-0"]
+    assert UNKNOWN not in capsys.readouterr().err
+
+
+def test_a_body_without_a_length_that_is_cut(server, get):
+    get(server.serve("/file.gz", Reply(length=False, sent=HALF), Reply()))
+    get.check()
+    assert server.ranges() == [None, "bytes=0-0", f"bytes={HALF}-"]
+
+
+def test_a_body_that_is_cut_every_time(server, get):
+    cut = Reply(length=False, ranges=False, sent=HALF, head=len(DATA))
+    with pytest.raises(DownloadError, match=r"cut at 524,288 of 1,048,576 bytes, after 6 attempts"):
+        get(server.serve("/file.gz", cut))
+    get.check_nothing(*PART)
+
+
+@pytest.mark.parametrize("head", [None, 0])
+def test_a_size_that_the_server_does_not_tell(server, get, capsys, head):
+    """HEAD is not known, or answered with 0, as if the file were not made for it."""
+    get(server.serve("/file.gz", Reply(length=False, ranges=False, head=head)))
+    get.check()
+    assert UNKNOWN in capsys.readouterr().err
+    assert len(server.requests) == 3
+
+
+def test_no_size_is_asked_for_beside_a_checksum(server, get):
+    get(server.serve("/file.gz", Reply(length=False)), MD5)
+    get.check()
+    assert len(server.requests) == 1
+
+
+def test_a_size_of_another_version(server, get):
+    new = DATA[::-1]
+    changed = Reply(new, etag='"two"', length=False)
+    get(server.serve("/file.gz", Reply(length=False), changed))
+    get.check(new)
+
+
+def in_chunks(body):
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+CHUNKED = {"Transfer-Encoding": "chunked"}
+
+
+def test_a_body_in_chunks_has_an_end_of_its_own(server, get, capsys):
+    body = in_chunks(DATA[:HALF]) + in_chunks(DATA[HALF:]) + b"0\r\n\r\n"
+    get(server.serve("/file.gz", Reply(body, length=False, headers=CHUNKED)))
+    get.check()
+    assert len(server.requests) == 1 and UNKNOWN not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sent", [9, len(in_chunks(DATA[:HALF])), None])
+def test_a_body_in_chunks_that_is_cut(server, get, sent):
+    body = in_chunks(DATA[:HALF]) + in_chunks(DATA[HALF:])
+    cut = Reply(body, length=False, headers=CHUNKED, sent=sent, ranges=False)
+    with pytest.raises(DownloadError, match="after 6 attempts"):
+        get(server.serve("/file.gz", cut))
+    assert not get.destination.exists()
+    get(server.serve("/file.gz", cut, Reply()))
     get.check()
 
 
@@ -279,6 +243,49 @@ def test_file_that_changes_between_tries(server, get, if_range, checked):
     get.check(new)
 
 
+@pytest.mark.parametrize("checked", [True, False], ids=["checksum", "no checksum"])
+@pytest.mark.parametrize("new", [DATA[::-1] + b"more", DATA[::-1][:-9], DATA[::-1][: HALF + 1]])
+def test_a_total_that_changes_under_one_etag(server, get, new, checked):
+    get(
+        server.serve("/file.gz", Reply(sent=HALF), Reply(new)),
+        "sha256:" + hashlib.sha256(new).hexdigest() if checked else None,
+    )
+    get.check(new)
+    assert server.ranges() == [None, f"bytes={HALF}-", None]
+
+
+@pytest.mark.parametrize("new", [DATA[::-1], DATA[::-1] + b"more"], ids=["of its size", "longer"])
+@pytest.mark.parametrize("kept", ["ETag", "date"])
+def test_another_version_without_a_validator(server, get, new, kept):
+    """The server ignores If-Range."""
+    before = Reply(sent=HALF)
+    if kept == "date":
+        date = {"Last-Modified": "Sat, 01 Jan 2022 00:00:00 GMT"}
+        before = Reply(sent=HALF, etag=None, headers=date)
+    get(server.serve("/file.gz", before, Reply(new, etag=None, if_range=False)))
+    get.check(new)
+
+
+def test_a_part_without_a_validator_is_taken_if_a_checksum_follows(server, get):
+    get(server.serve("/file.gz", Reply(sent=HALF), Reply(etag=None)), MD5)
+    get.check()
+    assert server.ranges() == [None, f"bytes={HALF}-"]
+
+
+@pytest.mark.parametrize("checked", [True, False], ids=["checksum", "no checksum"])
+@pytest.mark.parametrize("total", [HALF, HALF - 9, 2 * len(DATA)])
+def test_no_more_bytes_of_another_total(server, get, total, checked):
+    """The answer 416 with a size that is not the one at the beginning."""
+    new = (DATA[::-1] * 2)[:total]
+    none = Reply(b"", 416, headers={"Content-Range": f"bytes */{total}"})
+    get(
+        server.serve("/file.gz", Reply(sent=HALF), none, Reply(new)),
+        "sha256:" + hashlib.sha256(new).hexdigest() if checked else None,
+    )
+    get.check(new)
+    assert server.ranges() == [None, f"bytes={HALF}-", None]
+
+
 def test_range_from_the_wrong_byte(server, get):
     wrong = Reply(DATA[9:], 206, headers={"Content-Range": f"bytes 9-{len(DATA) - 1}/{len(DATA)}"})
     get(server.serve("/file.gz", Reply(sent=HALF), wrong, Reply()))
@@ -370,17 +377,66 @@ def test_unusable_checksum(server, get, checksum):
         Reply(b"log in", ranges=False, headers={"Content-Type": "text/html; charset=utf-8"}),
         Reply(b"<!DOCTYPE html><p>log in", ranges=False),
         Reply(b"\xef\xbb\xbf\n<html><p>log in", ranges=False),
+        Reply(b"<!-- " + b"-" * 9999 + b"-->\n<html>", ranges=False),
+        Reply(b" \t\r\n" * 999 + b"<!-- a page --><!doctype html>", ranges=False),
+        Reply(b'<?xml version="1.0"?><!DOCTYPE html PUBLIC "-//W3C//DTD XHTML">', ranges=False),
+        Reply("\ufeff<html><p>log in".encode("utf-16-le"), ranges=False),
+        Reply("<Head><title>log in".encode("utf-16"), ranges=False),
+        Reply(b"<html><p>log in" * 99, ranges=False, drip=0),
     ],
 )
 def test_html_page(server, get, page):
     url = server.serve("/file.gz", Reply(sent=HALF), page, Reply())
-    with pytest.raises(DownloadError, match="HTML page"):
+    with pytest.raises(DownloadError, match="HTML page|XML"):
         get(url)
     assert len(server.requests) == 2
     # What was there before the page is kept, and serves the next run.
     assert get.destination.with_name(PART[0]).stat().st_size == HALF
     get(url)
     get.check()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"status": 404, "message": "no such file"}', "application/octet-stream"),
+        (b'\xef\xbb\xbf\n{\n  "error":', "text/plain"),
+        (b'[{"message": "slow down"}]', "text/plain"),
+        (b"{}", "text/plain"),
+        (b"[]", "text/plain"),
+        (b"[1, 2", "application/json"),
+        (b'"not found"', "application/json; charset=utf-8"),
+        (b"{'error'", "application/problem+json"),
+        (b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code></Error>", "application/xml"),
+    ],
+)
+def test_json_or_xml(server, get, body, kind):
+    answer = Reply(body, ranges=False, headers={"Content-Type": kind})
+    with pytest.raises(DownloadError, match="the server sent (JSON|XML)"):
+        get(server.serve("/file.csv", answer))
+    get.check_nothing()
+    with pytest.raises(DownloadError, match="the server sent (JSON|XML)"):
+        get(server.serve("/file.csv", answer), "md5:" + hashlib.md5(body).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"sequence,expression\nACGT,1\n", "application/json"),
+        (b'"sequence","expression"\n"ACGT",1\n', "application/json"),
+        (b"<insert>\t<level>\nACGT\t1\n", "text/plain"),
+        (b"{insert}\tlevel\nACGT\t1\n", "text/plain"),
+        (b"[insert],level\nACGT,1\n", "text/plain"),
+        (b'[1] "ACGT"\n', "text/plain"),
+        (b"ACGT\t1", "text/plain"),
+        (b"\xff\xfes\x00e\x00q\x00", "text/plain"),
+        (b"\x1f\x8b{}", "application/json"),
+        (b"   ", "text/plain"),
+    ],
+)
+def test_what_only_resembles_a_page_or_json_is_a_file(server, get, body, kind):
+    get(server.serve("/file", Reply(body, headers={"Content-Type": kind})))
+    get.check(body)
 
 
 def test_compressed_though_asked_not_to(server, get):
@@ -399,11 +455,42 @@ def test_truncated_every_time_and_no_ranges(server, get):
     assert len(server.requests) == 6
 
 
-def test_attempts_count_from_the_last_new_byte(server, get):
+def test_attempts_count_from_the_last_progress(server, get):
     cuts = [Reply(sent=len(DATA) // 8)] * 7
     get(server.serve("/file.gz", *cuts, Reply()), attempts=2)
     get.check()
     assert len(server.requests) == 8
+    # Several attempts may make it together.
+    server.requests.clear()
+    get.destination.unlink()
+    cuts = [Reply(sent=len(DATA) // 40)] * 39
+    get(server.serve("/file.gz", *cuts, Reply()), attempts=4)
+    get.check()
+    assert len(server.requests) == 40
+
+
+@pytest.mark.parametrize("sent", [1, 9999])
+def test_a_few_bytes_an_attempt_are_no_progress(server, get, sent):
+    with pytest.raises(DownloadError, match="cut at .* after 6 attempts"):
+        get(server.serve("/file.gz", Reply(sent=sent)))
+    assert len(server.requests) == 6
+
+
+@pytest.mark.parametrize("path", ["/file.gz", "/records/7/files/file.gz"])
+def test_a_server_that_sends_a_byte_now_and_then(server, get, zenodo, monkeypatch, path):
+    """Of the file, or of Zenodo's record."""
+    monkeypatch.setattr(web, "WINDOW", 0.05)
+    zenodo(Reply(b"{" * 10**6, drip=0.01))
+    server.serve("/file.gz", Reply(drip=0.01))
+    with pytest.raises(DownloadError, match=r"sent only [\d,]+ bytes in .* after 3 attempts"):
+        get(server.base + path, attempts=3)
+    assert len(server.requests) == 3
+
+
+def test_a_slow_file_that_ends_is_whole(server, get, monkeypatch):
+    monkeypatch.setattr(web, "WINDOW", 0)
+    get(server.serve("/file.gz", Reply(b"x")))
+    get.check(b"x")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/a", "http://[bad/a"])
@@ -423,15 +510,14 @@ def test_progress(server, get, monkeypatch, capsys):
     monkeypatch.setattr(logs, "PROGRESS_SECONDS", 0)
     get(server.serve("/file.gz", Reply()))
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 5
-    assert lines[1].startswith("file.gz: 1 of 1 MB, ") and lines[1].endswith(" s left")
+    assert lines[-2].startswith("file.gz: 1 of 1 MB, ") and lines[-2].endswith(" s left")
     assert "no checksum known" in lines[-1]
 
 
 @pytest.fixture
 def zenodo(server, monkeypatch):
     """Zenodo's record 7 with file.gz, whose entry in the record is the argument."""
-    monkeypatch.setattr(downloads, "ZENODO", server.base)
+    monkeypatch.setattr("crmnet.data.zenodo.ZENODO", server.base)
 
     def record(*replies, checksum=MD5):
         listing = {"files": [{"key": "file.gz", "checksum": checksum, "size": len(DATA)}]}
@@ -533,6 +619,16 @@ def test_mirror_wipes_a_part_of_the_network(server, get, mirror):
 def test_mirror_without_the_file(get, mirror):
     (mirror / "file.gz").unlink()
     with pytest.raises(DownloadError, match=rf"the mirror {mirror} has no file file\.gz; put it"):
+        get("https://example.org/c.gz", None, mirror)
+    get.check_nothing()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"), [(b"", "an empty file"), (b"\n<html>", "an HTML page"), (b"{}", "JSON")]
+)
+def test_mirror_with_something_else(get, mirror, body, kind):
+    (mirror / "file.gz").write_bytes(body)
+    with pytest.raises(DownloadError, match=rf"mirror/file\.gz .*: is {kind}.*replace that file"):
         get("https://example.org/c.gz", None, mirror)
     get.check_nothing()
 

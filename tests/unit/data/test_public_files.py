@@ -95,7 +95,7 @@ def plan(mirror):
 
 def test_the_config_declares_each_public_file(plan):
     used = {Path(path).name for path in plan.files}
-    assert used - set(HEADERS) == {"crmnet_released.zip"}
+    assert used - set(HEADERS) == {"crmnet_released.archive"}
     assert set(HEADERS) <= used
 
 

@@ -3,6 +3,7 @@ what to change. `plan.Plan` then derives from the config what the workflow does.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import os
@@ -15,8 +16,10 @@ from pathlib import Path
 import jsonschema
 import yaml
 
+from crmnet.data import zenodo
 from crmnet.data.delimited import TableError, column_number, first_row, is_fasta
-from crmnet.data.downloads import DownloadError
+from crmnet.data.downloads import UNFINISHED
+from crmnet.data.web import DownloadError
 from crmnet.models import registry
 from crmnet.plan import CRMNET, PRETRAINED, RELEASED, SIMULATED, Plan, declared, is_url, trained
 
@@ -309,6 +312,12 @@ def _files(plan: Plan) -> Iterator[str]:
     simulated, and that each table has the columns that the config names."""
     urls: dict[str, str] = {}
     for key, entry in declared(plan.config):
+        try:
+            plan.path(entry)
+        except DownloadError as error:
+            # Also of an archive that is not in use, because the plan has its path.
+            yield f"{key}.file: {error}"
+            continue
         if key.startswith("released.") and plan.config["weights"] != "released":
             continue
         if is_url(entry["file"]):
@@ -322,23 +331,36 @@ def _files(plan: Plan) -> Iterator[str]:
         yield from wrong
         if not wrong and os.path.isfile(path) and "columns" in entry:
             yield from _missing_columns(key, path, entry)
+    yield from _unfinished(plan)
 
 
-def _download(
-    key: str, entry: dict, urls: dict[str, str], plan: Plan
-) -> tuple[Path | None, list[str]]:
+def _unfinished(plan: Plan) -> Iterator[str]:
+    """Checks that no file has the name that a download has until it is complete."""
+    paths: dict[str, tuple[str, bool]] = {}
+    for key, entry in declared(plan.config):
+        with contextlib.suppress(DownloadError):
+            paths[os.path.abspath(plan.path(entry))] = key, is_url(entry["file"])
+    for path, (key, _) in paths.items():
+        for ending in UNFINISHED:
+            other, is_download = paths.get(path.removesuffix(ending), (key, False))
+            if path.endswith(ending) and is_download:
+                yield (
+                    f"{key}.file: {Path(path).name} is what the download of {other} is called "
+                    "until it is complete; give one of them another name (downloads by `saved_as`)"
+                )
+
+
+def _download(key: str, entry: dict, urls: dict[str, str], plan: Plan) -> tuple[Path, list[str]]:
     """Returns the path at which a download can be read once it is there, and its errors.
 
     Args:
         urls: path -> URL of the downloads that were checked before; this one is added.
     """
-    url, mirror = entry["file"], plan.config["mirror"]
-    try:
-        path = Path(plan.path(entry))
-    except DownloadError:
-        return None, [f"{key}.file: {url} names no file; correct the URL"]
+    url, mirror, path = entry["file"], plan.config["mirror"], Path(plan.path(entry))
+    if zenodo.record(url) and not key.startswith("released."):
+        return path, [f"{key}.file: {url} is a record of Zenodo; name the URL of a file in it"]
     if re.search(r"[{}<>\x00-\x1f]", path.name):
-        return None, [
+        return path, [
             f"{key}.file: {path.name!r} cannot be a file's name here; set another name as "
             "`saved_as`"
         ]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from crmnet.data.downloads import file_name
 from crmnet.data.predictions import RELEASED as RELEASED
+from crmnet.data.web import file_name
 
 PRETRAINED = "pretrained"
 CRMNET = "crmnet"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import IO
 
 from crmnet.logs import Progress
 
 CHUNK = 1 << 20
+# How a checksum is written in a config.
+FORM = re.compile(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", re.IGNORECASE)
 
 
 def checksum(file: IO[bytes], algorithm: str, name: object, size: int) -> str:

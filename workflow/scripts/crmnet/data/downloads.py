@@ -1,71 +1,28 @@
 """Downloads files: resumes, retries, and verifies a file before it gets its name. Needs the
-standard library only.
-
-It uses urllib, not requests, because urllib does all that is needed, is part of Python, and trusts
-the certificates of the system, where a site with its own proxy puts its certificate.
-"""
+standard library only."""
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import json
 import os
-import random
-import re
 import shutil
-import ssl
 import time
-import urllib.error
-import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
-from email.message import Message
-from email.utils import parsedate_to_datetime
-from pathlib import Path, PurePosixPath
-from typing import TypeVar
-from urllib.parse import quote, unquote, urlsplit
+from collections.abc import Callable
+from pathlib import Path
 
-from crmnet.data import checksums, damage
+from crmnet.data import checksums, damage, saved_models, web, zenodo
+from crmnet.data.web import DownloadError, Retry, Web
 from crmnet.logs import Progress, say
 
-ZENODO = "https://zenodo.org"
-CHUNK = 256 * 1024
-LONGEST_BACKOFF = 60.0
-LONGEST_RETRY_AFTER = 600.0
+# What is added to a file's name until it is complete: for its bytes, and for what is known of them.
+UNFINISHED = (".part", ".part.json")
 
-_CHECKSUM = re.compile(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", re.IGNORECASE)
-_BY_HAND = "put the file in a folder and set `mirror:` to that folder in the config"
-_NETWORK = f"check the network and run again (it resumes), or {_BY_HAND}"
-
-T = TypeVar("T")
-
-
-class DownloadError(Exception):
-    """A download has failed for good. The message gives the URL, what happened and what to do."""
-
-
-class _Retry(Exception):
-    """A failure that may not recur at another attempt, `wait` seconds or more from now."""
-
-    def __init__(self, reason: str, wait: float = 0.0) -> None:
-        super().__init__(reason)
-        self.wait = wait
-
-
-def file_name(url: str) -> str:
-    """Returns the name of the file that a URL points to, percent-decoded and without the query.
-
-    Raises:
-        DownloadError: the URL names no file.
-    """
-    try:
-        name = PurePosixPath(unquote(urlsplit(url).path)).name
-    except ValueError:
-        name = ""
-    if not name:
-        raise DownloadError(f"{url}: the URL names no file; correct it in the config")
-    return name
+_ANEW = (
+    "run again to download it anew; if that does not help, the file has changed at its source, and "
+    "you need to correct the checksum in the config"
+)
 
 
 def fetch(
@@ -85,57 +42,41 @@ def fetch(
     later call continues from there, however the earlier one ended.
 
     Args:
+        url: the URL of a file; or of a record of Zenodo, of which the smallest archive that holds a
+            SavedModel is downloaded.
         checksum: `md5:...` or `sha256:...`. Without one, a file on Zenodo is compared with Zenodo's
             own md5; in the archive of all files of a record, so is each file. The size is compared
-            if the server reports it.
+            if the server tells it, and the log says if it does not.
         mirror: a folder from which the file is copied, by the name of `destination`, instead of
             downloaded.
-        attempts: the number of failures in a row, without a new byte between them, after which
-            the download fails.
-        timeout: seconds without an answer or a byte after which an attempt fails.
-        sleep: the function that waits a number of seconds between attempts.
+        attempts, timeout, sleep: see `web.Web`.
 
     Raises:
-        DownloadError: the file cannot be downloaded, verified or stored.
+        DownloadError: the file cannot be downloaded, verified or stored, or is empty, a web page or
+            JSON.
     """
     destination = Path(destination)
-    part = destination.with_name(destination.name + ".part")
-    if checksum and not _CHECKSUM.fullmatch(checksum):
-        raise DownloadError(
-            f"{url}: its checksum {checksum!r} is neither md5: and 32 hexadecimal digits nor "
-            "sha256: and 64 of them; correct it in the config"
-        )
-    files: dict[str, str] = {}
+    part, server = _part(destination), Web(attempts, timeout, sleep)
+    check_form(url, checksum)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         if mirror:
-            source = Path(mirror) / destination.name
-            _copy(source, part, url)
+            source = in_mirror(mirror, destination.name, url)
+            _copy(source, part)
             origin = f"{source} (mirror of {url})"
-            mend = "replace that file, or correct the checksum in the config"
+            known = checksum
+            if checksum:
+                mend = "replace that file, or correct the checksum in the config"
+                _verify(part, checksum, origin, mend)
+        elif number := zenodo.record(url):
+            origin, known = _archive_of_record(url, number, part, server)
+            if checksum:
+                _verify(part, checksum, origin, _ANEW)
+                known = checksum
         else:
-            if not url.lower().startswith(("http://", "https://")):
-                raise DownloadError(f"{url}: is not an http or https URL; correct it in the config")
-            files = {} if checksum else _zenodo_files(url, attempts, timeout, sleep)
-            checksum = checksum or files.get(file_name(url))
-            _retrying(
-                lambda: _transfer(url, part, bool(checksum), timeout),
-                url,
-                attempts,
-                sleep,
-                reached=lambda: _size(part),
-            )
-            origin = url
-            mend = (
-                "run again to download it anew; if that does not help, the file has changed at "
-                "its source, and you need to correct the checksum in the config"
-            )
-        if checksum:
-            _verify(part, checksum, origin, mend)
-        elif files:
-            _verify_archive(part, files, origin)
-        description = f"{_size(part):,} bytes, {checksum or 'no checksum known'}"
-        say(f"{destination.name}: {description}, from {origin}")
+            origin, known = url, _file(url, part, checksum, server)
+        known = known or "no checksum known"
+        say(f"{destination.name}: {_size(part):,} bytes, {known}, from {origin}")
         os.replace(part, destination)
         _state(part).unlink(missing_ok=True)
     except OSError as error:
@@ -145,14 +86,89 @@ def fetch(
         ) from error
 
 
-def _copy(source: Path, part: Path, url: str) -> None:
+def check_form(url: str, checksum: str | None) -> None:
+    """Raises a `DownloadError` if a URL or a checksum has a form that is of no use."""
+    if not url.lower().startswith(("http://", "https://")):
+        raise DownloadError(f"{url}: is not an http or https URL; correct it in the config")
+    if checksum and not checksums.FORM.fullmatch(checksum):
+        raise DownloadError(
+            f"{url}: its checksum {checksum!r} is neither md5: and 32 hexadecimal digits nor "
+            "sha256: and 64 of them; correct it in the config"
+        )
+
+
+def in_mirror(mirror: str | Path, name: str, url: str) -> Path:
+    """Returns the path of a file in a mirror.
+
+    Raises:
+        DownloadError: there is no such file, or it is empty, a web page or JSON.
+    """
+    source = Path(mirror, name)
     if not source.is_file():
         raise DownloadError(
-            f"{url}: the mirror {source.parent} has no file {source.name}; put it there, or remove "
+            f"{url}: the mirror {source.parent} has no file {name}; put it there, or remove "
             "`mirror:` from the config to download it"
         )
+    with source.open("rb") as file:
+        start = file.read(web.CHUNK)
+    kind = web.other_content(start) if start else "an empty file"
+    if kind:
+        raise DownloadError(
+            f"{source} (mirror of {url}): is {kind} instead of a data file; replace that file"
+        )
+    return source
+
+
+def _copy(source: Path, part: Path) -> None:
     _discard(part)
     shutil.copyfile(source, part)
+
+
+def _file(url: str, part: Path, checksum: str | None, server: Web) -> str | None:
+    """Downloads and verifies a file. Returns its checksum, or None if it is not known."""
+    files: list[zenodo.File] = []
+    if not checksum:
+        checksum, files = zenodo.checksum(url, server)
+    size_known = server.retrying(
+        lambda: _transfer(url, part, bool(checksum or files), server),
+        url,
+        reached=lambda: _size(part),
+    )
+    if checksum:
+        _verify(part, checksum, url, _ANEW)
+    elif files:
+        _verify_archive(part, files, url)
+    elif not size_known:
+        say(
+            f"{url}: size not known, because the server does not tell it; if the connection was "
+            "cut, the file is cut short; declare its `checksum` in the config to be sure"
+        )
+    return checksum
+
+
+def _archive_of_record(url: str, number: str, part: Path, server: Web) -> tuple[str, str | None]:
+    """Downloads the smallest archive of a Zenodo record that holds a SavedModel. Returns its URL
+    and its checksum, or None if that is not known."""
+    for file in zenodo.archives(number, server):
+        name = file.name or "the archive of all files"
+        checksum = _file(file.url, part, file.checksum, server)
+        try:
+            lacking = "" if saved_models.held(part) else "it holds no SavedModel"
+        except ValueError as error:
+            lacking = str(error)
+        if not lacking:
+            say(
+                f"{url}: took {name} ({_size(part):,} bytes, {checksum or 'each file verified'}), "
+                "the smallest archive of the record that holds a SavedModel; to take another, "
+                "name its URL in the config"
+            )
+            return file.url, checksum
+        say(f"{name}: is passed over ({lacking})")
+        _discard(part)
+    raise DownloadError(
+        f"{url}: no archive of the record holds a SavedModel (more in the log); name the URL of a "
+        "file in the config"
+    )
 
 
 def _verify(part: Path, checksum: str, origin: str, mend: str) -> None:
@@ -167,7 +183,7 @@ def _verify(part: Path, checksum: str, origin: str, mend: str) -> None:
         )
 
 
-def _verify_archive(part: Path, files: dict[str, str], origin: str) -> None:
+def _verify_archive(part: Path, files: list[zenodo.File], origin: str) -> None:
     """Checks the md5 of each file in a ZIP archive, whatever its path in the archive."""
     try:
         with zipfile.ZipFile(part) as archive:
@@ -179,145 +195,22 @@ def _verify_archive(part: Path, files: dict[str, str], origin: str) -> None:
                         sums.append(f"md5:{checksums.checksum(file, 'md5', name, size)}")
     except (*damage.ARCHIVE, RuntimeError) as error:
         sums = [str(error)]
-    if sorted(sums) != sorted(files.values()):
+    if sorted(sums) != sorted(file.checksum for file in files):
         _discard(part)
         raise DownloadError(
             f"{origin}: by their md5, the files in it are not the files of the Zenodo record, "
-            f"{', '.join(sorted(files))}; run again to download it anew"
+            f"{', '.join(sorted(file.name for file in files))}; run again to download it anew"
         )
 
 
-def _zenodo_files(
-    url: str, attempts: int, timeout: float, sleep: Callable[[float], object]
-) -> dict[str, str]:
-    """Returns name -> Zenodo's md5 of the files in a record, for the URL of one of its files or of
-    the archive of all of them. Other URLs give nothing."""
-    record = re.match(
-        re.escape(ZENODO) + r"(?:/records?|/api/records)/(\d+)/(files/|files-archive)", url
-    )
-    if not record:
-        return {}
-    api = f"{ZENODO}/api/records/{record[1]}"
-    body = _retrying(lambda: _read(api, timeout), api, attempts, sleep)
-    try:
-        checksums = {file["key"]: file["checksum"] for file in json.loads(body)["files"]}
-        if wrong := [value for value in checksums.values() if not _CHECKSUM.fullmatch(value)]:
-            raise ValueError(wrong[0])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DownloadError(
-            f"{api}: the answer is not a Zenodo record ({error!r}); declare the checksum "
-            f"of {url} in the config"
-        ) from error
-    if record[2] == "files/" and file_name(url) not in checksums:
-        raise DownloadError(
-            f"{url}: record {record[1]} of Zenodo has no file {file_name(url)}; it has "
-            f"{', '.join(sorted(checksums)) or 'none'}; correct the URL in the config"
-        )
-    return checksums
-
-
-def _retrying(
-    step: Callable[[], T],
-    url: str,
-    attempts: int,
-    sleep: Callable[[float], object],
-    reached: Callable[[], int] = lambda: 0,
-) -> T:
-    """Returns the result of `step`, which is repeated until it succeeds or fails `attempts` times
-    without progress."""
-    failures, furthest = 0, reached()
-    while True:
-        try:
-            return step()
-        except _Retry as error:
-            here = reached()
-            failures = 1 if here > furthest else failures + 1
-            furthest = max(here, furthest)
-            if failures >= attempts:
-                raise DownloadError(
-                    f"{url}: {error}, after {failures} attempts; {_NETWORK}"
-                ) from error
-            backoff = min(2.0**failures, LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
-            wait = max(backoff, min(error.wait, LONGEST_RETRY_AFTER))
-            say(f"{url}: {error}; attempt {failures + 1} of {attempts} in {wait:.0f} s")
-        sleep(wait)
-
-
-def _open(url: str, headers: dict[str, str], timeout: float) -> http.client.HTTPResponse:
-    """Returns the answer to a GET request, which has status 200, 206 or 416."""
-    headers = {"User-Agent": "crmnet", "Accept-Encoding": "identity", **headers}
-    try:
-        request = urllib.request.Request(quote(url, safe="!#$%&'()*+,/:;=?@[]~"), headers=headers)
-        response = urllib.request.urlopen(request, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        if error.code == 416:
-            return error
-        error.close()
-        answer = f"the server answered {error.code} {error.reason}"
-        if error.code in (408, 429) or error.code >= 500:
-            raise _Retry(answer, _retry_after(error.headers)) from error
-        raise DownloadError(
-            f"{url}: {answer}; check the URL in the config in a browser, or {_BY_HAND}"
-        ) from error
-    except (ValueError, http.client.InvalidURL) as error:
-        raise DownloadError(
-            f"{url}: is not a usable URL ({error}); correct it in the config"
-        ) from error
-    except (OSError, http.client.HTTPException) as error:
-        if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
-            raise DownloadError(
-                f"{url}: the server's certificate is not trusted ({_reason(error)}); set "
-                f"SSL_CERT_FILE to your site's certificates (or those of certifi), or {_BY_HAND}"
-            ) from error
-        raise _Retry(_reason(error)) from error
-    if response.status not in (200, 206):
-        response.close()
-        raise DownloadError(
-            f"{url}: the server answered {response.status} {response.reason}, without the file; "
-            f"check the URL in the config in a browser, or {_BY_HAND}"
-        )
-    return response
-
-
-def _retry_after(headers: Message) -> float:
-    value = headers.get("Retry-After", "").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        return parsedate_to_datetime(value).timestamp() - time.time()
-    except ValueError:
-        return 0.0
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "reason", error)) or type(error).__name__
-
-
-def _read(url: str, timeout: float) -> bytes:
-    with _open(url, {}, timeout) as response:
-        return b"".join(_chunks(response))
-
-
-def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yields the body of an answer. An error of the network leads to another attempt; an error of
-    the disk, elsewhere, does not."""
-    while True:
-        try:
-            chunk = response.read(CHUNK)
-        except (OSError, http.client.HTTPException) as error:
-            raise _Retry(_reason(error)) from error
-        if not chunk:
-            return
-        yield chunk
-
-
-def _transfer(url: str, part: Path, checked: bool, timeout: float) -> None:
-    """Downloads the bytes that `part` lacks.
+def _transfer(url: str, part: Path, checked: bool, server: Web) -> bool:
+    """Downloads the bytes that `part` lacks. Returns whether the server has told, by the size or by
+    the end of the body, that these are all bytes.
 
     Args:
         checked: whether a checksum will be compared afterwards.
     """
-    offset, validator = _resumable(part, url)
+    offset, validator, total = _resumable(part, url)
     headers = {}
     if offset and (checked or validator):
         headers["Range"] = f"bytes={offset}-"
@@ -325,90 +218,86 @@ def _transfer(url: str, part: Path, checked: bool, timeout: float) -> None:
         # with the whole file. A checksum would reveal a mixture of two versions, so If-Range is
         # sent only without one.
         if not checked:
-            headers["If-Range"] = validator
-    with _open(url, headers, timeout) as response:
-        extent = _extent(response, offset, validator)
-        if extent is None:
-            _discard(part)
-            raise _Retry("the bytes downloaded so far do not fit the file on the server")
-        if response.status == 416:
-            return
-        start, total = extent
-        chunks = _chunks(response)
-        head = next(chunks, b"")
+            headers["If-Range"] = str(validator)
+    with server.open(url, headers) as response:
+        size, seen = web.whole_size(response), web.validator(response.headers)
+        start = 0 if response.status == 200 else offset
+        if response.status != 200:
+            # A server need not repeat the validator when it says that there is nothing more.
+            silent = checked or response.status == 416
+            if (
+                not _continues(response, offset)
+                or total not in (None, size)
+                or (offset and seen != validator and not (silent and seen is None))
+            ):
+                _discard(part)
+                raise Retry("the bytes downloaded so far do not fit the file on the server")
+            if response.status == 416:
+                return True
+        pieces = web.chunks(response)
+        head = web.head(pieces)
         # This comes before the file is opened, because a wrong answer must not erase earlier bytes.
-        _refuse_other_content(url, response.headers, b"" if start else head)
-        progress = Progress(total and total / 1e6, "MB", f"{file_name(url)}: ", start / 1e6)
+        name = part.name.removesuffix(UNFINISHED[0])
+        web.refuse_other_content(url, response.headers, b"" if start else head)
+        if not head and not start:
+            raise Retry("the server sent an empty file")
+        progress = Progress(size and size / 1e6, "MB", f"{name}: ", start / 1e6)
         done = start
         with part.open("ab" if start else "wb") as file:
             if not start:
-                state = {"url": url, "validator": _validator(response.headers)}
-                _state(part).write_text(json.dumps(state))
-            for chunk in itertools.chain([head], chunks):
+                _state(part).write_text(_described(url, seen, size))
+            for chunk in itertools.chain([head], pieces):
                 file.write(chunk)
+                # If this process is killed, a later one continues from here.
+                file.flush()
                 done += len(chunk)
                 progress(done / 1e6)
-    if total is not None and done != total:
-        raise _Retry(f"the connection was cut at {done:,} of {total:,} bytes")
+        # A body that comes in chunks has an end of its own.
+        whole = response.chunked
+    if size is None and not whole and not checked:
+        size, now = server.size(url)
+        if size is not None:
+            _state(part).write_text(_described(url, seen, size))
+            if done > size or (None not in (now, seen) and now != seen):
+                _discard(part)
+                raise Retry("the file on the server has changed during the download")
+    if size is not None and done != size:
+        raise Retry(f"the connection was cut at {done:,} of {size:,} bytes")
+    return whole or size is not None
 
 
-def _extent(
-    response: http.client.HTTPResponse, offset: int, validator: str | None
-) -> tuple[int, int | None] | None:
-    """Returns where the body starts in the file, and the size of the file if it is known.
-
-    The result is None if the answer does not continue at `offset` in the same version of the file.
-    """
+def _continues(response, offset: int) -> bool:
+    """Tells whether a partial answer continues after `offset` bytes of a file whose size it
+    tells, or says that the file ends there."""
     content_range = response.headers.get("Content-Range", "")
-    if response.status == 200:
-        return 0, response.length
     if response.status == 416:
         # All bytes are there: a run was killed after the last one, before the file got its name.
-        return (offset, offset) if content_range == f"bytes */{offset}" else None
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", content_range)
-    if not match or int(match[1]) != offset:
-        return None
-    if offset and _validator(response.headers) not in (None, validator):
-        return None
-    return offset, int(match[2])
+        return content_range == f"bytes */{offset}"
+    return content_range.startswith(f"bytes {offset}-") and web.whole_size(response) is not None
 
 
-def _refuse_other_content(url: str, headers: Message, head: bytes) -> None:
-    page = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if headers.get_content_type() == "text/html" or page.startswith((b"<!doctype html", b"<html")):
-        raise DownloadError(
-            f"{url}: the server sent an HTML page (perhaps an error or a login) instead of a data "
-            f"file; open the URL in a browser, or {_BY_HAND}"
-        )
-    # Some servers declare the compression of a .gz file as that of the answer, which does no harm.
-    # The compression of any other file would end up in the file on disk.
-    encoding = headers.get("Content-Encoding", "identity").lower()
-    if encoding != "identity" and not file_name(url).endswith(".gz"):
-        raise DownloadError(
-            f"{url}: the server sent the file compressed ({encoding}), which the request excluded; "
-            f"{_BY_HAND}"
-        )
-
-
-def _validator(headers: Message) -> str | None:
-    """Returns what identifies a version of the file byte for byte: a strong ETag, or its date."""
-    etag = headers.get("ETag", "")
-    return etag if etag.startswith('"') else headers.get("Last-Modified")
+def _part(destination: Path) -> Path:
+    return destination.with_name(destination.name + UNFINISHED[0])
 
 
 def _state(part: Path) -> Path:
-    return part.with_name(part.name + ".json")
+    return part.with_name(part.name.removesuffix(UNFINISHED[0]) + UNFINISHED[1])
 
 
-def _resumable(part: Path, url: str) -> tuple[int, str | None]:
-    """Returns how many bytes of this URL's file `part` has, and the validator of their version."""
+def _described(url: str, validator: str | None, total: int | None) -> str:
+    return json.dumps({"url": url, "validator": validator, "total": total})
+
+
+def _resumable(part: Path, url: str) -> tuple[int, str | None, int | None]:
+    """Returns how many bytes of this URL's file `part` has, and the validator and the size of their
+    version."""
     try:
         state = json.loads(_state(part).read_text())
         if state["url"] == url:
-            return _size(part), state["validator"]
+            return _size(part), state["validator"], state["total"]
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         pass
-    return 0, None
+    return 0, None, None
 
 
 def _discard(part: Path) -> None:
