@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from crmnet.data import sequences, tables
 from crmnet.data.sequences import Construct, hashes, letters
-from crmnet.data.tables import Rejects, Table, TableError, chunks, hold_out
+from crmnet.data.tables import Rejects, Table, TableError, chunks, hold_out, preview
 
 ROWS = [("ACGT", 1.0), ("GATTACA", -2.5), ("TTNAA", 17.25)]
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -679,3 +679,108 @@ def test_names_of_families_are_read_as_they_stand(file):
         list(chunks(source, Rejects()))
     (chunk,) = chunks(source, Rejects(io.StringIO()))
     assert chunk.families.tolist() == ["x"] and len(chunk) == 1
+
+
+# The start of a file that is not there yet.
+
+
+def many_rows(count=3000):
+    random = np.random.default_rng(2)
+    inserts = random.choice(list("ACGT"), (count, 80))
+    return [f"{''.join(insert)}\t{row % 18}.{row % 7}\n" for row, insert in enumerate(inserts)]
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_the_start_of_a_file_tells_how_many_rows_it_has(tmp_path, packed, header):
+    """Nothing is read from the disk."""
+    rows = many_rows()
+    head = "insert\tlevel and more\n" if header else ""
+    content = packed((head + "".join(rows)).encode())
+    source = table(tmp_path / "none.txt", header=header)
+    for size in (64 * 1024, len(content)):
+        found = preview(source, content[:size], Rejects(), whole=size == len(content))
+        assert len(content) / found == pytest.approx(len(rows), rel=0.02)
+
+
+def test_a_line_that_the_start_cuts_is_no_matter(tmp_path):
+    text = b"sequence,expression\r\nACGT,1\r\nGGCC,-2.5\r\n"
+    source = table(tmp_path / "none.csv", "sequence", "expression", header=True)
+    for size in range(len(text) + 1):
+        found = preview(source, text[:size], Rejects())
+        # Whether "\n" follows a line's "\r" cannot be known, and matters little.
+        complete = text[:size].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") - 1
+        assert found is None if complete < 1 else 7 <= found <= 10
+
+
+def test_a_gzip_file_that_the_start_cuts_is_no_matter(tmp_path):
+    content = gzip.compress("".join(many_rows(50)).encode())
+    found = [preview(table(tmp_path), content[:size], Rejects()) for size in range(len(content))]
+    assert found[0] is None and 30 < found[-1] < 40
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("", {}),
+        ("\n\n", {}),
+        ("\nACGT\t1\n", {}),
+        ("insert\tlevel\n", {"header": True}),
+        ("insert\tlevel\nACGT\t1\n", {"sequence": "sequence", "header": True}),
+        ("insert\tlevel\nACGT\t1\n", {}),
+        ("ACGT\t1\n", {"value": 3}),
+        ("ACGT\t1\n", {"value": "level"}),
+        ("ACGT\t1\nACXT\t1\nACGT\n", {}),
+        ("ACGT\t1\n\nACGT\t1\n", {}),
+        ('ACGT\t1\n"ACGT\t1\n', {}),
+        ("\0\xff\n\0", {}),
+        (TEXT, {}),
+        (TEXT.rstrip(), {}),
+    ],
+)
+def test_the_start_of_a_file_is_refused_as_the_file_is(file, text, options, packed):
+    """The same message, or none."""
+    content = packed(text.encode())
+    source = table(file(content), **options)
+
+    def said(reading):
+        try:
+            reading()
+        except TableError as error:
+            return str(error)
+
+    expected = said(lambda: rows_of(source))
+    source.path.unlink()
+    assert said(lambda: preview(source, content, Rejects(), whole=True)) == expected
+
+
+def test_the_first_rows_are_checked(tmp_path):
+    rows = many_rows()
+    rows[99] = "ACXT\t1\n"
+    start = "".join(rows).encode()[: 64 * 1024]
+    source = table(tmp_path / "none.txt")
+    with pytest.raises(TableError, match=r"none\.txt: 1 bad row.*line 100:"):
+        preview(source, start, Rejects())
+    rejects = Rejects(io.StringIO())
+    assert preview(source, start, rejects) == pytest.approx(85, abs=1) and rejects.count == 1
+    rows = ["ACXT\t1\n"] * 9
+    start = "".join(rows).encode()
+    # The rows behind them may be usable.
+    assert preview(source, start, rejects) == 7
+    with pytest.raises(TableError, match="no usable row"):
+        preview(source, start, rejects, whole=True)
+
+
+def test_the_start_of_a_damaged_gzip_file_is_refused(tmp_path):
+    content = gzip.compress("".join(many_rows()).encode())
+    damaged = content[:3000] + bytes(99) + content[3099:64_000]
+    with pytest.raises(TableError, match="download or create it again"):
+        preview(table(tmp_path / "none.gz"), damaged, Rejects())
+
+
+@pytest.mark.parametrize("cut", [11, 60, -9, -1])
+def test_a_whole_gzip_file_that_is_truncated_is_refused(tmp_path, cut):
+    content = gzip.compress("".join(many_rows(50)).encode())[:cut]
+    with pytest.raises(TableError, match="download or create it again"):
+        preview(table(tmp_path / "none.gz"), content, Rejects(), whole=True)

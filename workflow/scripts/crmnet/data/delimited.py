@@ -13,6 +13,7 @@ from typing import TextIO
 from crmnet.data import damage
 
 SEPARATORS = "\t,;"
+GZIP = b"\x1f\x8b"
 
 
 class TableError(ValueError):
@@ -22,7 +23,7 @@ class TableError(ValueError):
 def is_gzip(path: Path) -> bool:
     """Tells by the first bytes of a file, not by its name, whether it is gzip."""
     with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+        return file.read(len(GZIP)) == GZIP
 
 
 def open_text(path: Path) -> TextIO:
@@ -47,6 +48,11 @@ def first_row(path: Path) -> tuple[list[str], str]:
         raise TableError(
             f"{path}: cannot be read ({error}); download or create it again"
         ) from error
+    return first_row_of(path, start)
+
+
+def first_row_of(path: Path, start: str) -> tuple[list[str], str]:
+    """Returns the same as `first_row`, of a file that starts with this text."""
     if not start.strip():
         raise TableError(f"{path}: is empty")
     first = re.split(r"[\r\n]", start, maxsplit=1)[0]

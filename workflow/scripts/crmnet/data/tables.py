@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
+import io
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from crmnet.data.delimited import TableError, column_number, first_row, is_gzip
+from crmnet.data import damage
+from crmnet.data.delimited import (
+    GZIP,
+    TableError,
+    column_number,
+    first_row,
+    first_row_of,
+    is_gzip,
+)
 from crmnet.data.sequences import (
     INVALID,
     TOKEN_OF_BYTE,
@@ -171,7 +181,66 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
             continues beyond the end of its line; or it has bad rows and `rejects` has no sink (the
             message gives the reason and the line of the first ones).
     """
-    names, separator = first_row(table.path)
+    any_rows = False
+    for chunk in _chunks(table, first_row(table.path), lambda: _open(table.path), rejects):
+        any_rows |= len(chunk) > 0
+        yield chunk
+    if not any_rows:
+        raise _without_rows(table)
+
+
+def preview(table: Table, start: bytes, rejects: Rejects, whole: bool = False) -> float | None:
+    """Checks a table by the start of its file, before the file is there, as `chunks` would.
+
+    Args:
+        start: the first bytes of the file (plain or gzip). If the last line is cut, it is ignored.
+        whole: whether these are all bytes of the file.
+
+    Returns:
+        The mean number of bytes that a row takes in the file (compressed, if the file is). None if
+        the bytes have no complete row.
+
+    Raises:
+        TableError: see `chunks`.
+    """
+    text = _uncompressed(table.path, start, whole)
+    lines = text if whole else text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
+    if not (lines or whole):
+        return None
+    first = first_row_of(table.path, lines[: 1 << 16].decode("utf-8-sig", errors="replace"))
+    usable = sum(map(len, _chunks(table, first, lambda: pa.BufferReader(lines), rejects)))
+    if whole and not usable:
+        raise _without_rows(table)
+    rows = lines.splitlines(keepends=True)[int(table.header) :]
+    return sum(map(len, rows)) / len(rows) * len(start) / len(text) if rows else None
+
+
+def _uncompressed(path: Path, start: bytes, whole: bool) -> bytes:
+    """Returns the text of a file of which these are the first bytes."""
+    if not start.startswith(GZIP):
+        return start
+    text = b""
+    try:
+        with gzip.open(io.BytesIO(start)) as file:
+            while part := file.read1():
+                text += part
+    except damage.TEXT as error:
+        # A file of which this is the start may well go on.
+        if whole or not isinstance(error, EOFError):
+            raise TableError(
+                f"{path}: cannot be read ({error}); download or create it again"
+            ) from error
+    return text
+
+
+def _chunks(
+    table: Table,
+    first: tuple[list[str], str],
+    opened: Callable[[], pa.NativeFile],
+    rejects: Rejects,
+) -> Iterator[Chunk]:
+    """Yields the rows of a table with this first row, from the text that `opened` opens."""
+    names, separator = first
     columns = {"sequence": table.sequence, **table.values}
     if table.family is not None:
         columns["family"] = table.family
@@ -180,9 +249,8 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
         for name, column in columns.items()
     }
     before = int(table.header)  # Lines of the file before the first row of the block.
-    any_rows = False
     try:
-        with _open(table.path) as stream:
+        with opened() as stream:
             for block in _blocks(stream, table.header):
                 cells, bad = _parse(block, separator, len(names), wanted)
                 rows = len(cells["sequence"]) + len(bad)
@@ -194,17 +262,18 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
                 if bad:
                     _reject(table, block, before, bad, rejects)
                 before += rows
-                any_rows |= len(chunk) > 0
                 yield chunk
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise TableError(
             f"{table.path}: cannot be read to its end ({_first_line(error)}); it may be truncated "
             "or not be text; delete it, and download or create it again"
         ) from error
-    if not any_rows:
-        raise TableError(
-            f"{table.path}: has no usable row; name a file with measured sequences in the config"
-        )
+
+
+def _without_rows(table: Table) -> TableError:
+    return TableError(
+        f"{table.path}: has no usable row; name a file with measured sequences in the config"
+    )
 
 
 def _blocks(stream: pa.NativeFile, header: bool) -> Iterator[bytes]:
