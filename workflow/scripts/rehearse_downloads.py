@@ -1,10 +1,11 @@
 """Checks that each file of the config is there or can be downloaded, and that tables begin as the
 config says."""
 
+import sys
 from pathlib import Path
 
 from crmnet import rehearsal
-from crmnet.data import downloads, tables
+from crmnet.data import probes, tables
 from crmnet.logs import log_to
 
 job = snakemake
@@ -14,14 +15,19 @@ checks = rehearsal.Checks()
 known = {}
 for file in job.params.files:
     with checks.check(f"file {Path(file['path']).name}", "") as found:
-        found.append(f"{file['key']}: {file['url'] or file['path']}")
-        probe = downloads.probe(file["url"], file["checksum"], job.params.mirror, file["path"])
-        known[file["path"]] = {"size": probe.size, "there": probe.there, "row": None}
-        found.append(
-            "its size is not told" if probe.size is None else rehearsal.byte_size(probe.size)
+        place = {"destination": file["path"], "mirror": job.params.mirror}
+        probe = (
+            probes.probe(file["url"], **place, checksum=file["checksum"])
+            if file["url"]
+            else probes.on_disk(Path(file["path"]))
         )
-        found.append(probe.checksum or "no checksum is known")
+        size = "unknown size" if probe.size is None else rehearsal.byte_size(probe.size)
+        found += [f"{file['key']}: {probe.source}", size, probe.checksum or "no checksum known"]
+        known[file["path"]] = {"size": probe.size, "there": probe.there, "row": None}
         if file["table"]:
-            known[file["path"]]["row"] = tables.bytes_per_row(probe.head, file["table"])
+            table, whole = tables.table_of(file["table"]), len(probe.start) == probe.size
+            with tables.unrecorded(job.params.on_bad_rows) as rejects:
+                row = tables.preview(table, probe.start, rejects, whole)
+            known[file["path"]]["row"] = row
             found.append("its first rows can be read")
 checks.write(job.output[0], files=known)
