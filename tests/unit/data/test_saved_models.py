@@ -216,6 +216,7 @@ def test_which_saved_models_an_archive_holds(tmp_path):
         (below("a/b"), True),
         (flat(), True),
         (["a/inner.TGZ"], True),
+        ([r"a\b\saved_model.pb", r"a\b\variables\variables.index"], True),
         (["saved_model.pb", "other/variables/variables.index"], False),
         (["__MACOSX/._model.zip", "zip", "model.h5"], False),
         ([], False),

@@ -71,7 +71,7 @@ def held(archive: Path) -> list[PurePosixPath]:
 def may_hold(names: Iterable[str]) -> bool:
     """Tells whether an archive with files of these names has a SavedModel, or another archive,
     which may have one."""
-    paths = [path for name in names if not _of_macos(path := PurePosixPath(name))]
+    paths = [path for path in map(_path, names) if not _of_macos(path)]
     return bool(_models(paths)) or any(is_archive(path.name) for path in paths)
 
 
@@ -149,6 +149,11 @@ def _files(
     return places
 
 
+def _path(name: str) -> PurePosixPath:
+    """Returns the path of a file in an archive, which Windows may have made."""
+    return PurePosixPath(name.replace("\\", "/"))
+
+
 def _of_macos(path: PurePosixPath) -> bool:
     """Tells whether a file is one that macOS adds to an archive for each file, with its suffix."""
     return path.name.startswith("._")
@@ -159,7 +164,7 @@ def _members(
 ) -> Iterator[tuple[PurePosixPath, Callable[[], IO[bytes]]]]:
     """Yields the path of each plain file in a ZIP or tar archive, and a function that opens it."""
     for name, plain, read in _entries(container, label):
-        path = PurePosixPath(name.replace("\\", "/"))
+        path = _path(name)
         if not plain or path.is_absolute() or ".." in path.parts:
             fault = "lies outside of the archive" if plain else "is a link or a device"
             raise ValueError(f"{label}: {name} {fault} and is not unpacked; {_BY_HAND}")
