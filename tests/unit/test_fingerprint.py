@@ -196,7 +196,7 @@ def test_every_module_is_reached_by_a_script_or_run_by_name():
     found = set().union(*map(reached, [*SCRIPTS, *architectures]))
     # The rules import these; what a training costs, and whether downloads will work, is asked for
     # by hand.
-    by_name = {"configuration", "plan", "fingerprint", "logs", "cost", "probes"}
+    by_name = {"configuration", "plan", "fingerprint", "logs", "cost"}
     assert {path.stem for path in modules - found} <= by_name
 
 

@@ -430,7 +430,7 @@ def test_no_file_of_the_package_is_an_input(snakemake):
 
 
 def test_only_a_rehearsal_has_rules_without_an_environment():
-    assert LOCAL == {"rehearse", "rehearsal"}
+    assert {"rehearse", "rehearsal"} == LOCAL
 
 
 @pytest.mark.parametrize("name", WITH_JOB)

@@ -1,12 +1,10 @@
 """A rehearsal as its user would start it, of a run in which one of everything is broken."""
 
-import json
 import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pandas as pd
 import pytest
 import yaml
 from conftest import ROOT, run_snakemake
@@ -76,3 +74,69 @@ def broken(served):
         "motifs": {"engine": "tool"},
         "training": {"devices": 2},
     }
+
+
+def rehearsed(folder, changes, *arguments):
+    """Runs a rehearsal; returns Snakemake's status and text, and the findings by what they are
+    about."""
+    (folder / "changes.yaml").write_text(yaml.safe_dump(changes))
+    done = run_snakemake(
+        folder,
+        *("rehearse", "--cores", 2, *arguments, "--configfile", folder / "changes.yaml"),
+        "--quiet",
+        *("host", "reason"),
+    )
+    path = folder / "results" / "rehearsal" / "findings.tsv"
+    assert path.exists(), done.stdout
+    return done, read_table(path, ["found", "mend", "where"]).fillna("").set_index("what")
+
+
+@pytest.mark.slow
+def test_each_thing_that_is_broken_is_named_and_hides_no_other(tmp_path, broken, monkeypatch):
+    # Tools that are installed on this machine are out of reach.
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    done, findings = rehearsed(tmp_path, broken, "--sdm", "conda")
+    assert done.returncode != 0
+    wrong = findings[findings["state"] == "not ready"]
+    said = {
+        "conda": "conda is not on the PATH",
+        "file dead.tsv": "refused",
+        "file missing.tsv": "404",
+        "file w": "has no column 3",
+        "devices of a training": "no GPU",
+        "rehearse_discover": "the program meme is not on the PATH",
+        "rehearse_scan": "the program fimo is not on the PATH",
+        "rehearse_match": "the program tomtom is not on the PATH",
+        "rehearse_gadem": "the program Rscript is not on the PATH",
+    }
+    assert set(wrong.index) == set(said), done.stdout
+    for what, words in said.items():
+        assert words in wrong.loc[what, "found"]
+        # The terminal names each, too, and what to do.
+        assert f"{what}: not ready: " in done.stdout
+    assert findings.loc["file good.tsv", "state"] == "ready"
+    step = findings.loc["a training step of crmnet"]
+    assert step["state"] == "note" and "a CPU stands in for 2 GPUs" in step["found"]
+    assert "9 of " in done.stdout and "see results/rehearsal/index.html" in done.stdout
+
+    trainings = read_table(tmp_path / "results" / "rehearsal" / "trainings.tsv")
+    (row,) = trainings.itertuples()
+    assert row.training == "crmnet/1/mine" and row.hours > 0
+    # The rows that the server's file has, by its size and first bytes; 1 % are for validation.
+    assert row.sequences == pytest.approx(0.99 * 500, rel=0.02)
+    page = (tmp_path / "results" / "rehearsal" / "index.html").read_text()
+    assert "9 of " in page and "404" in page
+    # The rehearsal leaves the run itself untouched.
+    assert not (tmp_path / "resources").exists() or not any((tmp_path / "resources").iterdir())
+    assert {path.name for path in (tmp_path / "results").iterdir()} <= {
+        *("rehearsal", "logs", "benchmarks"),
+    }
+
+
+def test_a_rehearsal_is_planned_without_its_jobs_and_alone(tmp_path):
+    done = run_snakemake(tmp_path, "rehearse", "-n", "--cores", 1)
+    assert done.returncode == 0, done.stdout
+    # Its own jobs are started by these two.
+    assert set(re.findall(r"^(\w+) +1$", done.stdout, re.M)) == {"rehearsal", "rehearse"}
+    done = run_snakemake(tmp_path, "rehearse", "figure1", "--cores", 1)
+    assert done.returncode != 0 and "as its only target" in done.stdout

@@ -1,7 +1,6 @@
 """Checks that each file of the config is there or can be downloaded, and that tables begin as the
 config says."""
 
-import sys
 from pathlib import Path
 
 from crmnet import rehearsal

@@ -86,7 +86,10 @@ class Checks:
             yield seen
         # Whatever goes wrong is a finding, and the other checks go on.
         except Exception as error:
-            self.add(what, NOT_READY, f"{type(error).__name__}: {error}", mend)
+            # The errors of this project are whole sentences and say what to do.
+            own = type(error).__module__.startswith(f"{PACKAGE.name}.")
+            said = str(error) if own else f"{type(error).__name__}: {error}"
+            self.add(what, NOT_READY, said, mend)
         else:
             self.add(what, state, "; ".join(seen))
 

@@ -59,9 +59,9 @@ def probe(
     destination = Path(destination)
     try:
         if destination.is_file():
-            return _on_disk(destination, True, checksum)
+            return on_disk(destination, True, checksum)
         if mirror:
-            return _on_disk(in_mirror(mirror, destination.name, url), False, checksum)
+            return on_disk(in_mirror(mirror, destination.name, url), False, checksum)
     except OSError as error:
         raise DownloadError(
             f"{url}: the file that is there cannot be read ({error}); check its permissions"
@@ -83,7 +83,8 @@ def probe(
     return Probe(source, False, size or together or None, known, start)
 
 
-def _on_disk(path: Path, there: bool, checksum: str | None) -> Probe:
+def on_disk(path: Path, there: bool = True, checksum: str | None = None) -> Probe:
+    """Returns what is known of a file on this machine."""
     with path.open("rb") as file:
         return Probe(str(path), there, path.stat().st_size, checksum, file.read(START))
 
