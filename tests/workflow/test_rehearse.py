@@ -104,10 +104,10 @@ def test_each_thing_that_is_broken_is_named_and_hides_no_other(tmp_path, broken,
         "file missing.tsv": "404",
         "file w": "has no column 3",
         "devices of a training": "no GPU",
-        "rehearse_discover": "the program meme is not on the PATH",
-        "rehearse_scan": "the program fimo is not on the PATH",
-        "rehearse_match": "the program tomtom is not on the PATH",
-        "rehearse_gadem": "the program Rscript is not on the PATH",
+        "job rehearse_discover": "engine `tool`: the program meme is not on the PATH",
+        "job rehearse_scan": "engine `tool`: the program fimo is not on the PATH",
+        "job rehearse_match": "engine `tool`: the program tomtom is not on the PATH",
+        "job rehearse_gadem": "engine `tool`: the program Rscript is not on the PATH",
     }
     assert set(wrong.index) == set(said), done.stdout
     for what, words in said.items():

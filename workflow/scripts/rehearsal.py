@@ -11,7 +11,7 @@ import pandas as pd
 from crmnet import rehearsal
 from crmnet.data.checksums import sha256
 from crmnet.data.tsv import write_tsv
-from crmnet.logs import log_to
+from crmnet.logs import log_to, say
 from crmnet.motifs import trial
 from crmnet.plan import Plan
 from crmnet.report import pages, rehearsal_page
@@ -51,6 +51,9 @@ checks.findings += rehearsal_page.interrupted(trainings, job.params.minutes)
 needs = rehearsal_page.space(plan, rows, trainings, training["cells"], files)
 rehearsal.check_disks(checks, needs)
 
+for one in checks.findings:
+    if one.state == rehearsal.NOT_READY:
+        say(f"{one.what}: {one.state}: {one.found}{one.mend and '; ' + one.mend}")
 findings = pd.DataFrame(map(asdict, checks.findings))
 write_tsv(job.output.table, findings)
 write_tsv(job.output.trainings, trainings, digits=6)

@@ -1,6 +1,7 @@
 """Checks that each file of the config is there or can be downloaded, and that tables begin as the
 config says."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from crmnet import rehearsal
@@ -10,16 +11,23 @@ from crmnet.logs import log_to
 job = snakemake
 
 log_to(job.log[0])
+
+
+def probe_of(file):
+    if not file["url"]:
+        return probes.on_disk(Path(file["path"]))
+    place = {"destination": file["path"], "mirror": job.params.mirror}
+    return probes.probe(file["url"], **place, checksum=file["checksum"])
+
+
 checks = rehearsal.Checks()
 known = {}
-for file in job.params.files:
+# A network that swallows requests takes the time of all attempts for each file.
+with ThreadPoolExecutor(8) as pool:
+    asked = [(file, pool.submit(probe_of, file)) for file in job.params.files]
+for file, answer in asked:
     with checks.check(f"file {Path(file['path']).name}", "") as found:
-        place = {"destination": file["path"], "mirror": job.params.mirror}
-        probe = (
-            probes.probe(file["url"], **place, checksum=file["checksum"])
-            if file["url"]
-            else probes.on_disk(Path(file["path"]))
-        )
+        probe = answer.result()
         size = "unknown size" if probe.size is None else rehearsal.byte_size(probe.size)
         found += [f"{file['key']}: {probe.source}", size, probe.checksum or "no checksum known"]
         known[file["path"]] = {"size": probe.size, "there": probe.there, "row": None}

@@ -131,8 +131,8 @@ def test_a_motif_job_says_which_tool_it_used(tmp_path):
         rehearsal_page.name_engines(checks, files, engine)
         return {one.what: one.state for one in checks.findings}
 
-    assert states("auto") == {"motif job scan": READY, "motif job gadem": NOTE}
-    assert states("builtin")["motif job gadem"] == READY
+    assert states("auto") == {"job rehearse_scan": READY, "job rehearse_gadem": NOTE}
+    assert states("builtin")["job rehearse_gadem"] == READY
 
 
 @pytest.mark.parametrize("seen", [None, "cpu", "gpu"])

@@ -38,6 +38,7 @@ TARGET = "rehearse"
 # The line of a run's terminal that names a job which has failed, and the line with which the next
 # job begins (see `rules/snakemake_internals.py`).
 _FAILED = re.compile(r"^[\d:]{8} .* done, +\d+ %  (\S+) has failed$")
+_NO_LOG = "(there is none)"
 _SEE = "see logs/rehearsal.log in the folder of results, and the logs that it names"
 _JOB = re.compile(r"^[\d:]{8} .* done, +\d+ %")
 
@@ -218,9 +219,11 @@ def check_disks(checks: Checks, needs: Iterable[tuple[str, str, float]]) -> None
         other = "or choose other folders (`outdir`, `resources`)"
         mend = f"free {byte_size(max(known - free, 0))}, {other}"
         if unknown:
-            checks.add(what, UNTESTED, f"{found}; unknown: {', '.join(unknown)}")
-        elif known > free:
+            found += f"; it is not known what it needs for {', '.join(unknown)}"
+        if known > free:
             checks.add(what, NOT_READY, found, mend)
+        elif unknown:
+            checks.add(what, UNTESTED, found)
         else:
             mend = f"raise your quota, {other}"
             with checks.check(what, mend) as said:
@@ -347,7 +350,7 @@ def run_jobs(
         return {}
     for name, file in jobs.items():
         if not Path(file).exists():
-            checks.add(name, NOT_READY, why.get(name) or errors(said), _SEE)
+            checks.add(f"job {name}", NOT_READY, why.get(name) or errors(said), _SEE)
         elif file.endswith(".json"):
             results[name] = json.loads(Path(file).read_text())
             checks.findings += [Finding(**finding) for finding in results[name]["findings"]]
@@ -355,7 +358,9 @@ def run_jobs(
 
 
 def reasons(said: str) -> dict[str, str]:
-    """Returns job -> what Snakemake said of its failure, from the output of `Snakemake.run`."""
+    """Returns job -> the last line of the log of a job that has failed, from the output of
+    `Snakemake.run`. A job without a log, such as one that no scheduler has accepted, is left out.
+    """
     found: dict[str, list[str]] = {}
     job = None
     for line in said.splitlines():
@@ -366,7 +371,13 @@ def reasons(said: str) -> dict[str, str]:
             job = None
         elif job:
             found[job].append(line.strip())
-    return {job: " ".join(lines) for job, lines in found.items()}
+    last = {job: lines[-1] for job, lines in found.items() if lines}
+    # The errors of this project are whole sentences.
+    return {
+        job: re.sub(rf"^{PACKAGE.name}\.[\w.]+: ", "", line)
+        for job, line in last.items()
+        if _NO_LOG not in line
+    }
 
 
 def errors(said: str, most: int = 3) -> str:

@@ -187,7 +187,6 @@ def name_engines(checks: Checks, jobs: Mapping[str, str], engine: str | None) ->
         engine: the engine that the config asks for (`motifs: engine`).
     """
     for name, file in jobs.items():
-        what = f"motif job {name.removeprefix('rehearse_')}"
         log = Path(file).parents[2] / "logs" / f"{name}.log"
         if not file.endswith(".tsv") or not Path(file).exists():
             continue
@@ -196,9 +195,9 @@ def name_engines(checks: Checks, jobs: Mapping[str, str], engine: str | None) ->
         if builtin and engine != "builtin":
             mend = "install the tool, or use conda (`--sdm conda`)"
             said = f"{used}, because the tool is not on the PATH; every table and figure says so"
-            checks.add(what, NOTE, said, mend)
+            checks.add(f"job {name}", NOTE, said, mend)
         else:
-            checks.add(what, READY, used)
+            checks.add(f"job {name}", READY, used)
 
 
 def facts(
