@@ -100,7 +100,7 @@ def test_another_version_is_told_and_is_an_error_in_the_environment_itself(tmp_p
     rehearsal.check_environment(checks, wrong, [path], conda)
     (found,) = checks.findings
     assert found.state == state
-    assert "instead of 0.0.1" in found.found and "no-such-package is missing" in found.found
+    assert "instead of 0.0.1" in found.found and "no-such-package 1.0 is missing" in found.found
 
 
 def test_a_library_that_cannot_be_imported_is_told_with_the_reason(tmp_path, monkeypatch):
@@ -126,7 +126,7 @@ def test_a_package_of_conda_is_looked_up_in_the_environment(tmp_path, monkeypatc
     checks = Checks()
     rehearsal.check_environment(checks, file, [script(tmp_path, "")], conda=True)
     (found,) = checks.findings
-    assert found.found == "meme is 5.5.8 instead of 5.5.9; r-base is missing instead of 4.4"
+    assert found.found == "meme is 5.5.8 instead of 5.5.9; r-base 4.4 is missing"
 
 
 def test_disks_are_checked_together_and_need_the_sum(tmp_path, monkeypatch):
@@ -172,10 +172,12 @@ def test_the_reasons_of_failed_jobs_are_read_from_the_terminal():
     assert rehearsal.reasons(FAILED) == {"rehearse_training": "engine `tool`: no meme"}
 
 
-def test_errors_are_the_lines_that_name_one_or_the_last_lines():
-    text = "Building DAG\nprofiles/nci_dgx: PROJECT is not set\nError submitting\nbye\n"
+def test_an_error_is_told_with_what_follows_it():
+    text = "Using profile profiles/a\n\nprofiles/nci_dgx: PROJECT is not set\nError submitting\n"
     assert rehearsal.errors(text) == "profiles/nci_dgx: PROJECT is not set Error submitting"
-    assert rehearsal.errors("one\ntwo\n\nthree\nfour\n") == "two three four"
+    conda = "Building\nPackagesNotFoundError: not available:\n  - meme=5.5.9\n" + "more\n" * 9
+    assert rehearsal.errors(conda, most=2) == "PackagesNotFoundError: not available: - meme=5.5.9"
+    assert rehearsal.errors("one\ntwo\n\n") == "two"
 
 
 # A program in the place of Snakemake: it writes the files that it is to make, but for one.

@@ -171,7 +171,9 @@ def check_environment(
     for name, wanted in (from_pip | (from_conda if conda else {})).items():
         has = _installed(name, name in from_conda)
         if not (has == wanted or name in from_conda and str(has).startswith(f"{wanted}.")):
-            versions.append(f"{name} is {has or 'missing'} instead of {wanted}")
+            versions.append(
+                f"{name} is {has} instead of {wanted}" if has else f"{name} {wanted} is missing"
+            )
     what = f"{environment.stem}: {'environment' if conda else 'packages, without conda'}"
     if broken:
         checks.add(what, NOT_READY, f"cannot import {'; '.join(broken)}", mend)
@@ -380,8 +382,10 @@ def reasons(said: str) -> dict[str, str]:
     }
 
 
-def errors(said: str, most: int = 3) -> str:
-    """Returns the lines about errors in the output of `Snakemake.run`; or its last ones."""
+def errors(said: str, most: int = 6) -> str:
+    """Returns the first error in the output of `Snakemake.run` with some lines that follow it. If no
+    line looks like one, it returns the last line."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = [line for line in lines if re.search(r"error|exception|profiles/", line, re.I)]
-    return " ".join((told or lines)[-most:])
+    error = re.compile(r"error|exception|^profiles/\w+:", re.I)
+    first = next((n for n, line in enumerate(lines) if error.search(line)), len(lines) - 1)
+    return " ".join(lines[first : first + most])
