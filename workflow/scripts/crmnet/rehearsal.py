@@ -383,8 +383,8 @@ def reasons(said: str) -> dict[str, str]:
 
 
 def errors(said: str, most: int = 6) -> str:
-    """Returns the first error in the output of `Snakemake.run` with some lines that follow it. If no
-    line looks like one, it returns the last line."""
+    """Returns the first error in the output of `Snakemake.run` with some lines that follow it, or
+    the last line if no line looks like an error."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     error = re.compile(r"error|exception|^profiles/\w+:", re.I)
     first = next((n for n, line in enumerate(lines) if error.search(line)), len(lines) - 1)
