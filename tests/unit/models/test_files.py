@@ -117,6 +117,44 @@ def test_a_file_of_an_older_version_predicts_the_same(name, tmp_path):
     assert (load_model(tmp_path / "old.keras").predict_on_batch(tokens) == expected).all()
 
 
+def edited(saved, path, version, **layer):
+    """Writes a model's file as another version of Keras would, with other arguments of a layer."""
+    (path.parent / "saved").write_bytes(saved)
+    with zipfile.ZipFile(path.parent / "saved") as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.namelist():
+            content = json.loads(old.read(member)) if member.endswith(".json") else None
+            if member == "metadata.json":
+                content["keras_version"] = version
+            elif member == "config.json":
+                dense = [e for e in content["config"]["layers"] if e["class_name"] == "Dense"]
+                dense[-1]["config"] |= layer
+            new.writestr(member, json.dumps(content) if content else old.read(member))
+
+
+def test_an_error_names_both_versions_of_keras_and_keeps_the_model(saved, tmp_path):
+    path = tmp_path / "model.keras"
+    edited(saved, path, "3.999.0", input_axes=None)
+    with pytest.raises(ValueError, match=r"model\.keras: was written by Keras 3\.999\.0 ") as error:
+        load_model(path)
+    said = str(error.value)
+    assert f"cannot be read by Keras {keras.__version__} (" in said
+    assert said.endswith("; install keras==3.999.0 where it is read")
+    assert "delete" not in said and "\n" not in said
+
+
+def test_a_newer_model_that_can_be_read_is_read(saved, tmp_path):
+    edited(saved, tmp_path / "model.keras", "3.999.0")
+    assert load_model(tmp_path / "model.keras").count_params() > 0
+
+
+def test_a_newer_model_that_is_damaged_is_called_damaged(saved, tmp_path):
+    path = tmp_path / "model.keras"
+    edited(saved, path, "3.999.0")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="is not a complete model .*delete it"):
+        load_model(path)
+
+
 def test_a_model_is_saved_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
     path, model = tmp_path / "model.keras", small("cnn")
     save_model(model, path)
