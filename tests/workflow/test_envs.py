@@ -1,15 +1,26 @@
-"""The conda environments: complete for the scripts of their rules, pinned, and nothing besides."""
+"""The conda environments: complete for the scripts of their rules, pinned, and nothing besides.
+
+What pip installs in them is installed here, too, with uv; all of an environment can be solved only
+where conda or micromamba is there.
+"""
 
 import ast
+import functools
+import importlib.util
 import json
 import os
 import re
+import shutil
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT, run_snakemake
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from test_plan import WITH_SCRIPT, last, parsed
 
 from crmnet.fingerprint import reached
@@ -19,8 +30,6 @@ TRAINING = {name for name in ENVS if name.startswith("train-")}
 # What scripts import, run or load from a package, where that has another name.
 PROVIDES = {
     "tensorflow-cpu": {"tensorflow"},
-    "tensorflow-gpu": {"tensorflow"},
-    "matplotlib-base": {"matplotlib"},
     "biopython": {"Bio"},
     "pyyaml": {"yaml"},
     "modisco-lite": {"modiscolite"},
@@ -37,8 +46,14 @@ UNREACHED = {
     # The paper's model, for who measures by hand: a job names its own.
     "yaml": TRAINING,
 }
-# What no script need import: Python, its installer, and the classes of pyjaspar's motifs.
-BESIDE = {"python", "pip", "biopython"}
+# What no script need import: Python, its installer, the classes of pyjaspar's motifs, pandas' store
+# of text (which would otherwise come from the Python that runs Snakemake), and a part of CUDA.
+BESIDE = {"python", "pip", "biopython", "pyarrow", "nvidia-cudnn-cu12"}
+# Where the environments are made, and the oldest glibc there: that of Gadi's nodes, and of TPU VMs.
+MACHINE = {"sys_platform": "linux", "platform_machine": "x86_64", "python_version": "3.12"}
+GLIBC = {"train-tpu": "2_31"}
+# Gigabytes that can be imported only where there is a GPU. They are resolved, but not installed.
+CUDA = re.compile(r"(nvidia|jax-cuda12)-")
 # A conda that makes empty environments, and notes the file of each.
 CONDA = """#!/usr/bin/env python3
 import json, pathlib, sys
@@ -71,72 +86,229 @@ def envs_of(rule):
 
 
 def uses(path):
-    """What of other packages a file imports at once, and what in functions; and the programs that
+    """The imports of a file that are executed at once, those in functions, and the programs that
     it runs."""
     tree = ast.parse(path.read_text())
-    at_once, in_functions, programs = set(), set(), set()
+    at_once, in_functions, programs = [], [], set()
 
-    def visit(node, names):
+    def visit(node, imports):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             return
-        if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add(node.module.split(".")[0])
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "tool":
             programs.add(node.args[0].value)
         for child in ast.iter_child_nodes(node):
-            visit(child, in_functions if isinstance(node, ast.FunctionDef) else names)
+            visit(child, in_functions if isinstance(node, ast.FunctionDef) else imports)
 
     visit(tree, at_once)
-    own = sys.stdlib_module_names | {"crmnet"}
-    return at_once - own, in_functions - own, programs
+    return at_once, in_functions, programs
+
+
+def packages_of(node):
+    """The packages that an import names."""
+    names = [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+    return {name.split(".")[0] for name in names}
 
 
 def needs(env):
-    """What the scripts of an environment's rules import, run and load."""
-    found = set()
+    """The import statements of the scripts of an environment's rules, and the programs and R
+    packages that they use."""
+    unreached = {name for name, envs in UNREACHED.items() if env in envs}
+    statements, programs = {}, set()
     for rule in WITH_SCRIPT:
         if env not in envs_of(rule):
             continue
         script = script_of(rule)
         for path in reached(script.resolve()):
-            at_once, in_functions, programs = uses(path)
-            unreached = {name for name, envs in UNREACHED.items() if env in envs}
-            found |= at_once | programs | (in_functions - unreached)
+            at_once, in_functions, run = uses(path)
+            programs |= run
+            for node in at_once + [n for n in in_functions if not packages_of(n) & unreached]:
+                statements[ast.unparse(node)] = packages_of(node)
         if (program := script.with_suffix(".R")).exists():
-            found |= set(re.findall(r"library\((\w+)\)", program.read_text()))
-    return found
+            programs |= set(re.findall(r"library\((\w+)\)", program.read_text()))
+    return statements, programs
+
+
+def pip_part(env):
+    """The lines of an environment's file that conda passes to pip."""
+    return [
+        line for e in ENVS[env]["dependencies"] if isinstance(e, dict) for line in e.get("pip", ())
+    ]
+
+
+def requirements(lines):
+    """The requirements among lines that are for the machine of the environments."""
+    found = (Requirement(line) for line in lines if line and line[0] not in "#-")
+    return [r for r in found if r.marker is None or r.marker.evaluate(MACHINE)]
 
 
 def pins(env):
-    """Package -> version of an environment."""
+    """The package and version of every line of an environment: of conda, and of pip."""
     entries = [e for e in ENVS[env]["dependencies"] if isinstance(e, str)]
-    pip = [
-        e for entry in ENVS[env]["dependencies"] if isinstance(entry, dict) for e in entry["pip"]
-    ]
     found = [re.fullmatch(r"([\w-]+)=(\d+(?:\.\d+)+)", entry) for entry in entries]
-    found += [re.fullmatch(r"([\w-]+)(?:\[\w+\])?==(\d+(?:\.\d+)+)", entry) for entry in pip]
-    assert all(found), (entries, pip)
-    return dict(match.groups() for match in found)
+    assert all(found), entries
+    return [match.groups() for match in found] + [pin(r) for r in requirements(pip_part(env))]
+
+
+def pin(requirement):
+    (specifier,) = requirement.specifier
+    assert specifier.operator == "==" and "*" not in specifier.version
+    return canonicalize_name(requirement.name), specifier.version
+
+
+def by_name(pinned):
+    """Package -> its versions. The CPU build of TensorFlow is TensorFlow."""
+    versions = {}
+    for name, version in pinned:
+        versions.setdefault(name.removesuffix("-cpu"), set()).add(version)
+    return versions
 
 
 @pytest.mark.parametrize("env", sorted(ENVS))
 def test_an_environment_has_what_its_scripts_use_and_nothing_else(env):
-    packages = set(pins(env))
+    packages = {package for package, _ in pins(env)}
     has = set().union(*(PROVIDES.get(package, {package}) for package in packages))
-    needed = needs(env)
+    statements, programs = needs(env)
+    own = sys.stdlib_module_names | {"crmnet"}
+    needed = set().union(programs, *statements.values()) - own
     assert needed and not needed - has
     assert not [p for p in packages - BESIDE if not PROVIDES.get(p, {p}) & needed]
 
 
-def test_environments_agree_on_versions():
-    versions = {}
-    for env in ENVS:
-        for package, version in pins(env).items():
-            name = package.removesuffix("-cpu").removesuffix("-gpu")
-            versions.setdefault(name, set()).add(version)
-    assert not {name: found for name, found in versions.items() if len(found) > 1}
+@pytest.mark.parametrize("env", sorted(ENVS))
+def test_an_environment_names_a_package_once(env):
+    names = [name.removesuffix("-cpu") for name, _ in pins(env)]
+    assert len(names) == len(set(names))
+    assert ("pandas" in names) == ("pyarrow" in names)
+
+
+def test_a_package_has_one_version_everywhere():
+    files = [ROOT / name for name in ("requirements.txt", "requirements-dev.txt")]
+    pinned = [pin(r) for path in files for r in requirements(path.read_text().splitlines())]
+    assert {"snakemake", "tensorflow-cpu", "numpy"} <= {name for name, _ in pinned}
+    pinned += [entry for env in ENVS for entry in pins(env)]
+    assert {name: found for name, found in by_name(pinned).items() if len(found) > 1} == {}
+
+
+def uv(*arguments, **options):
+    """Runs uv to its end. It uses the Pythons that are there."""
+    command = [sys.executable, "-m", "uv", *map(str, arguments), "--quiet", "--no-python-downloads"]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+@pytest.fixture(scope="module")
+def resolved():
+    """Version of Python -> environment -> all that pip would install on Linux, or why it would
+    not."""
+    untested = "NOT TESTED: what pip installs in envs/"
+    if importlib.util.find_spec("uv") is None:
+        pytest.skip(f"{untested}; uv is missing (pip install -r requirements-dev.txt)")
+    asked = uv("pip", "compile", "-", "--refresh", input="pip")
+    if asked.returncode != 0:
+        pytest.skip(f"{untested}; no package index answers: {' '.join(asked.stderr.split())}")
+
+    def resolve(env, version):
+        platform = f"x86_64-manylinux_{GLIBC.get(env, '2_28')}"
+        machine = ("--python-version", version, "--python-platform", platform)
+        form = ("--only-binary", ":all:", "--no-header", "--no-annotate")
+        return uv("pip", "compile", "-", *machine, *form, input="\n".join(pip_part(env)))
+
+    @functools.cache
+    def resolve_all(version):
+        # They mostly wait for the index.
+        with ThreadPoolExecutor(len(ENVS)) as pool:
+            return dict(zip(ENVS, pool.map(resolve, ENVS, [version] * len(ENVS)), strict=True))
+
+    return resolve_all
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", sorted(ENVS))
+def test_what_pip_installs_exists_for_the_machines_of_the_environments(env, resolved):
+    done = resolved(MACHINE["python_version"])[env]
+    assert done.returncode == 0, done.stderr
+    found = by_name(pin(Requirement(line)) for line in done.stdout.splitlines())
+    for name, versions in by_name(map(pin, requirements(pip_part(env)))).items():
+        assert found[name] == versions
+    # XLA's compiler, which conda's TensorFlow lacks.
+    gpu = env in ("train-auto", "train-gpu", "train-jax")
+    assert ("nvidia-cuda-nvcc-cu12" in found) == gpu and ("libtpu" in found) == (env == "train-tpu")
+
+
+@pytest.fixture(scope="module")
+def python():
+    """Python 3.12, as in the environments, if this machine has it; else the Python of the tests."""
+    program = shutil.which("python3.12") or sys.executable
+    # Under pyenv, a program named python3.12 works only if this variable chooses its version.
+    chosen = os.environ | {"PYENV_VERSION": "3.12"}
+    command = [program, "-c", "import sys; print(sys.executable)"]
+    asked = subprocess.run(command, env=chosen, capture_output=True, text=True)
+    return asked.stdout.strip() if asked.returncode == 0 else sys.executable
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """The folder of one environment after the other. At the same path, the bytecode of packages
+    that follow each other is made once."""
+    return tmp_path_factory.mktemp("environment")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", sorted(ENVS, key=lambda e: ("tensorflow-cpu" in dict(pins(e)), e)))
+def test_what_pip_installs_has_all_that_the_scripts_import(env, resolved, python, place):
+    """What pip installs in an environment, without CUDA's libraries, is installed into an empty
+    one, of Python 3.12 if the machine has it."""
+    shutil.rmtree(place / "venv", ignore_errors=True)
+    made = uv("venv", "--python", python, place / "venv")
+    assert made.returncode == 0, made.stderr
+    python = place / "venv" / "bin" / "python"
+    version = subprocess.check_output([python, "-c", "import sys; print(*sys.version_info[:2])"])
+    done = resolved(".".join(version.decode().split()))[env]
+    assert done.returncode == 0, done.stderr
+    wanted = [line for line in done.stdout.splitlines() if not CUDA.match(line)]
+    install = ("pip", "install", "--python", python, "--no-deps", "--only-binary", ":all:", *wanted)
+    # What is in uv's cache needs no questions to the index.
+    made = uv(*install, "--offline")
+    if made.returncode != 0:
+        made = uv(*install)
+    assert made.returncode == 0, made.stderr
+
+    statements, _ = needs(env)
+    lines = [line for line, names in statements.items() if names - sys.stdlib_module_names]
+    assert any(line.startswith("from crmnet") for line in lines)
+    (place / "imports.py").write_text("\n".join(sorted(lines)))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(place),
+        "PYTHONPATH": str(ROOT / "workflow" / "scripts"),
+        "PYTHONPYCACHEPREFIX": str(place / "bytecode"),
+        "KERAS_BACKEND": "jax" if "jax" in " ".join(wanted) else "tensorflow",
+        "JAX_PLATFORMS": "cpu",
+    }
+    command = [python, place / "imports.py"]
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("env", sorted(ENVS))
+def test_conda_finds_all_packages_of_an_environment(env, tmp_path):
+    """With strict priority of channels, as Snakemake asks for. What pip installs is left out."""
+    programs = {"micromamba": ["create", "--yes"], "conda": ["env", "create"]}
+    program = next(filter(shutil.which, programs), None)
+    if program is None:
+        pytest.skip("NOT TESTED: whether conda can make envs/; micromamba and conda are missing")
+    command = [program, *programs[program], "--dry-run", "--prefix", tmp_path / "environment"]
+    strict = {"CONDA_CHANNEL_PRIORITY": "strict", "MAMBA_CHANNEL_PRIORITY": "strict"}
+    solved = subprocess.run(
+        [*command, "--file", ROOT / "envs" / f"{env}.yaml"],
+        env=os.environ | strict,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert solved.returncode == 0, solved.stdout
 
 
 @pytest.mark.parametrize("env", sorted(ENVS))
