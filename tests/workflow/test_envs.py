@@ -54,23 +54,47 @@ MACHINE = {"sys_platform": "linux", "platform_machine": "x86_64", "python_versio
 GLIBC = {"train-tpu": "2_31"}
 # Gigabytes that can be imported only where there is a GPU. They are resolved, but not installed.
 CUDA = re.compile(r"(nvidia|jax-cuda12)-")
-# A conda that makes empty environments, and notes the file of each.
+# A conda whose environments are lists of packages. It notes the files that it makes them from, and
+# can leave a package of a pin file out.
 CONDA = """#!/usr/bin/env python3
-import json, pathlib, sys
+import json, os, pathlib, re, sys
+here = pathlib.Path(__file__).parent
 arguments = sys.argv[1:]
+option = dict(zip(arguments, arguments[1:]))
 if arguments == ["--version"]:
     print("conda 25.9.1")
 elif arguments == ["info", "--json"]:
-    print(json.dumps({"conda_prefix": sys.prefix, "platform": "linux-64"}))
+    print(json.dumps({"conda_prefix": str(here.parent), "platform": "linux-64"}))
 elif arguments[:2] == ["config", "--get"]:
     print(json.dumps({"get": {"channel_priority": "strict"}}))
 elif arguments[:1] == ["clean"]:
     pass
-elif arguments[:2] == ["env", "create"]:
-    made = dict(zip(arguments, arguments[1:]))
-    pathlib.Path(made["--prefix"]).mkdir()
-    with open("made", "a") as file:
-        print(json.dumps(pathlib.Path(made["--file"]).read_text()), file=file)
+elif "create" in arguments:
+    text = pathlib.Path(option["--file"]).read_text()
+    with (here / "made").open("a") as file:
+        print(json.dumps(text), file=file)
+    prefix = pathlib.Path(option["--prefix"])
+    python = prefix / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\\necho $* > {here}/pip; cat > {prefix}/pip\\n")
+    python.chmod(0o755)
+    if arguments[0] == "env":
+        conda = re.findall(r"^  - ([\\w-]+=.*)", text, re.M)
+        (prefix / "pip").write_text("".join(re.findall(r"^      - (\\S+\\n)", text, re.M)))
+    else:
+        conda = re.findall(r"^https://channel/(.*)#0", text, re.M)
+        conda = conda[:-1] if os.environ.get("LEAVES_OUT") else conda
+        (prefix / "pip").touch()
+    (prefix / "conda").write_text("".join(f"{package}\\n" for package in conda))
+elif arguments[:1] == ["list"]:
+    prefix = pathlib.Path(option["--prefix"])
+    conda, pip = ((prefix / name).read_text().splitlines() for name in ("conda", "pip"))
+    if "--json" in arguments:
+        listed = [(*package.split("=="), "pypi") for package in pip]
+        listed += [(*package.split("="), "bioconda") for package in conda]
+        print(json.dumps([dict(zip(("name", "version", "channel"), entry)) for entry in listed]))
+    else:
+        print("@EXPLICIT", *(f"https://channel/{package}#0" for package in conda), sep="\\n")
 else:
     sys.exit(f"unknown: {arguments}")
 """
@@ -332,13 +356,59 @@ def test_training_has_the_environment_of_its_backend_and_device(backend, device,
     assert rules["train"].conda_env == rules["saliency"].conda_env == f"../envs/{env}.yaml"
 
 
-def test_a_machine_makes_the_environments_of_its_jobs(tmp_path, monkeypatch):
-    (tmp_path / "conda").write_text(CONDA)
-    (tmp_path / "conda").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+@pytest.fixture
+def conda(tmp_path, monkeypatch):
+    """The folder of a conda that is on the PATH."""
+    place = tmp_path / "conda" / "bin"
+    place.mkdir(parents=True)
+    (place / "conda").write_text(CONDA)
+    (place / "conda").chmod(0o755)
+    (place / "activate").write_text('export PATH="$1/bin:$PATH"')
+    monkeypatch.setenv("PATH", f"{place}{os.pathsep}{Path(sys.executable).parent}", os.pathsep)
+    return place
+
+
+def test_a_machine_makes_the_environments_of_its_jobs(tmp_path, conda):
     done = run_snakemake(tmp_path, "--sdm", "conda", "--conda-create-envs-only", "--cores", 1)
     assert done.returncode == 0, done.stdout
-    made = [yaml.safe_load(json.loads(line)) for line in (tmp_path / "made").open()]
+    made = [yaml.safe_load(json.loads(line)) for line in (conda / "made").open()]
     assert sorted(map(str, made)) == sorted(
         str(ENVS[name]) for name in ("analysis", "meme", "rgadem", "train-cpu", "train-gpu")
     )
+
+
+def pinned(folder):
+    """Pins an environment in a copy of the files that this needs."""
+    for part in (".ci/pin-env", "envs/meme.yaml"):
+        (folder / part).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / part, folder / part)
+    (folder / "envs" / "meme.linux-64.pin.txt").write_text("of last week")
+    return subprocess.run([folder / ".ci" / "pin-env", "meme"], capture_output=True, text=True)
+
+
+def test_an_environment_made_from_its_pins_has_the_packages_of_pip_too(tmp_path, conda):
+    done = pinned(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    of_conda = [entry for entry in ENVS["meme"]["dependencies"] if isinstance(entry, str)]
+    lines = (tmp_path / "envs" / "meme.linux-64.pin.txt").read_text().splitlines()
+    assert lines == ["@EXPLICIT", *(f"https://channel/{p}#0" for p in of_conda)]
+    script = (tmp_path / "envs" / "meme.post-deploy.sh").read_text()
+    assert all(f"\n{package}\n" in script for package in pip_part("meme"))
+    assert "pip install --quiet --no-deps" in (conda / "pip").read_text()
+    # First from the environment's file, then from the pins.
+    made = [json.loads(line) for line in (conda / "made").open()]
+    assert made == [(ROOT / "envs" / "meme.yaml").read_text(), "\n".join(lines) + "\n"]
+
+
+def test_pins_that_make_another_environment_are_refused(tmp_path, conda, monkeypatch):
+    monkeypatch.setenv("LEAVES_OUT", "a package")
+    done = pinned(tmp_path)
+    assert done.returncode != 0 and "meme.post-deploy.sh is not the same" in done.stderr
+
+
+def test_an_environment_that_cannot_be_made_is_not_pinned(tmp_path, conda):
+    (conda / "conda").write_text(CONDA.replace('elif "create"', 'elif "never"'))
+    done = pinned(tmp_path)
+    assert done.returncode != 0 and "Snakemake cannot make this environment" in done.stderr
+    assert "unknown: ['env', 'create'" in done.stdout
+    assert not (tmp_path / "envs" / "meme.linux-64.pin.txt").exists()
