@@ -74,7 +74,8 @@ rule rehearse_environment:
         mem_mb=grows(2000),
         runtime=grows(30),
     params:
-        environment=lambda wildcards: str(environment_file(wildcards.environment)),
+        environment=lambda wildcards: wildcards.environment,
+        dependencies=lambda wildcards: dependencies_of(wildcards.environment),
         scripts=lambda wildcards: scripts_of(wildcards.environment),
         conda=snakemake_internals.uses_conda(workflow),
     script:
@@ -119,7 +120,8 @@ rule rehearse_training:
         mem_mb=grows(config["training"]["mem_mb"]),
         runtime=grows(60),
     params:
-        environment=lambda wildcards: str(environment_file(Path(TRAINING_ENV).stem)),
+        environment=Path(TRAINING_ENV).stem,
+        dependencies=lambda wildcards: dependencies_of(Path(TRAINING_ENV).stem),
         scripts=lambda wildcards: scripts_of(Path(TRAINING_ENV).stem),
         conda=snakemake_internals.uses_conda(workflow),
         hardware={

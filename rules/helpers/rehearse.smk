@@ -1,4 +1,5 @@
 # Helper functions for rehearse.smk and the rules that are included after it.
+import yaml
 
 
 def is_rehearsal():
@@ -43,8 +44,10 @@ def rehearsed_files():
     ]
 
 
-def environment_file(name):
-    return Path(workflow.basedir, "envs", f"{name}.yaml")
+def dependencies_of(environment):
+    """Returns the packages that the file of an environment names."""
+    file = workflow.source_path(f"../../envs/{environment}.yaml")
+    return yaml.safe_load(Path(file).read_text())["dependencies"]
 
 
 def scripts_of(environment):

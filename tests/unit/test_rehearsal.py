@@ -75,20 +75,18 @@ def test_libraries_are_those_of_the_modules_that_a_script_imports_too(tmp_path):
     assert "yaml" in at_once and "rocrate.rocrate" in later
 
 
-def environment(folder, *pip):
-    lines = "".join(f"      - {line}\n" for line in pip)
-    path = folder / "train.yaml"
-    lines = lines and f"  - pip:\n{lines}"
-    path.write_text(f"dependencies:\n  - python=3.12\n  - pip=25.2\n{lines}")
-    return path
+def environment(*pip):
+    """The name of an environment, and its packages."""
+    return "train", ["python=3.12", "pip=25.2", *([{"pip": list(pip)}] if pip else [])]
 
 
 def test_an_environment_has_what_it_pins_and_what_its_scripts_import(tmp_path):
     import numpy
 
     checks, path = Checks(), script(tmp_path, "import numpy\n")
-    pinned = environment(tmp_path, f"numpy=={numpy.__version__}")
-    rehearsal.check_environment(checks, pinned, [path], conda=False)
+    elsewhere = "no-such-package==1.0; sys_platform == 'another'"
+    pinned = environment(f"numpy=={numpy.__version__}", elsewhere)
+    rehearsal.check_environment(checks, *pinned, [path], conda=False)
     (found,) = checks.findings
     assert found.state == READY and "1 imports" in found.found
 
@@ -96,8 +94,8 @@ def test_an_environment_has_what_it_pins_and_what_its_scripts_import(tmp_path):
 @pytest.mark.parametrize(("conda", "state"), [(True, NOT_READY), (False, NOTE)])
 def test_another_version_is_told_and_is_an_error_in_the_environment_itself(tmp_path, conda, state):
     checks, path = Checks(), script(tmp_path, "import numpy\n")
-    wrong = environment(tmp_path, "numpy[extra]==0.0.1", "no-such-package==1.0")
-    rehearsal.check_environment(checks, wrong, [path], conda)
+    wrong = environment("numpy[extra]==0.0.1", "no-such-package==1.0")
+    rehearsal.check_environment(checks, *wrong, [path], conda)
     (found,) = checks.findings
     assert found.state == state
     assert "instead of 0.0.1" in found.found and "no-such-package 1.0 is missing" in found.found
@@ -108,7 +106,7 @@ def test_a_library_that_cannot_be_imported_is_told_with_the_reason(tmp_path, mon
     monkeypatch.syspath_prepend(tmp_path)
     path = script(tmp_path, "import broken_library\nimport no_such_library\n")
     checks = Checks()
-    rehearsal.check_environment(checks, environment(tmp_path), [path], conda=False)
+    rehearsal.check_environment(checks, *environment(), [path], conda=False)
     (found,) = checks.findings
     assert found.state == NOT_READY
     assert "broken_library (RuntimeError: libdevice is missing)" in found.found
@@ -121,10 +119,9 @@ def test_a_package_of_conda_is_looked_up_in_the_environment(tmp_path, monkeypatc
         record = json.dumps({"name": name, "version": version})
         (tmp_path / "conda-meta" / f"{name}-{version}-0.json").write_text(record)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    file = tmp_path / "meme.yaml"
-    file.write_text("dependencies:\n  - python=3.12\n  - meme=5.5.9\n  - r-base=4.4\n")
+    wanted = ["python=3.12", "meme=5.5.9", "r-base=4.4"]
     checks = Checks()
-    rehearsal.check_environment(checks, file, [script(tmp_path, "")], conda=True)
+    rehearsal.check_environment(checks, "meme", wanted, [script(tmp_path, "")], conda=True)
     (found,) = checks.findings
     assert found.found == "meme is 5.5.8 instead of 5.5.9; r-base 4.4 is missing"
 

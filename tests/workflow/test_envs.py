@@ -21,7 +21,7 @@ import yaml
 from conftest import ROOT, run_snakemake
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from test_plan import WITH_SCRIPT, last, parsed
+from test_plan import LOCAL, WITH_SCRIPT, last, parsed
 
 from crmnet.fingerprint import reached
 
@@ -105,7 +105,12 @@ def script_of(rule):
 
 
 def envs_of(rule):
+    if rule in LOCAL:
+        return set()
     named = last(r"conda:\s+(\S+)", WITH_SCRIPT[rule])
+    # What a rehearsal imports, it imports in every environment.
+    if "{environment}" in named:
+        return set(ENVS)
     return TRAINING if named == "TRAINING_ENV" else {Path(named.strip('"')).stem}
 
 

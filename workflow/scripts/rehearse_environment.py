@@ -1,7 +1,5 @@
 """Checks that the scripts of an environment can import in it what they need."""
 
-from pathlib import Path
-
 from crmnet import rehearsal
 from crmnet.logs import log_to
 
@@ -10,6 +8,6 @@ job = snakemake
 log_to(job.log[0])
 checks = rehearsal.Checks()
 rehearsal.check_environment(
-    checks, Path(job.params.environment), job.params.scripts, job.params.conda
+    checks, job.params.environment, job.params.dependencies, job.params.scripts, job.params.conda
 )
 checks.write(job.output[0])

@@ -16,13 +16,13 @@ hardware = job.params.hardware
 os.environ["KERAS_BACKEND"] = hardware["backend"]
 checks = rehearsal.Checks()
 rehearsal.check_environment(
-    checks, Path(job.params.environment), job.params.scripts, job.params.conda
+    checks, job.params.environment, job.params.dependencies, job.params.scripts, job.params.conda
 )
 seen, cells = None, {}
 try:
     seen = see(hardware["backend"], hardware["device"])
 except RuntimeError as error:
-    mend = f"mend the environment {Path(job.params.environment).name}"
+    mend = f"mend the environment envs/{job.params.environment}.yaml"
     checks.add("devices of a training", rehearsal.NOT_READY, str(error), mend)
 if seen:
     check_devices(checks, hardware, seen)

@@ -2,7 +2,7 @@
 
 Each job of a rehearsal collects what it finds in `Checks`, so that one failure hides none of the
 others. `Snakemake` starts these jobs by the command with which the rehearsal was started, and so on
-the same queues. Needs the standard library and PyYAML only, because it runs in every environment.
+the same queues. Needs the standard library only, because it runs in every environment.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import yaml
 
 from crmnet.fingerprint import PACKAGE, reached
 from crmnet.logs import say
@@ -130,51 +128,62 @@ def libraries(scripts: Iterable[Path]) -> tuple[set[str], set[str]]:
     return first, second - first
 
 
-def pins(environment: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Returns package -> version of the packages from conda and of those from pip that the file of
-    a conda environment names."""
-    entries = yaml.safe_load(environment.read_text())["dependencies"]
+def pins(entries: Iterable[str | Mapping]) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns package -> version of the packages from conda and of those from pip.
+
+    Args:
+        entries: the `dependencies` in the file of a conda environment.
+    """
     conda = dict(entry.split("=", 1) for entry in entries if isinstance(entry, str))
     pip = [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
-    return conda, dict(re.sub(r"\[.*?\]", "", line).split("==") for line in pip)
+    # A package with a marker is for some machines only, and an import tells whether it is needed.
+    plain = (re.sub(r"\[.*?\]", "", line) for line in pip if ";" not in line)
+    return conda, dict(line.split("==") for line in plain)
 
 
 def check_environment(
-    checks: Checks, environment: Path, scripts: Iterable[Path], conda: bool
+    checks: Checks,
+    name: str,
+    dependencies: Sequence[str | Mapping],
+    scripts: Iterable[Path],
+    conda: bool,
 ) -> None:
     """Checks that this process can import what scripts import, and that it has the versions that
     the file of their environment pins.
 
     Args:
-        environment: the file of the conda environment.
+        name: the name of the environment.
+        dependencies: see `pins`.
         scripts: the scripts that run in it.
         conda: whether this process runs in that environment. Otherwise it runs in the environment
             of Snakemake, where another version is no error.
     """
     mend = (
         f"remove the environment (`snakemake --list-conda-envs` names its folder) and rehearse "
-        f"again, or correct {environment.name}"
+        f"again, or correct envs/{name}.yaml"
         if conda
         else "install requirements.txt where Snakemake runs, or add `--sdm conda`"
     )
     at_once, later = libraries(scripts)
     broken, versions = [], []
     present = {name for name in later if importlib.util.find_spec(name.split(".")[0])}
-    for name in sorted(at_once | present):
-        say(f"imports {name}")
+    for module in sorted(at_once | present):
+        say(f"imports {module}")
         try:
-            importlib.import_module(name)
+            importlib.import_module(module)
         # A library that does not fit another one can fail with any error.
         except Exception as error:
-            broken.append(f"{name} ({type(error).__name__}: {error})")
-    from_conda, from_pip = pins(environment)
-    for name, wanted in (from_pip | (from_conda if conda else {})).items():
-        has = _installed(name, name in from_conda)
-        if not (has == wanted or name in from_conda and str(has).startswith(f"{wanted}.")):
+            broken.append(f"{module} ({type(error).__name__}: {error})")
+    from_conda, from_pip = pins(dependencies)
+    for package, wanted in (from_pip | (from_conda if conda else {})).items():
+        has = _installed(package, package in from_conda)
+        if not (has == wanted or package in from_conda and str(has).startswith(f"{wanted}.")):
             versions.append(
-                f"{name} is {has} instead of {wanted}" if has else f"{name} {wanted} is missing"
+                f"{package} is {has} instead of {wanted}"
+                if has
+                else f"{package} {wanted} is missing"
             )
-    what = f"{environment.stem}: {'environment' if conda else 'packages, without conda'}"
+    what = f"{name}: {'environment' if conda else 'packages, without conda'}"
     if broken:
         checks.add(what, NOT_READY, f"cannot import {'; '.join(broken)}", mend)
     if versions:
