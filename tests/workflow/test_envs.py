@@ -82,7 +82,8 @@ elif "create" in arguments:
         conda = re.findall(r"^  - ([\\w-]+=.*)", text, re.M)
         (prefix / "pip").write_text("".join(re.findall(r"^      - (\\S+\\n)", text, re.M)))
     else:
-        conda = re.findall(r"^https://channel/(.*)#0", text, re.M)
+        conda = re.findall(r"^https://channel/(.*)-0.conda#0", text, re.M)
+        conda = ["=".join(package.rsplit("-", 1)) for package in conda]
         conda = conda[:-1] if os.environ.get("LEAVES_OUT") else conda
         (prefix / "pip").touch()
     (prefix / "conda").write_text("".join(f"{package}\\n" for package in conda))
@@ -94,7 +95,8 @@ elif arguments[:1] == ["list"]:
         listed += [(*package.split("="), "bioconda") for package in conda]
         print(json.dumps([dict(zip(("name", "version", "channel"), entry)) for entry in listed]))
     else:
-        print("@EXPLICIT", *(f"https://channel/{package}#0" for package in conda), sep="\\n")
+        files = [f"https://channel/{package.replace('=', '-')}-0.conda#0" for package in conda]
+        print("@EXPLICIT", *files, sep="\\n")
 else:
     sys.exit(f"unknown: {arguments}")
 """
@@ -391,18 +393,43 @@ def pinned(folder):
     return subprocess.run([folder / ".ci" / "pin-env", "meme"], capture_output=True, text=True)
 
 
+def not_pinned(env, folder):
+    """What an environment's file asks for and the files of its pins, if there are any, have not."""
+    files = [folder / f"{env}.linux-64.pin.txt", folder / f"{env}.post-deploy.sh"]
+    if not any(file.exists() for file in files):
+        return []
+    conda, pip = (file.read_text() for file in files)
+    of_pip = [pin(Requirement(line)) for line in re.findall(r"^\S+==\S+$", pip, re.M)]
+    return [
+        (name, version)
+        for name, version in pins(env)
+        if (name, version) not in of_pip and not re.search(rf"/{name}-{version}[.-]", conda)
+    ]
+
+
+@pytest.mark.parametrize("env", sorted(ENVS))
+def test_pins_are_those_of_their_environment(env):
+    """Snakemake takes no notice of the environment's file if there are pins. Remove the two files
+    when you change a version; the next pins have it."""
+    assert not_pinned(env, ROOT / "envs") == []
+
+
 def test_an_environment_made_from_its_pins_has_the_packages_of_pip_too(tmp_path, conda):
     done = pinned(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    of_conda = [entry for entry in ENVS["meme"]["dependencies"] if isinstance(entry, str)]
-    lines = (tmp_path / "envs" / "meme.linux-64.pin.txt").read_text().splitlines()
-    assert lines == ["@EXPLICIT", *(f"https://channel/{p}#0" for p in of_conda)]
-    script = (tmp_path / "envs" / "meme.post-deploy.sh").read_text()
-    assert all(f"\n{package}\n" in script for package in pip_part("meme"))
+    listed, deploy = (
+        tmp_path / "envs" / f"meme.{e}" for e in ("linux-64.pin.txt", "post-deploy.sh")
+    )
+    assert "/meme-5.5.9-0.conda#0\n" in listed.read_text()
     assert "pip install --quiet --no-deps" in (conda / "pip").read_text()
     # First from the environment's file, then from the pins.
     made = [json.loads(line) for line in (conda / "made").open()]
-    assert made == [(ROOT / "envs" / "meme.yaml").read_text(), "\n".join(lines) + "\n"]
+    assert made == [(ROOT / "envs" / "meme.yaml").read_text(), listed.read_text()]
+
+    assert not_pinned("meme", tmp_path / "envs") == []
+    listed.write_text(listed.read_text().replace("meme-5.5.9", "meme-5.5.8"))
+    deploy.write_text(deploy.read_text().replace("pandas==", "pandas==0."))
+    assert [name for name, _ in not_pinned("meme", tmp_path / "envs")] == ["meme", "pandas"]
 
 
 def test_pins_that_make_another_environment_are_refused(tmp_path, conda, monkeypatch):
