@@ -9,16 +9,23 @@ so the first line of this file runs `qdel`.
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pbs
 
 
 def main(jobs: list[str]) -> None:
+    if not shutil.which("qdel"):
+        pbs.stop(
+            f"there is no qdel here, so these jobs go on: {' '.join(jobs)}; delete them on a "
+            "machine that has it, or run the same command again, which takes them over"
+        )
     # A new run that starts at once must not take over jobs that are being deleted.
-    records = pbs.records()
-    for job in set(jobs) & set(records):
-        pbs.keep(records[job] | {"cancelled": True})
+    for record in pbs.records():
+        if record.id in jobs:
+            record.cancelled = True
+            record.write()
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 
     submit.py JOBSCRIPT
 
-If a job of a killed run still runs and writes the same files, it is taken over instead.
+If a job of a killed run does the same work, or has done it, it is taken over instead.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -41,23 +42,11 @@ def main(script: Path) -> None:
             "PROJECT is not set; `export PROJECT=ab12` with the project that pays for the jobs"
         )
     job = properties(script)
-    made = fingerprint(job)
-    alive, others = earlier(job, made)
-    if alive:
-        print(alive)
-        return
-    unique = f"{name(job)}.{uuid.uuid4().hex[:8]}"
-    folder = pbs.FOLDER.absolute()
-    marker, log = folder / f"{unique}.status", folder / "logs" / f"{unique}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = ["qsub", *options(job, project, storage(project)), "-o", str(log)]
-    command += ["-v", f"PATH,CRMNET_PBS_MARKER={marker}"]
-    if others:
-        command += ["-W", f"depend=afterany:{':'.join(others)}"]
-    found = qsub([*command, str(script)])
-    record = {"id": found, "name": name(job), "outputs": job["output"], "made": made}
-    pbs.keep(record | {"marker": str(marker), "log": str(log), "cancelled": False})
-    print(found)
+    try:
+        adopted, others = earlier(job)
+        print(adopted or submit(job, script, project, others))
+    except OSError as error:
+        pbs.stop(f"{pbs.FOLDER} cannot be written, so the job is not submitted: {error}")
 
 
 def properties(script: Path) -> dict:
@@ -105,47 +94,140 @@ def options(job: dict, project: str, storage: str) -> list[str]:
     return ["-q", queue, "-P", project, "-N", name(job), "-j", "oe", "-l", ",".join(parts)]
 
 
-def fingerprint(job: dict) -> str:
-    """Returns a hash of what a job makes and how. Two jobs with the same hash are
-    interchangeable."""
-    parts = [job.get(key) for key in ("rule", "groupid", "output", "input", "params", "wildcards")]
+def fingerprint(job: dict) -> str | None:
+    """Returns a hash of what a job makes, how and from what. Two jobs with the same hash are
+    interchangeable. It is None if Snakemake does not tell: groups have no parameters, and jobs with
+    more than a hundred inputs no inputs."""
+    if job.get("input") is None or job.get("params") is None:
+        return None
+    # An input that was made anew is another input.
+    times = [os.stat(path).st_mtime_ns if os.path.exists(path) else None for path in job["input"]]
+    parts = [times, *(job.get(key) for key in ("rule", "output", "input", "params", "wildcards"))]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def earlier(job: dict, made: str) -> tuple[str | None, list[str]]:
-    """Returns a running job of an earlier run that does the same; and the running jobs that make
-    the same files in another way or are being cancelled. The latter are deleted, and the new job
-    must wait for them."""
-    outputs = set(job["output"] or ())
-    adopted, others = None, []
-    for record in pbs.records().values():
-        if not outputs & set(record["outputs"] or ()):
+# Jobs of earlier runs.
+
+
+def earlier(job: dict) -> tuple[str | None, list[str]]:
+    """Returns a job of an earlier run that does the same or has done it; and the running jobs that
+    make the same files in another way or are being cancelled. The latter are deleted, and the new
+    job must wait for them."""
+    outputs, made = set(job["output"] or ()), fingerprint(job)
+    running, ended, others = [], [], []
+    for record in pbs.records():
+        if not outputs & set(record.outputs or ()):
             continue
-        known = persistently(lambda record=record: pbs.ask([record["id"]]))
-        found = known and pbs.judge(*known.values())
-        if not found or found[0] != pbs.RUNNING:
-            pbs.forget(record["id"])
-        elif record["made"] == made and not record["cancelled"] and not adopted:
-            adopted = record["id"]
+        word = persistently(lambda record=record: state(record))
+        same = made is not None and record.made == made
+        if word == pbs.RUNNING:
+            (running if same and not record.cancelled else others).append(record)
+        elif word == pbs.SUCCESS and same and all(map(os.path.exists, outputs)):
+            ended.append(record)
         else:
-            pbs.run("qdel", record["id"])
-            others.append(record["id"])
-    return adopted, others
+            record.forget()
+    for record in (*running[1:], *others):
+        persistently(lambda record=record: pbs.run("qdel", record.id))
+    taken = running[:1] or ([] if others else ended[:1])
+    for record in ended:
+        if record not in taken:
+            record.forget()
+    return (taken[0].id, []) if taken else (None, [record.id for record in others])
 
 
-def qsub(command: list[str]) -> str:
-    """Submits a job, and returns its id."""
+def state(record: pbs.Record) -> str | None:
+    """Returns the word for a job of an earlier run, or None if it does not exist (any more)."""
+    marked = pbs.judge_marker(record)
+    if record.id is None:
+        record.id = None if marked else accepted(record)
+        if record.id is None:
+            return None
+        record.write()
+    attributes = pbs.ask([record.id]).get(record.id)
+    found = (attributes and pbs.judge(attributes)) or marked
+    return found[0] if found else None
 
-    def submit():
-        done = pbs.run(*command)
-        if done.returncode and pbs.is_away(done.stderr):
-            raise pbs.Unreachable(done.stderr.strip())
-        return done
 
-    done = persistently(submit)
-    if done.returncode:
-        pbs.stop(f"{' '.join(command)}: {(done.stderr or done.stdout).strip()}")
-    return done.stdout.split()[0]
+def accepted(record: pbs.Record) -> str | None:
+    """Returns the id of a job of which it is not known whether PBS has accepted it. If there is
+    none, this sees to it that the job does nothing, should it turn up later."""
+    if not (found := pbs.find(record)) and not record.give_up():
+        # It has started in the meantime.
+        found = record.started() or pbs.stop(
+            f"a job writes {', '.join(record.outputs)}, but PBS does not tell which one; delete "
+            f"it, and then {record.file('.json')}"
+        )
+    return found
+
+
+# The new job.
+
+
+def submit(job: dict, script: Path, project: str, after: list[str]) -> str:
+    """Submits a job that starts when the jobs `after` have ended, and returns its id.
+
+    If qsub's answer is lost, PBS is asked for the job before it is submitted again."""
+    asked = options(job, project, storage(project))
+    if after:
+        asked += ["-W", f"depend=afterany:{':'.join(after)}"]
+    made = fingerprint(job)
+    sent = None
+
+    def attempt() -> pbs.Record:
+        nonlocal sent
+        if sent:
+            if not sent.file(".json").exists():
+                pbs.stop("another run of the workflow has taken this job over")
+            sent.id = accepted(sent)
+            if sent.id:
+                return sent
+            sent.forget()
+        sent = begun(job, made)
+        where = ["-o", sent.log, "-v", f"PATH,CRMNET_PBS_MARKER={sent.marker}"]
+        sent.id = qsub(["qsub", *asked, *where, str(script)], sent)
+        return sent
+
+    record = persistently(attempt)
+    # Without its id in the record, a later run asks PBS for it.
+    with contextlib.suppress(OSError):
+        record.write()
+    return record.id
+
+
+def begun(job: dict, made: str | None) -> pbs.Record:
+    """Returns the record of a job that is about to be submitted, and gives the job its permit."""
+    unique = f"{name(job)}.{uuid.uuid4().hex[:8]}"
+    folder = pbs.FOLDER.absolute()
+    log = folder / "logs" / f"{unique}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    marker = folder / f"{unique}{pbs.MARKER}"
+    record = pbs.Record(name(job), job["output"], made, str(marker), str(log))
+    record.write()
+    record.file(pbs.PERMIT).touch()
+    return record
+
+
+def qsub(command: list[str], record: pbs.Record) -> str:
+    """Calls qsub once, and returns the id of the job.
+
+    Raises:
+        Unreachable: PBS may have accepted the job or not.
+    """
+    done = pbs.run(*command)
+    said = done.stderr.strip() or done.stdout.strip()
+    if done.returncode == 0:
+        found = pbs.ids(done.stdout)
+        if len(found) == 1:
+            return found[0]
+        return persistently(lambda: accepted(record)) or pbs.stop(
+            f"qsub's answer has {'several job ids' if found else 'no job id'}, so it is not known "
+            f"which job it has submitted, and that job will do nothing: {done.stdout!r}"
+        )
+    if pbs.is_away(said):
+        raise pbs.Unreachable(said)
+    if record.give_up():
+        record.forget()
+    pbs.stop(f"{' '.join(command)}: {said}")
 
 
 def persistently(call: Callable[[], T]) -> T:

@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
+from pbs_server import Server
 from waiting import HANGS, wait_until
 
 PROFILE = Path(__file__).parents[2] / "profiles" / "nci_dgx"
@@ -200,82 +202,13 @@ def test_a_group_asks_for_its_sums_under_its_name(submit):
 
 # The programs, as Snakemake calls them.
 
-# Stands for PBS: jobs are in jobs.json; a file `away` takes the server away, `deaf` all answers;
-# each call is noted.
-COMMAND = """#!{python}
-import json, pathlib, sys, time
-home = pathlib.Path({home!r})
-name, arguments = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
-with (home / "calls").open("a") as calls:
-    calls.write(" ".join([name, *arguments]) + "\\n")
-if (home / "away").exists():
-    left = int((home / "away").read_text()) - 1
-    (home / "away").write_text(str(left)) if left else (home / "away").unlink()
-    sys.exit(f"Connection refused\\n{{name}}: cannot connect to server pbs (errno=111)")
-jobs = json.loads((home / "jobs.json").read_text())
-if name == "qsub":
-    if "nowhere" in arguments:
-        sys.exit("qsub: Unknown queue")
-    new = str(len(jobs) + 1) + ".pbs"
-    jobs[new] = {{"job_state": "Q"}}
-    print(new)
-elif name == "qdel":
-    for job in arguments:
-        jobs[job] = {{"job_state": "E"}}
-else:
-    if (home / "no history").exists():
-        if "-x" in arguments:
-            print("qstat: PBS is not configured to maintain job history 1.pbs", file=sys.stderr)
-            sys.exit(0)
-        jobs = {{job: found for job, found in jobs.items() if found["job_state"] != "F"}}
-    status = 0
-    for job in arguments[arguments.index("-f") + 1:]:
-        if job in jobs:
-            print("Job Id: " + job)
-            print("".join(f"    {{k}} = {{v}}\\n" for k, v in jobs[job].items()))
-        else:
-            print("qstat: Unknown Job Id " + job, file=sys.stderr)
-            status = 153
-    sys.exit(status)
-(home / "jobs.json").write_text(json.dumps(jobs))
-"""
 
-
-class Server:
-    """PBS as the profile's programs see it."""
-
-    def __init__(self, home):
-        self.home = home
-        (home / "bin").mkdir(parents=True)
-        for name in ("qsub", "qstat", "qdel"):
-            path = home / "bin" / name
-            path.write_text(COMMAND.format(python=sys.executable, home=str(home)))
-            path.chmod(0o755)
-        self.set()
-
-    def set(self, **jobs):
-        """The jobs of the server, by number."""
-        jobs = {f"{number.strip('_')}.pbs": found for number, found in jobs.items()}
-        (self.home / "jobs.json").write_text(json.dumps(jobs))
-
-    def jobs(self):
-        return json.loads((self.home / "jobs.json").read_text())
-
-    def calls(self, name):
-        calls = self.home / "calls"
-        lines = calls.read_text().splitlines() if calls.exists() else []
-        return [line.split() for line in lines if line.split()[0] == name]
-
-    @property
-    def environment(self):
-        """The environment of programs that call this PBS."""
-        return os.environ | {"PATH": f"{self.home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+class Site(Server):
+    """A PBS, and the profile's programs as Snakemake calls them there."""
 
     def python(self, text):
         """The Python that the programs find."""
-        path = self.home / "bin" / "python3"
-        path.write_text(f"#!/bin/sh\n{text}\n")
-        path.chmod(0o755)
+        self.program("python3", text)
 
     def cancel(self, *jobs):
         """Starts the program that cancels, as Snakemake does."""
@@ -309,11 +242,26 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path):
-    return Server(tmp_path / "pbs")
+    return Site(tmp_path / "pbs")
+
+
+RECORDS = Path(".snakemake", "pbs")
+
+
+def record_file(found):
+    """The file with the record of a job."""
+    for path in RECORDS.glob("*.json"):
+        if path.name != "qstat.json" and json.loads(path.read_text())["id"] == found:
+            return path
 
 
 def record(found):
-    return json.loads(Path(".snakemake", "pbs", f"{found}.json").read_text())
+    return json.loads(record_file(found).read_text())
+
+
+def change(found, **values):
+    """Changes the record of a job."""
+    record_file(found).write_text(json.dumps(record(found) | values))
 
 
 def test_a_job_is_submitted_with_its_project_storage_and_log(server):
@@ -341,19 +289,195 @@ def test_without_a_project_or_pbs_the_error_says_what_to_do(server, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_qsub_is_tried_again_only_while_the_server_is_away(server, monkeypatch, submit, capsys):
+@pytest.fixture
+def submitting(server, monkeypatch, submit, capsys):
+    """`submit.py` in this process, without pauses between its tries."""
     monkeypatch.setattr(submit, "PAUSE", 0)
-    monkeypatch.setenv("PATH", f"{server.home / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    (server.home / "away").write_text("2")
-    assert submit.qsub(["qsub", "script"]) == "1.pbs"
-    assert len(server.calls("qsub")) == 3
-    with pytest.raises(SystemExit, match="qsub -q nowhere script: qsub: Unknown queue"):
-        submit.qsub(["qsub", "-q", "nowhere", "script"])
-    assert len(server.calls("qsub")) == 4
-    (server.home / "away").write_text("1000")
+    monkeypatch.setenv("PATH", server.environment["PATH"])
+    monkeypatch.setenv("PROJECT", "ab12")
+
+    def submitting(**changes):
+        Path("snakejob.sh").write_text(f"# properties = {json.dumps(job(**changes))}\n")
+        submit.main(Path("snakejob.sh"))
+        return capsys.readouterr().out.removesuffix("\n")
+
+    return submitting
+
+
+def test_qsub_is_tried_again_while_the_server_is_away(server, submitting, submit):
+    server.does("away", b"3")
+    assert submitting() == "1.pbs"
+    assert len(server.calls("qsub")) + len(server.calls("qstat")) > 3
+    server.does("away", b"1000")
     with pytest.raises(SystemExit, match="the server cannot be reached, so try again later"):
-        submit.qsub(["qsub", "script"])
-    assert len(server.calls("qsub")) == 4 + submit.TRIES
+        submitting()
+    assert server.jobs().keys() == {"1.pbs"}
+
+
+def test_what_the_server_refuses_is_not_tried_again(server, submitting):
+    with pytest.raises(SystemExit, match="-q nowhere .*snakejob.sh: qsub: Unknown queue"):
+        submitting(resources={"cpu_queue": "nowhere"})
+    assert len(server.calls("qsub")) == 1
+    assert not list(RECORDS.glob("*.*"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"{id}",
+        b"qsub: note: 5 SU will be charged\n{id}\n",
+        b"Loading pbs/2024.1\n\n{id}\nqsub: the queue is long today (1.5 h)\n",
+        b"Your job {id}, has been submitted.\n",
+        b"caf\xe9\n{id}\n",
+    ],
+)
+def test_the_id_is_found_among_the_notes_of_a_site(server, submitting, answer):
+    server.does("answer", answer)
+    assert submitting() == "1.pbs"
+    assert record("1.pbs")["log"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("12\n", ["12"]),
+        ("12[].pbs", ["12[].pbs"]),
+        ("It costs 1.5 SU.\n12\n", ["12"]),
+        ("12 SU\n", []),
+        ("3 notes, 1.5 SU\n12.pbs-1.site.org\n", ["12.pbs-1.site.org"]),
+    ],
+)
+def test_ids_have_these_forms(pbs, text, ids):
+    assert pbs.ids(text) == ids
+
+
+UNCLEAR = {
+    "none": b"Welcome to the cluster\n",
+    "nothing": b"\n",
+    "several": b"7.pbs\n8.pbs\n",
+    "a path": b"../../x\n",
+    "an option": b"-x\n",
+}
+
+
+@pytest.mark.parametrize("answer", UNCLEAR.values(), ids=UNCLEAR)
+def test_an_answer_without_one_id_submits_nothing_twice(server, submitting, answer, tmp_path):
+    """PBS is asked for the job. If it cannot tell, the job never does anything."""
+    server.does("answer", answer)
+    assert submitting() == "1.pbs"
+    server.does("hidden")
+    before = sorted(path for path in tmp_path.rglob("*") if RECORDS.absolute() not in path.parents)
+    with pytest.raises(SystemExit, match="that job will do nothing") as error:
+        submitting(output=["c.keras"])
+    assert repr(answer.decode()) in str(error.value)
+    assert len(server.calls("qsub")) == 2
+    assert len(list(RECORDS.glob("*.permit"))) == 1
+    assert before == sorted(
+        path for path in tmp_path.rglob("*") if RECORDS.absolute() not in path.parents
+    )
+
+
+LOST = [
+    "qsub: End of File",
+    "qsub: Premature end of message",
+    "qsub: Error (15010) submitting job",
+    "System call failure.\nqsub: cannot connect to server pbs (errno=15010)",
+    "Communication failure.\nqsub: cannot connect to server pbs (errno=15031)",
+    "qsub: Batch protocol error",
+    "qsub: Expired credential",
+    "qsub: Request not allowed: Server shutting down",
+    "caf\xe9: Connection timed out",
+]
+
+
+@pytest.mark.parametrize("error", LOST)
+def test_an_accepted_job_whose_answer_was_lost_is_found(server, submitting, error):
+    server.does("lost", error.encode("latin-1"))
+    server.does("job name", b"caf\xe9")
+    assert submitting() == "1.pbs"
+    assert len(server.calls("qsub")) == 1
+    assert record("1.pbs")["id"] == "1.pbs" and len(list(RECORDS.glob("*.permit"))) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "qsub: Error (15007) submitting job",
+        "qsub: Unauthorized Request ",
+        "qsub: Job violates queue and/or server resource limits",
+        "qsub: would exceed queue generic's per-user limit",
+        "qsub: Illegal attribute or resource value Resource_List.ngpus",
+        "qsub: Invalid Account",
+    ],
+)
+def test_errors_about_the_job_are_final(pbs, error):
+    assert not pbs.is_away(error)
+
+
+def test_an_accepted_job_that_cannot_be_found_never_starts(server, submitting, submit, pbs):
+    """It is submitted again, and without its permit the first does nothing."""
+    server.does("lost", b"qsub: End of File")
+    server.does("hidden")
+    with pytest.raises(SystemExit, match="the server cannot be reached"):
+        submitting()
+    assert len(server.jobs()) == submit.TRIES
+    assert len(list(RECORDS.glob("*.permit"))) == 1
+    # A later run gives that one up, too.
+    server.no_longer("lost")
+    new = server.submit()
+    (permit,) = RECORDS.glob("*.permit")
+    assert str(permit.with_suffix("").name) in server.jobs()[new]["Variable_List"]
+
+
+def test_a_job_that_has_started_tells_its_id_itself(server, submitting, monkeypatch, pbs):
+    server.does("lost", b"qsub: End of File")
+    server.does("hidden")
+
+    def start(record):
+        record.file(".permit").rename(record.file(".started.1.pbs"))
+
+    monkeypatch.setattr(pbs, "find", start)
+    assert submitting() == "1.pbs"
+    assert len(server.calls("qsub")) == 1
+
+
+def test_a_job_without_any_id_is_not_submitted_again_while_it_may_write(server, submitting):
+    server.does("answer", b"thanks\n")
+    server.does("hidden")
+    with pytest.raises(SystemExit):
+        submitting()
+    (lost,) = RECORDS.glob("train.*.json")
+    lost.with_suffix(".started.").touch()
+    Path("snakejob.sh").write_text(f"# properties = {json.dumps(job())}\n")
+    done = server.call("submit.py", "snakejob.sh")
+    assert done.returncode == 1 and f"delete it, and then {lost.absolute()}" in done.stderr
+    # Its marker tells that it has ended.
+    lost.with_suffix(".status").write_text("1\n")
+    server.no_longer("answer")
+    assert server.submit() == "2.pbs"
+
+
+def test_a_command_that_gives_no_answer_is_ended(server, submitting, pbs, monkeypatch):
+    real = server.home / "bin" / "qsub"
+    text = real.read_text().replace("exec ", "") + "exec sleep 600\n"
+    monkeypatch.setattr(pbs, "PATIENCE", 3)
+    server.program("qsub", text.removeprefix("#!/bin/sh\n"))
+    assert submitting() == "1.pbs"
+    assert len(server.calls("qsub")) == 1
+
+
+def test_another_submission_of_the_same_job_is_given_up(server, submitting, monkeypatch, pbs):
+    """A `submit.py` can outlive its Snakemake, and meet the one of the next run."""
+
+    def away(*command):
+        for path in RECORDS.glob("train.*"):
+            path.unlink()
+        raise pbs.Unreachable("Connection refused")
+
+    monkeypatch.setattr(pbs, "run", away)
+    with pytest.raises(SystemExit, match="another run of the workflow has taken this job over"):
+        submitting()
+    assert not server.jobs()
 
 
 def test_a_live_job_of_a_killed_run_is_taken_over(server):
@@ -364,7 +488,64 @@ def test_a_live_job_of_a_killed_run_is_taken_over(server):
     # One that has ended in the meantime is made anew.
     server.set(_1={"job_state": "F", "Exit_status": "1"})
     assert server.submit() == "2.pbs"
-    assert not Path(".snakemake", "pbs", f"{first}.json").exists()
+    assert not record_file(first)
+
+
+def test_a_job_is_taken_over_only_if_its_inputs_are_the_same(server):
+    Path("a.tsv").write_text("1")
+    first = server.submit()
+    server.change(first, job_state="R")
+    os.utime("a.tsv", (1, 1))
+    assert server.submit() == "2.pbs"
+    assert server.calls("qdel") == [["qdel", first]]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"type": "group", "groupid": "g", "params": None}, {"input": None}]
+)
+def test_a_job_of_which_snakemake_does_not_tell_all_is_not_taken_over(server, changes):
+    first = server.submit(**changes)
+    server.change(first, job_state="R")
+    assert server.submit(**changes) == "2.pbs"
+
+
+def test_a_job_that_has_ended_meanwhile_is_not_repeated(server):
+    """Its end is then told by status.py, so that Snakemake keeps a record of what it has made."""
+    first = server.submit()
+    Path("b.keras").write_text("a model")
+    server.change(first, job_state="F", Exit_status="0")
+    assert server.submit() == first
+    assert len(server.calls("qsub")) == 1
+    assert server.status(first)[0] == "success" and not record_file(first)
+
+
+def test_a_job_that_has_ended_meanwhile_is_repeated_where_it_counts_no_longer(server):
+    first = server.submit()
+    server.change(first, job_state="F", Exit_status="0")
+    # Without its file.
+    second = server.submit()
+    assert second == "2.pbs"
+    Path("b.keras").write_text("a model")
+    server.change(second, job_state="F", Exit_status="0")
+    # With other parameters.
+    assert server.submit(params={"rate": 2}) == "3.pbs"
+    assert not server.calls("qdel")
+
+
+def test_a_record_of_an_earlier_version_still_tells_of_its_job(server):
+    """It was named by the id, and the job had no permit."""
+    first = server.submit()
+    server.change(first, job_state="R")
+    record_file(first).rename(RECORDS / f"{first}.json")
+    for permit in RECORDS.glob("*.permit"):
+        permit.unlink()
+    change(first, made="0" * 64)
+    assert server.status(first)[0] == "running"
+    assert server.submit() == "2.pbs"
+    assert server.calls("qdel") == [["qdel", first]]
+    server.change(first, job_state="F", Exit_status="271")
+    assert server.status(first)[0] == "failed"
+    assert not record_file(first)
 
 
 def test_a_live_job_with_other_settings_is_deleted_and_waited_for(server):
@@ -393,6 +574,17 @@ def test_jobs_are_deleted_though_python_is_too_slow_to_start(server):
     assert server.calls("qdel") == [["qdel", "5.pbs"]]
 
 
+def test_without_qdel_the_cancelled_are_told_and_not_given_up(server, tmp_path):
+    first = server.submit()
+    server.change(first, job_state="R")
+    (server.home / "bin" / "qdel").unlink()
+    done = server.call("cancel.py", first, "77.pbs")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert f"there is no qdel here, so these jobs go on: {first} 77.pbs" in done.stderr
+    assert not record(first)["cancelled"]
+
+
 def test_jobs_of_other_files_are_left_alone(server):
     server.submit()
     assert server.submit(output=["c.keras"]) == "2.pbs"
@@ -414,7 +606,7 @@ def test_the_word_of_the_server(server, found, word, said):
     answer, error = server.status(job)
     assert answer == word and said in error
     assert (log in error) == (word == "failed")
-    assert Path(".snakemake", "pbs", f"{job}.json").exists() == (word == "running")
+    assert bool(record_file(job)) == (word == "running")
 
 
 def test_a_job_that_can_never_run_is_deleted(server):
@@ -457,8 +649,7 @@ def test_a_job_that_nobody_knows_fails_after_a_time(server, pbs):
     job = server.submit()
     server.set()
     assert server.status(job)[0] == "running"
-    since = record(job)["unknown_since"]
-    pbs.keep(record(job) | {"unknown_since": since - pbs.GRACE - 1})
+    change(job, unknown_since=record(job)["unknown_since"] - pbs.GRACE - 1)
     answer, error = server.status(job)
     assert answer == "failed" and "has left no exit status" in error
     assert server.status("5.pbs")[0] == "failed"
@@ -472,12 +663,113 @@ def test_one_call_serves_all_jobs_of_a_poll(server):
     assert server.calls("qstat") == [["qstat", "-x", "-f", *jobs]]
 
 
-@pytest.mark.parametrize("broken", [".snakemake/pbs/qstat.json", ".snakemake/pbs/1.pbs.json"])
-def test_the_status_always_is_one_word(server, broken):
+DAMAGED = {
+    "cut short": '{"cut sho',
+    "empty": "",
+    "no JSON": "\x00\x00",
+    "an object": "{}",
+    "a list": "[]",
+    "a list of ids": '["1.pbs"]',
+    "null": "null",
+    "a number": "1e999",
+    "other types": json.dumps(
+        {"time": "now", "ids": 3, "jobs": [], "error": {}, "id": 1, "outputs": 7, "name": None}
+    ),
+    "nothing in it": json.dumps(
+        {
+            **{"time": 4e9, "ids": None, "jobs": None, "error": None, "name": "x", "outputs": [1]},
+            **{"made": 5, "log": [], "marker": "../../a.status", "id": "../../1.pbs"},
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_cache_is_made_anew(server, damaged):
+    first = server.submit()
+    server.change(first, job_state="F", Exit_status="0")
+    Path(".snakemake/pbs/qstat.json").write_text(damaged)
+    done = server.call("status.py", first)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "success\n", "")
+
+
+@pytest.mark.parametrize("cached", [{"1.pbs": []}, {"1.pbs": {"job_state": 1}}, {"1.pbs": "R"}])
+def test_a_cache_without_attributes_is_made_anew(server, cached):
+    first = server.submit()
+    server.change(first, job_state="R")
+    fresh = {"time": time.time(), "ids": [first], "jobs": cached, "error": None}
+    Path(".snakemake/pbs/qstat.json").write_text(json.dumps(fresh))
+    done = server.call("status.py", first)
+    assert (done.stdout, done.stderr) == ("running\n", "")
+    assert len(server.calls("qstat")) == 1
+
+
+def test_a_cache_from_the_future_is_made_anew(server):
+    first = server.submit()
+    server.change(first, job_state="F", Exit_status="1")
+    later = {"time": time.time() + 1e6, "ids": [first], "jobs": {first: {"job_state": "R"}}}
+    Path(".snakemake/pbs/qstat.json").write_text(json.dumps(later | {"error": None}))
+    assert server.call("status.py", first).stdout == "failed\n"
+
+
+@pytest.mark.parametrize("damaged", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_record_does_no_harm(server, damaged):
+    first = server.submit()
+    server.change(first, job_state="R")
+    other = server.submit(output=["c.keras"])
+    record_file(first).write_text(damaged)
+    for job in (first, other):
+        answer, error = server.status(job)
+        assert answer == "running" and not error
+    server.set()
+    answer, error = server.status(first)
+    assert answer == "failed" and not error
+    assert server.submit(output=["d.keras"]) == "1.pbs"
+    assert not list(Path().glob("a.status"))
+
+
+@pytest.mark.parametrize("since", [4e9, "yesterday", None, [1], float("nan")])
+def test_a_job_that_nobody_knows_fails_though_a_clock_was_wrong(server, since, pbs):
     job = server.submit()
-    Path(broken).write_text('{"cut sho')
-    done = server.call("status.py", job)
+    change(job, unknown_since=since)
+    server.set()
+    before = time.time()
+    assert server.status(job) == ("running", "")
+    assert before <= record(job)["unknown_since"] <= time.time()
+    change(job, unknown_since=before - pbs.GRACE - 1)
+    assert server.status(job)[0] == "failed"
+
+
+def test_a_server_that_lists_all_jobs_is_understood(server):
+    first, second = server.submit(), server.submit(output=["c.keras"])
+    server.does("everything")
+    server.does("job name", b"caf\xe9 \xff\x0cJob Id: 1.pbs")
+    server.change(first, job_state="R")
+    server.change(second, job_state="F", Exit_status="3")
+    answers = [server.status(job) for job in (first, second)]
+    assert [word for word, _ in answers] == ["running", "failed"]
+    assert not answers[0][1] and "status 3" in answers[1][1]
+    assert server.submit() == first
+    assert server.submit(params={"rate": 2}) == "3.pbs"
+
+
+def test_a_marker_that_is_no_exit_status_is_none(server):
+    job = server.submit()
+    Path(record(job)["marker"]).write_bytes(b"\xff\xfe")
+    server.change(job, job_state="R")
+    assert server.status(job) == ("running", "")
+
+
+def test_without_room_on_the_disk_the_status_is_still_one_word(server):
+    job = server.submit()
+    answer = {"time": time.time(), "ids": [job], "jobs": {}, "error": None}
+    (RECORDS / "qstat.json").write_text(json.dumps(answer))
+    command = f"ulimit -f 0; exec {sys.executable} {PROFILE / 'status.py'} {job}"
+    done = subprocess.run(
+        ["sh", "-c", command], env=server.environment, capture_output=True, text=True
+    )
     assert (done.returncode, done.stdout) == (0, "running\n")
+    assert "File too large" in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_an_interrupt_of_snakemake_leaves_the_status_its_word(server, tmp_path):
@@ -504,31 +796,55 @@ def test_an_interrupt_of_snakemake_leaves_the_status_its_word(server, tmp_path):
 
 
 def script(command, tmp_path):
+    """The jobscript of a command."""
     text = (PROFILE / "jobscript.sh").read_text().format(properties="{}", exec_job=command)
     (tmp_path / "job.sh").write_text(text)
     return ["bash", str(tmp_path / "job.sh")]
 
 
+@pytest.fixture
+def surroundings(tmp_path):
+    """The environment of a job that may start."""
+    (tmp_path / "job.permit").touch()
+    names = {"CRMNET_PBS_MARKER": str(tmp_path / "job.status"), "PBS_JOBID": "7.pbs"}
+    return os.environ | names | {"CRMNET_PBS_GRACE": "1"}
+
+
 @pytest.mark.parametrize("status", [0, 1, 137])
-def test_a_job_leaves_its_exit_status(tmp_path, status):
-    marker = tmp_path / "marker"
+def test_a_job_leaves_its_exit_status(tmp_path, surroundings, status):
+    marker = tmp_path / "job.status"
     marker.write_text("of an earlier start")
     command = script(f"test ! -e {marker} && exit {status}", tmp_path)
-    done = subprocess.run(command, env=os.environ | {"CRMNET_PBS_MARKER": str(marker)})
+    done = subprocess.run(command, env=surroundings)
     assert done.returncode == status and marker.read_text() == f"{status}\n"
 
 
+def test_a_job_starts_only_with_its_permit_and_again_after_pbs_has_stopped_it(
+    tmp_path, surroundings
+):
+    command = script(f"echo started >> {tmp_path}/said", tmp_path)
+    for _ in range(2):
+        assert subprocess.run(command, env=surroundings).returncode == 0
+    assert (tmp_path / "job.started.7.pbs").exists() and not (tmp_path / "job.permit").exists()
+    # A second job of the same submission, and one that has been given up.
+    (tmp_path / "job.status").unlink()
+    other = subprocess.run(command, env=surroundings | {"PBS_JOBID": "8.pbs"}, capture_output=True)
+    assert other.returncode == 1 and b"the workflow has given it up" in other.stdout
+    assert (tmp_path / "said").read_text() == "started\n" * 2
+    assert not (tmp_path / "job.status").exists()
+
+
 @pytest.fixture
-def running(tmp_path):
+def running(tmp_path, surroundings):
     """A job that has started and does not end by itself, and the file for its exit status."""
-    marker, started = tmp_path / "marker", tmp_path / "started"
+    started = tmp_path / "started"
     process = subprocess.Popen(
         script(f"touch {started} && exec sleep {HANGS}", tmp_path),
-        env=os.environ | {"CRMNET_PBS_MARKER": str(marker)},
+        env=surroundings,
         start_new_session=True,
     )
     wait_until(started.exists, "the job has started")
-    yield process, marker
+    yield process, tmp_path / "job.status"
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
