@@ -2,20 +2,12 @@
 #
 #   snakemake --profile profiles/demo            makes everything from simulated data in minutes
 #   snakemake --profile profiles/local figure2   makes one figure and what it needs
-from pathlib import Path
-
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 
-configfile: Path(workflow.basedir, "config", "config.yaml")
-
-
-report: "workflow/report/workflow.rst"
-
-
-include: "rules/common.smk"
+include: "rules/common.smk"  # the config, and what all rules share
 include: "rules/data.smk"  # downloads or simulation -> shards
 include: "rules/train.smk"  # shards -> models
 include: "rules/evaluate.smk"  # models -> predictions and metrics
@@ -48,7 +40,7 @@ include: "rules/left_out.smk"  # targets without a section in the config: an err
 
 rule all:
     """Target: everything. The page of the run is made last."""
-    default_target: True
+    default_target: IS_DEFAULT
     input:
         rules.index.output,
 

@@ -7,7 +7,9 @@ import yaml
 
 from crmnet.report import provenance
 
-snakemake_internals.give_code_to_jobs(workflow, fingerprint)
+# The rules of an importing workflow are not ours.
+OWN_RULES = snakemake_internals.own_rules(workflow)
+snakemake_internals.give_code_to_jobs(OWN_RULES, fingerprint)
 
 
 def writer(path):
@@ -24,7 +26,7 @@ def writer(path):
                 # If the folder is `.`, some rules name a file ./a and others name it a.
                 spellings = f"{config[key]}/{made}", str(Path(config[key], made))
                 for spelling in spellings:
-                    if rule_ := snakemake_internals.producer(workflow, spelling):
+                    if rule_ := snakemake_internals.producer(OWN_RULES, spelling):
                         return rule_.name, key
     return None
 

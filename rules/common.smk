@@ -1,28 +1,57 @@
 # What all rules share: the checked config, the names of folders, models and media, the contents of
 # the report, and the memory and time that jobs request.
+import copy
 import math
+import os
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
-PACKAGE = Path(workflow.basedir, "workflow", "scripts", "crmnet")
-sys.path[:0] = [str(PACKAGE.parent), str(Path(workflow.basedir, "rules"))]
+if not isinstance(workflow.current_basedir, os.PathLike):
+    raise WorkflowError(
+        f"{workflow.current_basedir}: Snakemake fetches only single files from a remote "
+        "repository, but the scripts of this workflow need its package; clone the repository and "
+        "import the Snakefile of the clone"
+    )
+# The root of this workflow, also if another workflow imports it.
+HERE = Path(workflow.current_basedir).parent
+PACKAGE = HERE / "workflow" / "scripts" / "crmnet"
+sys.path[:0] = [str(PACKAGE.parent), str(HERE / "rules")]
+
+
+configfile: HERE / "config" / "config.yaml"
+
 
 import snakemake_internals
 from crmnet import configuration, plan
 from crmnet.fingerprint import fingerprint
 
-if repeated := [
+# Whether another workflow imports this one, and whether it has no default target of its own.
+IS_MODULE = snakemake_internals.is_module(workflow)
+IS_DEFAULT = not snakemake_internals.has_default_target(workflow)
+if not PACKAGE.samefile(Path(plan.__file__).parent):
+    raise WorkflowError(
+        f"one run cannot use two copies of this workflow: {HERE}, and that of {plan.__file__}"
+    )
+if IS_MODULE and snakemake_internals.changes_paths(workflow):
+    raise WorkflowError(
+        "this workflow cannot be imported with `prefix:` or `replace_prefix:`; set `outdir` and "
+        "`resources` in its config instead"
+    )
+if snakemake_internals.has_given_config(workflow):
+    given, config = config, yaml.safe_load((HERE / "config" / "config.yaml").read_text())
+    update_config(config, copy.deepcopy(given))
+elif repeated := [
     line for file in workflow.configfiles for line in configuration.repeated_keys(Path(file))
 ]:
     raise WorkflowError("\n".join(repeated))
 try:
-    checked = configuration.checked(config)
+    config = configuration.checked(config)
 except configuration.ConfigError as error:
     raise WorkflowError(str(error)) from None
-config.clear()
-config.update(checked)
 PLAN = plan.Plan(config)
 
 snakemake_internals.shorten_terminal(workflow)
@@ -52,6 +81,12 @@ wildcard_constraints:
     predictor="|".join(PREDICTORS),
     seed=r"\d+",
     stage="|".join([PRETRAINED, *MEDIA]),
+
+
+# It describes a run by the keys of our config, which an importing workflow does not have.
+if not IS_MODULE:
+
+    report: "../workflow/report/workflow.rst"
 
 
 # The files in the report, in the paper's order: section, name and content. Each section starts with

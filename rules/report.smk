@@ -83,7 +83,9 @@ rule provenance:
 
 # The page shows each file that is in the report and that this run makes, in the paper's order.
 PAGE = {Path(path).stem for path in rules.figures.input} | {"metrics"}
-PAGE = {name: list(map(str, getattr(rules, name).output)) for name in REPORTED if name in PAGE}
+# An importing workflow may take only some of the rules.
+PAGE = [name for name in REPORTED if name in PAGE and rules.has(name)]
+PAGE = {name: list(map(str, getattr(rules, name).output)) for name in PAGE}
 if MOTIFS:
     PAGE["motifs"] = [of_motifs("motifs.tsv")]
 

@@ -23,18 +23,46 @@ from snakemake_interface_logger_plugins.common import LogEvent
 WRITTEN_FOR = "9.27"
 
 
-def give_code_to_jobs(workflow, fingerprint: Callable[[Path], str]) -> None:
+def is_module(workflow) -> bool:
+    """Whether another workflow imports this one (`module`), while the Snakefile is read."""
+    return not workflow.modifier.is_main_snakefile()
+
+
+def has_given_config(workflow) -> bool:
+    """Whether the importing workflow gives the config (`config:`). Snakemake then ignores
+    `configfile:`."""
+    return workflow.modifier.skip_configfile
+
+
+def changes_paths(workflow) -> bool:
+    """Whether the importing workflow changes the paths of rules (`prefix:`, `replace_prefix:`)."""
+    path = "results/x"
+    return workflow.modifier.path_modifier.replace_prefix(path) != path
+
+
+def has_default_target(workflow) -> bool:
+    """Whether the importing workflow has a rule of its own that runs by default."""
+    return workflow.default_target is not None
+
+
+def own_rules(workflow) -> list:
+    """Returns the rules of this workflow without those of an importing one, after all rules are
+    defined."""
+    return [rule for rule in workflow.rules if rule in workflow.modifier.rules]
+
+
+def give_code_to_jobs(rules: Iterable, fingerprint: Callable[[Path], str]) -> None:
     """Makes the fingerprint of a rule's script the parameter `code` of its jobs.
 
     Snakemake runs a job again if a parameter has changed. (Snakemake's own trigger `code` looks
     only at the time at which a script was written, so the profiles do not use it.)
 
     Args:
-        workflow: Snakemake's workflow, after all rules are defined.
+        rules: Snakemake's rules.
         fingerprint: script path -> fingerprint. It is called only for jobs that are planned.
     """
     with _known("no job would run again after an edit of the code", fatal=True):
-        for rule in workflow.rules:
+        for rule in rules:
             if rule.script:
                 script = _script(rule)
                 rule.set_params(code=lambda wildcards, script=script: fingerprint(script))
@@ -46,7 +74,8 @@ def conda_is_missing(workflow) -> bool:
     If so, this removes conda from the deployment methods; otherwise a dry run would fail, too.
     """
     methods = workflow.deployment_settings.deployment_method
-    wanted = workflow.is_main_process and DeploymentMethod.CONDA in methods
+    ours = workflow.is_main_process and not is_module(workflow)
+    wanted = ours and DeploymentMethod.CONDA in methods
     missing = wanted and not shutil.which("conda")
     if missing:
         methods.discard(DeploymentMethod.CONDA)
@@ -75,14 +104,15 @@ def why_left_out(target: str, reason: str) -> Iterator:
     return map(stop, [target])
 
 
-def targets(workflow) -> set[str]:
-    """Returns the targets on the command line."""
-    return set(workflow.dag_settings.targets)
+def is_only_target(workflow, rule) -> bool:
+    """Whether a rule (`rules.x`, which an importing workflow may call otherwise) is the only target
+    on the command line."""
+    return set(workflow.dag_settings.targets) == {rule.rule.name}
 
 
-def producer(workflow, file: str):
-    """Returns the first rule that makes a file, or None."""
-    return next((rule for rule in workflow.rules if rule.is_producer(file)), None)
+def producer(rules: Iterable, file: str):
+    """Returns the first of the rules that makes a file, or None."""
+    return next((rule for rule in rules if rule.is_producer(file)), None)
 
 
 def environments_of_scripts(workflow) -> list[tuple[str, Path]]:
@@ -169,7 +199,7 @@ def shorten_terminal(workflow) -> None:
     quiet = set(settings.quiet or ())
     # Snakemake prints a whole plan even where all is to be quiet.
     wanted = Quietness.REASON in quiet or (settings.dryrun and Quietness.ALL in quiet)
-    if workflow.is_main_process and wanted:
+    if workflow.is_main_process and wanted and not is_module(workflow):
         for place, handler in enumerate(logger.handlers):
             if type(handler) is ColorizingTextHandler:
                 formatter, stream = handler.formatter, handler.stream

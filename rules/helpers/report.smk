@@ -15,7 +15,7 @@ def lineage(targets):
         if file in files:
             continue
         files.add(file)
-        if maker := snakemake_internals.producer(workflow, file):
+        if maker := snakemake_internals.producer(OWN_RULES, file):
             inputs, outputs, benchmark_file, environment = snakemake_internals.job_files(
                 maker, file
             )

@@ -6,5 +6,5 @@ def score_model(medium):
 
     If `score` is the only target, an existing model is used even if its inputs have changed."""
     path = model_path(SCORE["model"], medium)
-    alone = snakemake_internals.targets(workflow) == {"score"}
+    alone = snakemake_internals.is_only_target(workflow, rules.score)
     return before_update(path) if alone and Path(path).exists() else path

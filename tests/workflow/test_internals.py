@@ -11,9 +11,12 @@ import pytest
 import snakemake
 from conftest import ROOT
 from snakemake import api
+from snakemake.common import Rules
 from snakemake.exceptions import WorkflowError
+from snakemake.modules import WorkflowModifier
+from snakemake.path_modifier import PathModifier
 from snakemake.persistence import MetadataRecord, PersistenceBase
-from snakemake.rules import Rule
+from snakemake.rules import Rule, RuleProxy
 from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.settings.types import (
     DAGSettings,
@@ -38,7 +41,12 @@ def test_snakemake_is_the_one_that_the_workflow_was_written_for():
     [
         (Rule, ["set_params", "is_producer", "get_wildcards", "expand_input", "expand_output"]),
         (Rule, ["expand_benchmark"]),
+        (Rules, ["has"]),
+        (RuleProxy(None), ["rule"]),
         (api.Workflow, ["rules", "is_main_process", "local_exec", "scheduler", "persistence"]),
+        (api.Workflow, ["modifier"]),
+        (WorkflowModifier, ["is_main_snakefile"]),
+        (PathModifier, ["replace_prefix"]),
         (snakemake.dag.DAG, ["needrun_jobs"]),
         (PersistenceBase, ["metadata", "_write_record"]),
         (MetadataRecord(), ["input"]),
@@ -68,11 +76,12 @@ def test_a_run_says_that_its_snakemake_is_another(capsys):
 def test_without_fingerprints_no_run_starts():
     rule = SimpleNamespace(script="train.py", basedir=ROOT)
     with pytest.raises(WorkflowError, match="no job would run again after an edit of the code"):
-        snakemake_internals.give_code_to_jobs(SimpleNamespace(rules=[rule]), str)
+        snakemake_internals.give_code_to_jobs([rule], str)
 
 
 def test_no_other_file_touches_inner_parts():
     parts = ("workflow.persistence", "workflow.scheduler", "workflow.dag", "is_producer")
+    parts += ("workflow.modifier", "workflow.default_target", "workflow.rules")
     parts += (
         "set_params",
         "deployment_settings",
