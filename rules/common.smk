@@ -54,6 +54,7 @@ except configuration.ConfigError as error:
     raise WorkflowError(str(error)) from None
 PLAN = plan.Plan(config)
 
+snakemake_internals.take_over_from_killed_run(workflow)
 snakemake_internals.shorten_terminal(workflow)
 # A dry run works without conda. A run that needs conda stops with an error before its first job.
 CONDA_IS_MISSING = snakemake_internals.conda_is_missing(workflow)

@@ -29,6 +29,7 @@ onstart:
             "conda is not on the PATH: load or install conda, or add `--sdm env-modules` to take "
             "all programs from the PATH"
         )
+    snakemake_internals.sign_locks(workflow)
     for figure, reason in LEFT_OUT.items() if not is_rehearsal() else ():
         print(f"{figure} is left out: {reason}", file=sys.stderr)
 

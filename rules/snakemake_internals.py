@@ -5,18 +5,21 @@ This module was written for Snakemake 9.27. If another version changes these int
 """
 
 import gc
+import json
 import logging
+import os
 import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from snakemake import __version__
 from snakemake.common.workdir_handler import WorkdirHandler
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import ColorizingTextHandler, logger
+from snakemake.persistence.file import FilePersistence
 from snakemake.settings.types import DeploymentMethod, Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
@@ -104,10 +107,15 @@ def why_left_out(target: str, reason: str) -> Iterator:
     return map(stop, [target])
 
 
+def targets(workflow) -> set[str]:
+    """Returns the targets on the command line."""
+    return set(workflow.dag_settings.targets)
+
+
 def is_only_target(workflow, rule) -> bool:
     """Whether a rule (`rules.x`, which an importing workflow may call otherwise) is the only target
     on the command line."""
-    return set(workflow.dag_settings.targets) == {rule.rule.name}
+    return targets(workflow) == {rule.rule.name}
 
 
 def producer(rules: Iterable, file: str):
@@ -115,11 +123,11 @@ def producer(rules: Iterable, file: str):
     return next((rule for rule in rules if rule.is_producer(file)), None)
 
 
-def environments_of_scripts(workflow) -> list[tuple[str, Path]]:
-    """Returns the file of the conda environment and the script of each rule that has both."""
+def environments_of_scripts(rules: Iterable) -> list[tuple[str, Path]]:
+    """Returns the file of the conda environment and the script of each of the rules with both."""
     return [
         (str(rule.conda_env), _script(rule))
-        for rule in workflow.rules
+        for rule in rules
         if rule.script and isinstance(rule.conda_env, str)
     ]
 
@@ -171,6 +179,110 @@ def failed_jobs(workflow) -> Iterable[tuple[str, list[str]]]:
         jobs = workflow.scheduler.failed if workflow.scheduler else ()
         return sorted((job.rule.name, list(job.log)) for job in jobs)
     return ()
+
+
+# What a killed run leaves behind: one that `kill -9`, the end of its terminal or a machine out of
+# memory has ended before it could clean up.
+
+_LOCKS = Path(".snakemake", "locks")
+
+
+def sign_locks(workflow) -> None:
+    """Notes which process holds the locks of a run that begins, so that a later run can tell
+    whether it still lives. Snakemake deletes the note with its locks."""
+    with _known("after a kill, `snakemake --unlock` is needed"):
+        locks = [Path(lock).name for lock in workflow.persistence._lockfile.values()]
+        if locks and (holder := _this_process()):
+            (_LOCKS / f"{holder}.holder").write_text("\n".join(locks))
+
+
+def take_over_from_killed_run(workflow) -> None:
+    """Makes the same command go on after a kill, when the Snakefile is read.
+
+    It removes the locks of a run whose processes have all ended on this machine. Of a run on
+    another machine this is not known, so its locks stay. And it makes Snakemake look at each job
+    again that ran or waited on PBS at the kill (`_reopen`)."""
+    if workflow.is_main_process and not is_module(workflow):
+        for holder in _LOCKS.glob("*.holder"):
+            with suppress(OSError):
+                locks = holder.read_text().splitlines()
+                if _has_ended(holder.stem):
+                    # Only one of several runs that begin now can delete it.
+                    holder.unlink()
+                    for lock in locks:
+                        (_LOCKS / lock).unlink(missing_ok=True)
+                    print(
+                        "An earlier run was killed; this one goes on from there.", file=sys.stderr
+                    )
+        with _known("jobs that have ended after a kill are not looked at again"):
+            _reopen(Path(".snakemake", "pbs"))
+
+
+def _this_process() -> str | None:
+    """Returns what tells this process from all others of all machines and users, and its process
+    group; None on a system without /proc."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        machine = (boot, os.stat("/proc/self/ns/pid").st_ino, os.getuid())
+        return ".".join(map(str, [*machine, os.getpid(), _stat("self")[19], os.getpgid(0)]))
+    except OSError:
+        return None
+
+
+def _stat(process: str) -> list[str]:
+    """Returns what Linux tells of a process, from its state on (proc(5), /proc/pid/stat)."""
+    return Path("/proc", process, "stat").read_text(errors="replace").rpartition(")")[2].split()
+
+
+def _has_ended(holder: str) -> bool:
+    """Whether a process (`_this_process`) and all others of its group, such as its local jobs, have
+    certainly ended."""
+    here, parts = _this_process(), holder.split(".")
+    if not here or len(parts) != 6 or parts[:3] != here.split(".")[:3]:
+        return False
+    *_, number, start, group = parts
+    processes = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        # A process may end meanwhile.
+        with suppress(OSError):
+            processes[process.name] = _stat(process.name)
+    # A script that starts Snakemake again and again is in the group of both, and so is this one.
+    ours, process = set(), str(os.getpid())
+    while process in processes:
+        ours.add(process)
+        process = processes[process][1]
+    return not any(
+        found[0] not in "ZX"
+        and ((name, found[19]) == (number, start) or (found[2] == group and name not in ours))
+        for name, found in processes.items()
+    )
+
+
+def _reopen(folder: Path) -> None:
+    """Marks the outputs of jobs as incomplete whose end no run has seen.
+
+    Without this, outputs of a job that has ended after the kill would count as up to date for ever:
+    Snakemake has no record of what they were made from, and then looks at nothing but times. With
+    it, Snakemake submits the job again (`rerun-incomplete`), and submit.py takes over the job that
+    has run, if it is the same.
+
+    Args:
+        folder: the records of jobs that submit.py of profiles/nci_dgx keeps.
+    """
+    persistence = FilePersistence() if folder.exists() else None
+    for path in folder.glob("*.json"):
+        try:
+            submitted = path.stat().st_mtime
+            outputs = json.loads(path.read_text())["outputs"] or ()
+            outputs = [output for output in outputs if isinstance(output, str)]
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
+        for output in outputs:
+            made = persistence._read_record(output)
+            # A record that is older than the submission is about the file before.
+            unknown = not made or (made.endtime or 0) < submitted
+            if unknown and not persistence._filter_incomplete_keys([output]):
+                persistence._mark_incomplete(output, None)
 
 
 @contextmanager

@@ -4,16 +4,15 @@ import yaml
 
 def is_rehearsal():
     """Whether this run is a rehearsal, or a part of one, and not the run itself."""
-    asked = snakemake_internals.targets(workflow)
-    return bool(asked) and all(
-        target == "rehearse" or target.startswith(f"{REHEARSAL}/") for target in asked
-    )
+    parts = snakemake_internals.targets(workflow)
+    inside = bool(parts) and all(part.startswith(f"{REHEARSAL}/") for part in parts)
+    return inside or snakemake_internals.is_only_target(workflow, rules.rehearse)
 
 
 def command_of_rehearsal():
     """Returns the command that started Snakemake, in which the word `rehearse` is the target."""
     command = [sys.executable, "-m", "snakemake", *sys.argv[1:]]
-    alone = snakemake_internals.targets(workflow) == {"rehearse"}
+    alone = snakemake_internals.is_only_target(workflow, rules.rehearse)
     if not alone or command.count("rehearse") != 1:
         raise WorkflowError(
             "a rehearsal starts its jobs by the command that has started it, so that command must "
@@ -54,7 +53,7 @@ def scripts_of(environment):
     """Returns the scripts of the rules that run in an environment."""
     return [
         str(script)
-        for file, script in snakemake_internals.environments_of_scripts(workflow)
+        for file, script in snakemake_internals.environments_of_scripts(OWN_RULES)
         if Path(file).stem == environment
     ]
 

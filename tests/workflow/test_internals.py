@@ -4,7 +4,9 @@ That it works shows in runs: test_faults.py (failed jobs), test_run.py (edits, p
 """
 
 import inspect
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +18,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.modules import WorkflowModifier
 from snakemake.path_modifier import PathModifier
 from snakemake.persistence import MetadataRecord, PersistenceBase
+from snakemake.persistence.file import FilePersistence
 from snakemake.rules import Rule, RuleProxy
 from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.settings.types import (
@@ -47,6 +50,8 @@ def test_snakemake_is_the_one_that_the_workflow_was_written_for():
         (api.Workflow, ["modifier"]),
         (WorkflowModifier, ["is_main_snakefile"]),
         (PathModifier, ["replace_prefix"]),
+        (FilePersistence, ["_read_record", "_mark_incomplete", "_filter_incomplete_keys"]),
+        (MetadataRecord(), ["endtime"]),
         (snakemake.dag.DAG, ["needrun_jobs"]),
         (PersistenceBase, ["metadata", "_write_record"]),
         (MetadataRecord(), ["input"]),
@@ -77,6 +82,64 @@ def test_without_fingerprints_no_run_starts():
     rule = SimpleNamespace(script="train.py", basedir=ROOT)
     with pytest.raises(WorkflowError, match="no job would run again after an edit of the code"):
         snakemake_internals.give_code_to_jobs([rule], str)
+
+
+@pytest.fixture
+def locks(tmp_path, monkeypatch):
+    """The locks of a run whose process has ended, and the name of the process."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path(".snakemake", "locks")
+    folder.mkdir(parents=True)
+    for lock in ("0.input.lock", "0.output.lock"):
+        (folder / lock).write_text("a.txt\n")
+    code = "import snakemake_internals; print(snakemake_internals._this_process())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "rules", stdout=subprocess.PIPE, text=True
+    )
+    return folder, done.stdout.strip()
+
+
+def left(folder, holder):
+    """What a run finds after the run of this process."""
+    (folder / f"{holder}.holder").write_text("0.input.lock\n0.output.lock")
+    main = SimpleNamespace(is_main_snakefile=lambda: True)
+    workflow = SimpleNamespace(is_main_process=True, modifier=main)
+    snakemake_internals.take_over_from_killed_run(workflow)
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_locks_of_a_process_that_has_ended_are_removed(locks, capsys):
+    """Though the process was in the group of this one, as in a script that tries again."""
+    assert left(*locks) == []
+    assert "An earlier run was killed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_locks_of_another_machine_or_user_stay(locks, place):
+    folder, holder = locks
+    parts = holder.split(".")
+    parts[place] = "other"
+    assert len(left(folder, ".".join(parts))) == 3
+
+
+@pytest.mark.parametrize("holder", ["x", "1.2.3.4.5.6", "a.b.c.d.e.f"])
+def test_locks_of_an_unknown_process_stay(locks, holder):
+    assert len(left(locks[0], holder)) == 3
+
+
+def test_the_locks_of_a_process_that_lives_stay(locks):
+    assert len(left(locks[0], snakemake_internals._this_process())) == 3
+
+
+def test_the_locks_of_a_process_stay_while_another_of_its_group_lives(locks):
+    folder, holder = locks
+    child = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        *parts, _ = holder.split(".")
+        assert len(left(folder, ".".join([*parts, str(child.pid)]))) == 3
+    finally:
+        child.kill()
+        child.wait()
 
 
 def test_no_other_file_touches_inner_parts():
