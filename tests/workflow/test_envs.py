@@ -386,10 +386,10 @@ def conda(tmp_path, monkeypatch):
 def test_a_machine_makes_the_environments_of_its_jobs(tmp_path, conda):
     done = run_snakemake(tmp_path, "--sdm", "conda", "--conda-create-envs-only", "--cores", 1)
     assert done.returncode == 0, done.stdout
-    made = [yaml.safe_load(json.loads(line)) for line in (conda / "made").open()]
-    assert sorted(map(str, made)) == sorted(
-        str(ENVS[name]) for name in ("analysis", "meme", "rgadem", "train-cpu", "train-gpu")
-    )
+    # From the environments' files, or from their pins.
+    name = {path.read_text(): path.name.split(".")[0] for path in (ROOT / "envs").iterdir()}
+    made = [name[json.loads(line)] for line in (conda / "made").open()]
+    assert sorted(made) == ["analysis", "meme", "rgadem", "train-cpu", "train-gpu"]
 
 
 def pinned(folder):
