@@ -26,6 +26,8 @@ rule rehearse:
     log:
         f"{LOGS}/rehearse.log",
     localrule: True
+    conda:
+        of_snakemake
     script:
         "../workflow/scripts/rehearse.py"
 
@@ -42,6 +44,8 @@ rule rehearsal:
     log:
         f"{LOGS}/rehearsal.log",
     localrule: True
+    conda:
+        of_snakemake
     params:
         # The time differs in each run, so each rehearsal begins anew.
         started=lambda wildcards: time.time(),

@@ -2,6 +2,12 @@
 import yaml
 
 
+def of_snakemake(wildcards):
+    """Returns the environment of a job that runs in Snakemake's own: none. A rehearsal must not fail
+    because an environment cannot be made."""
+    return None
+
+
 def is_rehearsal():
     """Whether this run is a rehearsal, or a part of one, and not the run itself."""
     parts = snakemake_internals.targets(workflow)

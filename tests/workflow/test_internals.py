@@ -84,6 +84,16 @@ def test_without_fingerprints_no_run_starts():
         snakemake_internals.give_code_to_jobs([rule], str)
 
 
+def said_by(code):
+    """What a process says that has a group of its own, because other programs of a pipe may be in
+    the group of this one."""
+    command, here = [sys.executable, "-c", code], ROOT / "rules"
+    done = subprocess.run(
+        command, cwd=here, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    return done.stdout.strip()
+
+
 @pytest.fixture
 def locks(tmp_path, monkeypatch):
     """The locks of a run whose process has ended, and the name of the process."""
@@ -92,11 +102,7 @@ def locks(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     for lock in ("0.input.lock", "0.output.lock"):
         (folder / lock).write_text("a.txt\n")
-    code = "import snakemake_internals; print(snakemake_internals._this_process())"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "rules", stdout=subprocess.PIPE, text=True
-    )
-    return folder, done.stdout.strip()
+    return folder, said_by("import snakemake_internals as s; print(s._this_process())")
 
 
 def left(folder, holder):
@@ -109,9 +115,19 @@ def left(folder, holder):
 
 
 def test_the_locks_of_a_process_that_has_ended_are_removed(locks, capsys):
-    """Though the process was in the group of this one, as in a script that tries again."""
     assert left(*locks) == []
     assert "An earlier run was killed" in capsys.readouterr().err
+
+
+def test_a_process_has_ended_though_its_group_is_that_of_this_run():
+    """As in a script that starts Snakemake again and again."""
+    code = """
+import subprocess, sys, snakemake_internals as s
+code = "import snakemake_internals as s; print(s._this_process())"
+done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+print(s._has_ended(done.stdout.strip()))
+"""
+    assert said_by(code) == "True"
 
 
 @pytest.mark.parametrize("place", range(3))
