@@ -3,9 +3,6 @@
 # These rules exist only if the config has the section `benchmark`.
 
 
-include: "helpers/benchmark.smk"
-
-
 SPEED_MODEL = BENCHMARK["model"]
 SPEED_STEP = PLAN.step(SPEED_MODEL, PLAN.stages(SPEED_MODEL)[-1])
 

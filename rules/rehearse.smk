@@ -25,6 +25,7 @@ rule rehearse:
         page=f"{REHEARSAL}/index.html",
     log:
         f"{LOGS}/rehearse.log",
+    retries: 0
     localrule: True
     conda:
         of_snakemake
@@ -43,6 +44,8 @@ rule rehearsal:
         page=f"{REHEARSAL}/index.html",
     log:
         f"{LOGS}/rehearsal.log",
+        jobs=f"{LOGS}/rehearsal.jobs.log",
+    retries: 0
     localrule: True
     conda:
         of_snakemake
@@ -53,6 +56,7 @@ rule rehearsal:
         started_in=lambda wildcards: str(snakemake_internals.started_in()),
         jobs=lambda wildcards: rehearsed_jobs(),
         disk=f"{REHEARSAL}/disk.json",
+        logs=LOGS,
         engine=MOTIFS and MOTIFS["engine"],
         conda=snakemake_internals.uses_conda(workflow),
         conda_is_missing=CONDA_IS_MISSING,
@@ -118,7 +122,8 @@ rule rehearse_training:
         f"{BENCHMARKS}/rehearse_training.tsv"
     conda:
         TRAINING_ENV
-    threads: config["training"]["threads"]
+    # Other jobs beside it would change its times.
+    threads: alone
     resources:
         **accelerators(config["training"]["devices"] or 1),
         mem_mb=grows(config["training"]["mem_mb"]),
@@ -128,10 +133,8 @@ rule rehearse_training:
         dependencies=lambda wildcards: dependencies_of(Path(TRAINING_ENV).stem),
         scripts=lambda wildcards: scripts_of(Path(TRAINING_ENV).stem),
         conda=snakemake_internals.uses_conda(workflow),
-        hardware={
-            key: config["training"][key]
-            for key in ("backend", "device", "devices", "hosts", "threads")
-        },
+        hardware={key: config["training"][key] for key in ("backend", "device", "devices", "hosts")},
+        threads=config["training"]["threads"],
         steps=lambda wildcards: training_steps(),
         length=config["construct"]["length"],
     script:

@@ -18,7 +18,7 @@ def is_rehearsal():
 def command_of_rehearsal():
     """Returns the command that started Snakemake, in which the word `rehearse` is the target."""
     command = [sys.executable, "-m", "snakemake", *sys.argv[1:]]
-    alone = snakemake_internals.is_only_target(workflow, rules.rehearse)
+    alone = snakemake_internals.targets(workflow) == {"rehearse"}
     if not alone or command.count("rehearse") != 1:
         raise WorkflowError(
             "a rehearsal starts its jobs by the command that has started it, so that command must "

@@ -62,3 +62,12 @@ def history_files(model, medium):
     """Returns the training histories behind a model's predictions in a medium."""
     files = trained_models(model, medium).items() if model in MODELS else ()
     return [path.replace(".keras", ".history.tsv") for name, path in files if name != plan.RELEASED]
+
+
+def alone(wildcards):
+    """Returns the threads of a job that must run alone, because other jobs would change its times.
+
+    On this machine the job takes all cores, so that Snakemake starts nothing else. On a cluster the
+    job has its cores to itself and requests as many as a training does."""
+    threads = config["training"]["threads"]
+    return max(threads, snakemake_internals.cores_of_this_machine(workflow) or 1)

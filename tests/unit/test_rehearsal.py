@@ -14,11 +14,12 @@ FAILED = """\
 Building DAG of jobs...
 11:15:16    0 of 3 done,  0 %  rehearse_gadem
 11:15:17    1 of 3 done, 33 %  rehearse_training
+rehearse_training (job 17.server): it ran out of memory (`mem_mb`); see its log: x.log
 11:15:20    1 of 3 done, 33 %  rehearse_training has failed
   external_jobid: 17.server
   results/logs/rehearse_training.log ends:
     Traceback (most recent call last):
-    crmnet.motifs.motif.MotifError: engine `tool`: no meme
+    crmnet.motifs.motif.MotifError: no space for a tensor
 11:15:22    2 of 3 done, 66 %  rehearse_environment/meme has failed
   results/logs/rehearse_environment/meme.log ends: (there is none)
 WorkflowError:
@@ -165,8 +166,10 @@ def test_sizes_are_readable(number, text):
 
 
 def test_the_reasons_of_failed_jobs_are_read_from_the_terminal():
-    # The second job has no log.
-    assert rehearsal.reasons(FAILED) == {"rehearse_training": "engine `tool`: no meme"}
+    # The scheduler knows more of the first job than its log does; the second has no log.
+    assert rehearsal.reasons(FAILED) == {
+        "rehearse_training": "it ran out of memory (`mem_mb`); its log ends: no space for a tensor"
+    }
 
 
 def test_an_error_is_told_with_what_follows_it():
@@ -174,7 +177,8 @@ def test_an_error_is_told_with_what_follows_it():
     assert rehearsal.errors(text) == "profiles/nci_dgx: PROJECT is not set Error submitting"
     conda = "Building\nPackagesNotFoundError: not available:\n  - meme=5.5.9\n" + "more\n" * 9
     assert rehearsal.errors(conda, most=2) == "PackagesNotFoundError: not available: - meme=5.5.9"
-    assert rehearsal.errors("one\ntwo\n\n") == "two"
+    closing = "Exiting because a job execution failed.\nWorkflowError:\nAt least one job did not\n"
+    assert "may have been killed" in rehearsal.errors(f"Building\n{closing}")
 
 
 # A program in the place of Snakemake: it writes the files that it is to make, but for one.
@@ -197,7 +201,7 @@ def test_a_job_that_fails_hides_no_other(tmp_path):
     command = [sys.executable, str(script(tmp_path, STANDS_IN)), "rehearse", "--profile", "p"]
     snakemake = rehearsal.Snakemake(command, str(tmp_path), tmp_path / "log")
     checks, files = Checks(), {name: str(tmp_path / f"{name}.json") for name in ("first", "second")}
-    results = rehearsal.run_jobs(checks, snakemake, files, "--sdm", "env-modules")
+    results = rehearsal.run_jobs(checks, snakemake, files, tmp_path, "--sdm", "env-modules")
     assert set(results) == {"first"}
     assert states(checks) == {
         files["first"]: (READY, ""),
@@ -213,10 +217,25 @@ def test_a_job_that_fails_hides_no_other(tmp_path):
     assert "no such queue" in (tmp_path / "log").read_text()
 
 
+def test_the_log_of_an_earlier_rehearsal_is_no_reason_and_what_a_job_wrote_before_counts(tmp_path):
+    (tmp_path / "first.log").write_text("of yesterday")
+    # The job has failed after a first finding.
+    part = rehearsal.part_of(tmp_path / "second.json")
+    finding = {"what": "GPU", "state": READY, "found": "8", "mend": "", "where": "node1"}
+    part.write_text(json.dumps({"host": "node1", "findings": [finding]}))
+    command = [sys.executable, str(script(tmp_path, STANDS_IN)), "rehearse"]
+    snakemake = rehearsal.Snakemake(command, str(tmp_path), tmp_path / "log")
+    checks, files = Checks(), {name: str(tmp_path / f"{name}.json") for name in ("first", "second")}
+    results = rehearsal.run_jobs(checks, snakemake, files, tmp_path)
+    assert not (tmp_path / "first.log").exists()
+    assert results["second"]["host"] == "node1" and states(checks)["GPU"] == (READY, "8")
+    assert states(checks)["job second"][0] == NOT_READY
+
+
 def test_a_snakemake_that_does_not_start_is_one_finding(tmp_path):
     command = [sys.executable, "-c", "import sys; sys.exit('Error: no profile')", "rehearse"]
     checks, snakemake = Checks(), rehearsal.Snakemake(command, str(tmp_path), tmp_path / "log")
-    assert rehearsal.run_jobs(checks, snakemake, {"a": "a.json", "b": "b.json"}) == {}
+    assert rehearsal.run_jobs(checks, snakemake, {"a": "a.json"}, tmp_path) == {}
     assert states(checks) == {"Snakemake": (NOT_READY, "has started no job: Error: no profile")}
 
 
@@ -226,5 +245,6 @@ def test_an_environment_that_cannot_be_made_hides_no_other(tmp_path):
     checks, snakemake = Checks(), rehearsal.Snakemake(command, str(tmp_path), tmp_path / "log")
     jobs = {"a": ["a.json", "analysis"], "b": ["b.json", "meme"], "c": ["c.json", "analysis"]}
     assert rehearsal.make_environments(checks, snakemake, jobs) == {"meme"}
-    assert states(checks)["meme: conda"] == (NOT_READY, "CreateCondaEnvironmentException")
-    assert states(checks)["analysis: conda"][0] == READY
+    assert states(checks)["meme: made by conda"] == (NOT_READY, "CreateCondaEnvironmentException")
+    assert states(checks)["analysis: made by conda"][0] == READY
+    assert states(checks)["job b"] == (UNTESTED, "there is no environment meme")

@@ -116,7 +116,7 @@ def test_each_thing_that_is_broken_is_named_and_hides_no_other(tmp_path, broken,
         assert f"{what}: not ready: " in done.stdout
     assert findings.loc["file good.tsv", "state"] == "ready"
     step = findings.loc["a training step of crmnet"]
-    assert step["state"] == "note" and "a CPU stands in for 2 GPUs" in step["found"]
+    assert step["state"] == "note" and "a CPU took the place of 2 GPUs" in step["found"]
     assert "9 of " in done.stdout and "see results/rehearsal/index.html" in done.stdout
 
     trainings = read_table(tmp_path / "results" / "rehearsal" / "trainings.tsv")
@@ -126,6 +126,9 @@ def test_each_thing_that_is_broken_is_named_and_hides_no_other(tmp_path, broken,
     assert row.sequences == pytest.approx(0.99 * 500, rel=0.02)
     page = (tmp_path / "results" / "rehearsal" / "index.html").read_text()
     assert "9 of " in page and "404" in page
+    # All that Snakemake said is kept.
+    said = (tmp_path / "results" / "logs" / "rehearsal.jobs.log").read_text()
+    assert "rehearse_training" in said and "rehearse_disk" in said
     # The rehearsal leaves the run itself untouched.
     assert not (tmp_path / "resources").exists() or not any((tmp_path / "resources").iterdir())
     assert {path.name for path in (tmp_path / "results").iterdir()} <= {

@@ -24,7 +24,8 @@ folder = Path(job.output.table).parent
 shutil.rmtree(folder)
 trial.write(folder / "motifs")
 plan, checks = Plan(job.params.config), rehearsal.Checks()
-command = rehearsal.Snakemake(job.params.command, job.params.started_in, Path(job.log[0]))
+command = rehearsal.Snakemake(job.params.command, job.params.started_in, Path(job.log.jobs))
+command.log.unlink(missing_ok=True)
 jobs, options, broken = job.params.jobs, [], set()
 if job.params.conda_is_missing:
     rehearsal.tell_missing_conda(checks)
@@ -33,31 +34,50 @@ elif job.params.conda:
     # Snakemake starts no job if one of the environments cannot be made.
     broken = rehearsal.make_environments(checks, command, jobs)
 possible = {name: file for name, (file, environment) in jobs.items() if environment not in broken}
-results = rehearsal.run_jobs(checks, command, possible, *options)
+asked, logs = time.time(), Path(job.params.logs)
+results = rehearsal.run_jobs(checks, command, possible, logs, *options)
 rehearsal_page.name_engines(checks, possible, job.params.engine)
 
 written = {
     possible[name]: {"host": result["host"], "sha256": sha256(Path(possible[name]))}
     for name, result in results.items()
+    if Path(possible[name]).exists()
 }
 (folder / "written.json").write_text(json.dumps(written))
-rehearsal.run_jobs(checks, command, {"rehearse_disk": job.params.disk}, *options)
+if "analysis" not in broken:
+    rehearsal.run_jobs(checks, command, {"rehearse_disk": job.params.disk}, logs, *options)
 
 training = results.get("rehearse_training", {"seen": None, "cells": {}})
-files = results.get("rehearse_downloads", {"files": {}})["files"]
-rows = rehearsal_page.rows(plan, files)
+files = results.get("rehearse_downloads", {}).get("files")
+rows = rehearsal_page.rows(plan, files or {})
 trainings = rehearsal_page.trainings(plan, rows, training["cells"])
-checks.findings += rehearsal_page.interrupted(trainings, job.params.minutes)
+if not rehearsal_page.stands_in(plan, training["seen"]):
+    checks.findings += rehearsal_page.interrupted(trainings, job.params.minutes)
 needs = rehearsal_page.space(plan, rows, trainings, training["cells"], files)
 rehearsal.check_disks(checks, needs)
 
 for one in checks.findings:
     if one.state == rehearsal.NOT_READY:
         say(f"{one.what}: {one.state}: {one.found}{one.mend and '; ' + one.mend}")
+waits = {
+    name: {
+        "host": result["host"],
+        "waited": result["started"] - asked,
+        "took": result["ended"] - result["started"],
+    }
+    for name, result in results.items()
+}
 findings = pd.DataFrame(map(asdict, checks.findings))
 write_tsv(job.output.table, findings)
 write_tsv(job.output.trainings, trainings, digits=6)
 facts = rehearsal_page.facts(
-    plan, checks.findings, trainings, rows, needs, training, time.monotonic() - started
+    plan,
+    checks.findings,
+    trainings,
+    rows,
+    needs,
+    training,
+    waits,
+    time.monotonic() - started,
 )
 Path(job.output.page).write_text(pages.page(job.input.template, **facts))

@@ -18,7 +18,7 @@ checks = rehearsal.Checks()
 rehearsal.check_environment(
     checks, job.params.environment, job.params.dependencies, job.params.scripts, job.params.conda
 )
-seen, cells = None, {}
+seen, cells, part = None, {}, rehearsal.part_of(job.output[0])
 try:
     seen = see(hardware["backend"], hardware["device"])
 except RuntimeError as error:
@@ -28,7 +28,14 @@ if seen:
     check_devices(checks, hardware, seen)
     with TemporaryDirectory() as folder:
         cells = measure_steps(
-            checks, job.params.steps, hardware, seen, job.params.length, Path(folder), job.log[0]
+            checks,
+            job.params.steps,
+            hardware,
+            seen,
+            job.params.length,
+            Path(folder),
+            min(job.params.threads, job.threads),
+            keep=lambda cells: checks.write(part, seen=seen, cells=cells),
         )
 if hardware["hosts"] > 1:
     checks.add(

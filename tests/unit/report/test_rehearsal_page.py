@@ -22,6 +22,7 @@ def cell(rate, batch=100, devices=2, parameters=1000):
     alone = {"seconds": [60, seconds, 5 * seconds, seconds]}
     return {
         "step_alone": alone,
+        "device": "X100",
         **{"steps": 1, "batch_size": batch, "devices": devices, "parameters": parameters},
     }
 
@@ -87,8 +88,10 @@ def test_a_training_that_does_not_fit_into_its_attempts_is_not_ready():
 def test_disk_space_is_that_of_what_is_not_there_yet():
     rows = {"complex": 1000.0, "defined": 500.0}
     table = rehearsal_page.trainings(PAPER, rows, cells(PAPER))
-    files = {path: {"size": 100, "there": False} for path in PAPER.downloads}
-    files[next(iter(files))] = {"size": None, "there": True}
+    # Others of the config's files are not needed, such as released weights.
+    needed = list(PAPER.downloads)[:5]
+    files = {path: {"size": 100, "there": False} for path in needed}
+    files[needed[0]] = {"size": None, "there": True}
     parts = {
         what: (folder, size)
         for what, folder, size in rehearsal_page.space(PAPER, rows, table, cells(PAPER), files)
@@ -96,9 +99,10 @@ def test_disk_space_is_that_of_what_is_not_there_yet():
     assert parts["downloads"] == ("resources", 100 * (len(files) - 1))
     assert parts["shards"] == ("results", 33 * 1500)
     assert parts["models"] == ("results", 4 * 1000 * len(table))
-    files[next(iter(files))] = {"size": None, "there": False}
-    (_, _, size), *_ = rehearsal_page.space(PAPER, rows, table, cells(PAPER), files)
-    assert math.isnan(size)
+    files[needed[0]] = {"size": None, "there": False}
+    for unknown in (files, None):
+        (_, _, size), *_ = rehearsal_page.space(PAPER, rows, table, cells(PAPER), unknown)
+        assert math.isnan(size)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +135,11 @@ def test_a_motif_job_says_which_tool_it_used(tmp_path):
         rehearsal_page.name_engines(checks, files, engine)
         return {one.what: one.state for one in checks.findings}
 
-    assert states("auto") == {"job rehearse_scan": READY, "job rehearse_gadem": NOTE}
-    assert states("builtin")["job rehearse_gadem"] == READY
+    assert states("auto") == {
+        "FIMO (job rehearse_scan)": READY,
+        "rGADEM (job rehearse_gadem)": NOTE,
+    }
+    assert states("builtin")["rGADEM (job rehearse_gadem)"] == READY
 
 
 @pytest.mark.parametrize("seen", [None, "cpu", "gpu"])
@@ -145,19 +152,23 @@ def test_the_page_has_the_findings_and_the_cost(seen):
         Finding("conda", READY, "there"),
     ]
     needs = rehearsal_page.space(PAPER, rows, table, measured, {})
+    jobs = {"rehearse_training": {"host": "node1", "waited": 7200.0, "took": 30.0}}
     devices = seen and {"count": 8, "kind": seen, "device": "X100", "versions": {}}
     facts = rehearsal_page.facts(
-        PAPER, findings, table, rows, needs, {"seen": devices, "cells": measured}, 75
+        PAPER, findings, table, rows, needs, {"seen": devices, "cells": measured}, jobs, 75
     )
     html = pages.page(TEMPLATE, **facts)
-    assert "1 of 2 are not ready" in html and "&lt;device&gt;" in html and "buy one" in html
+    assert "1 of 2 things are not ready" in html and "&lt;device&gt;" in html and "buy one" in html
     assert ("No GPU was seen" in html) == (seen == "cpu")
     whole, used = (
         re.search(f">{head}<b>(.+?)</b>", html)[1]
         for head in ("All trainings, one after another", "[A-Za-z]+ time")
     )
+    assert "2 h 0 min" in html
     if seen == "gpu":
+        # The steps were measured on two devices.
+        assert "2 × X100" in html
         assert whole == rehearsal_page.hours(table["hours"].sum())
-        assert used == rehearsal_page.hours(8 * table["hours"].sum())
+        assert used == rehearsal_page.hours(2 * table["hours"].sum())
     if seen is None:
         assert whole == used == "unknown"

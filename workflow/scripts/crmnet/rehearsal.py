@@ -29,7 +29,7 @@ from pathlib import Path
 from crmnet.fingerprint import PACKAGE, reached
 from crmnet.logs import say
 
-# The states of a finding. Only the last one makes a run fail.
+# The states of a finding (`Finding`).
 READY, NOTE, UNTESTED, NOT_READY = "ready", "note", "not tested", "not ready"
 # The target of a rehearsal.
 TARGET = "rehearse"
@@ -37,7 +37,12 @@ TARGET = "rehearse"
 # job begins (see `rules/snakemake_internals.py`).
 _FAILED = re.compile(r"^[\d:]{8} .* done, +\d+ %  (\S+) has failed$")
 _NO_LOG = "(there is none)"
-_SEE = "see logs/rehearsal.log in the folder of results, and the logs that it names"
+_ENDED = re.compile(r"^\w+ \(job (\S+)\): (.*?)(?:; see its log: .*)?$")
+# What Snakemake says at the end of every run that has failed.
+_CLOSING = (
+    *("Shutting down", "Exiting because", "Complete log", "WorkflowError:"),
+    *("At least one job did not", "Trying to restart", "Failed:", "All finished files are kept"),
+)
 _JOB = re.compile(r"^[\d:]{8} .* done, +\d+ %")
 
 
@@ -47,8 +52,8 @@ class Finding:
 
     Attributes:
         what: the thing.
-        state: `READY`, `NOTE` (the run comes through, but not as one might think), `UNTESTED` or
-            `NOT_READY`.
+        state: `READY`; `NOTE`: the run comes through, but not as one might think; `UNTESTED`; or
+            `NOT_READY`: the run would fail.
         found: what was seen.
         mend: what to do; empty if there is nothing to do.
         where: the machine.
@@ -68,9 +73,12 @@ class Checks:
         self.findings: list[Finding] = []
         self.host, self.started = socket.gethostname(), time.time()
 
-    def add(self, what: str, state: str, found: str, mend: str = "") -> None:
-        """Adds a finding, and tells the terminal if the thing is not ready."""
-        self.findings.append(Finding(what, state, found, mend, self.host))
+    def add(
+        self, what: str, state: str, found: str, mend: str = "", where: str | None = None
+    ) -> None:
+        """Adds a finding, by default of this machine."""
+        where = self.host if where is None else where
+        self.findings.append(Finding(what, state, found, mend, where))
         print(f"{what}: {state}: {found}{mend and '; ' + mend}", file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
@@ -162,7 +170,7 @@ def check_environment(
         f"remove the environment (`snakemake --list-conda-envs` names its folder) and rehearse "
         f"again, or correct envs/{name}.yaml"
         if conda
-        else "install requirements.txt where Snakemake runs, or add `--sdm conda`"
+        else f"add `--sdm conda`, or install the packages of envs/{name}.yaml where Snakemake runs"
     )
     at_once, later = libraries(scripts)
     broken, versions = [], []
@@ -233,18 +241,18 @@ def check_disks(checks: Checks, needs: Iterable[tuple[str, str, float]]) -> None
             found += f"; it is not known what it needs for {', '.join(unknown)}"
         if known > free:
             checks.add(what, NOT_READY, found, mend)
-        elif unknown:
-            checks.add(what, UNTESTED, found)
-        else:
-            mend = f"raise your quota, {other}"
-            with checks.check(what, mend) as said:
-                said.append(found)
-                with tempfile.TemporaryFile(dir=parts[0][1]) as file:
-                    os.posix_fallocate(file.fileno(), 0, max(math.ceil(known), 1))
+            continue
+        mend = f"raise your quota, {other}"
+        with checks.check(what, mend, UNTESTED if unknown else READY) as said:
+            said.append(found)
+            with tempfile.TemporaryFile(dir=parts[0][1]) as file:
+                os.posix_fallocate(file.fileno(), 0, max(math.ceil(known), 1))
 
 
 def byte_size(number: float) -> str:
-    """Returns bytes in a readable form."""
+    """Returns bytes in a readable form; NaN is unknown."""
+    if math.isnan(number):
+        return "unknown"
     for unit, power in (("TB", 12), ("GB", 9), ("MB", 6)):
         if number >= 10**power:
             return f"{number / 10**power:,.1f} {unit}"
@@ -265,6 +273,7 @@ class Snakemake:
 
     def __init__(self, command: Sequence[str], folder: str, log: Path):
         self.command, self.folder, self.log = list(command), folder, log
+        self.see = f"see {log}, and the logs that it names"
 
     def run(self, targets: Sequence[str], *options: str, show: bool = False) -> tuple[bool, str]:
         """Runs targets; a job that fails ends none that does not depend on it.
@@ -332,49 +341,71 @@ def make_environments(
         started = time.monotonic()
         say(f"environment {environment}")
         done, said = snakemake.run([file], "--conda-create-envs-only")
-        what = f"{environment}: conda"
+        what = f"{environment}: made by conda"
         if done:
             checks.add(what, READY, f"there after {time.monotonic() - started:.0f} s")
         else:
             broken.add(environment)
-            mend = "its packages must be available in the channels; see also profiles/README.md"
+            mend = f"envs/{environment}.yaml has its packages and channels; {snakemake.see}"
             checks.add(what, NOT_READY, errors(said), mend)
+    for name, (_, environment) in jobs.items():
+        if environment in broken:
+            checks.add(f"job {name}", UNTESTED, f"there is no environment {environment}", where="")
     return broken
 
 
 def run_jobs(
-    checks: Checks, snakemake: Snakemake, jobs: Mapping[str, str], *options: str
+    checks: Checks, snakemake: Snakemake, jobs: Mapping[str, str], logs: Path, *options: str
 ) -> dict[str, Mapping]:
     """Runs the jobs of a rehearsal, and adds their findings.
 
     Args:
         jobs: name of a job, which is that of its log -> the file that it makes.
+        logs: the folder of the jobs' logs.
         options: options of Snakemake's command line.
 
     Returns:
-        name of a job -> what it has written (`Checks.write`); nothing for a job that has failed.
+        name of a job -> what it has written (`Checks.write`). A job that has failed may have
+        written a part (`part_of`).
     """
+    for name in jobs:
+        # Logs of an earlier rehearsal would be taken for the reasons of failures.
+        (logs / f"{name}.log").unlink(missing_ok=True)
     _, said = snakemake.run([*jobs.values()], *options, show=True)
-    why, results = reasons(said), {}
     if not re.search(_JOB.pattern, said, re.M):
-        checks.add("Snakemake", NOT_READY, f"has started no job: {errors(said)}", _SEE)
+        checks.add("Snakemake", NOT_READY, f"has started no job: {errors(said)}", snakemake.see)
         return {}
+    why, results = reasons(said), {}
+    failed: dict[str, list[str]] = {}
     for name, file in jobs.items():
         if not Path(file).exists():
-            checks.add(f"job {name}", NOT_READY, why.get(name) or errors(said), _SEE)
-        elif file.endswith(".json"):
-            results[name] = json.loads(Path(file).read_text())
-            checks.findings += [Finding(**finding) for finding in results[name]["findings"]]
+            failed.setdefault(why.get(name) or errors(said), []).append(name)
+        for path in (Path(file), part_of(file)):
+            if path.suffix == ".json" and path.exists():
+                results[name] = json.loads(path.read_text())
+                checks.findings += [Finding(**finding) for finding in results[name]["findings"]]
+                break
+    for reason, names in failed.items():
+        what = f"job{'s' * (len(names) > 1)} {', '.join(names)}"
+        checks.add(what, NOT_READY, reason, snakemake.see, where="")
     return results
 
 
+def part_of(file: str | Path) -> Path:
+    """Returns the file into which a job writes its findings as it goes on. Snakemake deletes the
+    output itself if the job fails."""
+    return Path(file).with_suffix(".part.json")
+
+
 def reasons(said: str) -> dict[str, str]:
-    """Returns job -> the last line of the log of a job that has failed, from the output of
-    `Snakemake.run`. A job without a log, such as one that no scheduler has accepted, is left out.
-    """
+    """Returns job -> why it has failed, from the output of `Snakemake.run`: what the scheduler said
+    of it (profiles/nci_dgx/status.py), and the last line of its log. A job without either, such as
+    one that no scheduler has accepted, is left out."""
     found: dict[str, list[str]] = {}
-    job = None
+    scheduler, job = {}, None
     for line in said.splitlines():
+        if match := _ENDED.match(line):
+            scheduler[match[1]] = match[2]
         if match := _FAILED.match(line):
             job = match[1]
             found[job] = []
@@ -382,19 +413,25 @@ def reasons(said: str) -> dict[str, str]:
             job = None
         elif job:
             found[job].append(line.strip())
-    last = {job: lines[-1] for job, lines in found.items() if lines}
-    # The errors of this project are whole sentences.
-    return {
-        job: re.sub(rf"^{PACKAGE.name}\.[\w.]+: ", "", line)
-        for job, line in last.items()
-        if _NO_LOG not in line
-    }
+    why = {}
+    for job, lines in found.items():
+        ids = [line.rpartition(" ")[2] for line in lines if line.startswith("external_jobid:")]
+        parts = [scheduler[one] for one in ids if one in scheduler]
+        last = lines[-1] if lines else _NO_LOG
+        if not (_NO_LOG in last or last.endswith(" ends:")):
+            # The errors of this project are whole sentences.
+            parts.append(re.sub(rf"^{PACKAGE.name}\.[\w.]+: ", "", last))
+        if parts:
+            why[job] = "; its log ends: ".join(parts)
+    return why
 
 
-def errors(said: str, most: int = 6) -> str:
-    """Returns the first error in the output of `Snakemake.run` with some lines that follow it, or
-    the last line if no line looks like an error."""
+def errors(said: str, most: int = 12) -> str:
+    """Returns the first error in the output of `Snakemake.run` with some lines that follow it."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(_CLOSING)]
     error = re.compile(r"error|exception|^profiles/\w+:", re.I)
-    first = next((n for n, line in enumerate(lines) if error.search(line)), len(lines) - 1)
+    first = next((n for n, line in enumerate(lines) if error.search(line)), None)
+    if first is None:
+        return "it has ended without an error; it may have been killed"
     return " ".join(lines[first : first + most])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from crmnet.plan import PRETRAINED, Plan
 from crmnet.rehearsal import NOT_READY, NOTE, READY, UNTESTED, Checks, Finding, byte_size
 from crmnet.report.pages import Table
 from crmnet.training import cost
+from crmnet.training.first_step import rate
 
 # The order of the page, with a heading for each state.
 HEADINGS = {
@@ -33,6 +33,13 @@ SHARD_BYTES, SPILLED_BYTES = 33, 116
 # Bytes of a parameter in a model's file, and in the checkpoint of its training: the weights, two
 # moments of Adam, and the best weights.
 MODEL_BYTES, CHECKPOINT_BYTES = 4, 16
+# The tool of each motif job.
+TOOLS = {
+    "rehearse_discover": "MEME",
+    "rehearse_scan": "FIMO",
+    "rehearse_match": "Tomtom",
+    "rehearse_gadem": "rGADEM",
+}
 YEAR = 24 * 365.25
 
 
@@ -75,29 +82,21 @@ def trainings(plan: Plan, rows: Mapping[str, float], cells: Mapping[str, Mapping
         cells: models whose steps are alike, as text -> measured step (`benchmark.main`).
 
     Returns:
-        The table of `cost.trainings` with rate (sequences per second) and hours, NaN if unknown.
+        The table of `cost.trainings` with rate (sequences per second on all devices), the number of
+        devices, and hours; NaN if unknown.
         The epochs are the most that there can be: early stopping often ends a training sooner.
     """
-    table = cost.trainings(plan, dict(rows))
     measured = by_model(cells)
-    rates = [measured[model]["rate"] if model in measured else math.nan for model in table["model"]]
-    return table.assign(rate=rates, hours=cost.hours(table, np.array(rates)))
+    table = cost.trainings(plan, dict(rows))
+    for column, of in (("rate", rate), ("devices", lambda cell: float(cell["devices"]))):
+        known = [of(measured[model]) if model in measured else math.nan for model in table["model"]]
+        table[column] = np.array(known, float)
+    return table.assign(hours=cost.hours(table, table["rate"].to_numpy()))
 
 
-def by_model(cells: Mapping[str, Mapping]) -> dict[str, dict[str, float]]:
-    """Returns model -> `rate` (sequences per second, in the median of its measured epochs) and
-    `parameters` of its measured step."""
-
-    def rate(cell):
-        # The first epoch includes the compilation.
-        _, *seconds = cell["step_alone"]["seconds"]
-        return cell["steps"] * cell["batch_size"] * cell["devices"] / statistics.median(seconds)
-
-    return {
-        model: {"rate": rate(cell), "parameters": cell["parameters"]}
-        for models, cell in cells.items()
-        for model in models.split(", ")
-    }
+def by_model(cells: Mapping[str, Mapping]) -> dict[str, Mapping]:
+    """Returns model -> its measured step."""
+    return {model: cell for models, cell in cells.items() for model in models.split(", ")}
 
 
 def longest_chain(table: pd.DataFrame) -> float:
@@ -151,24 +150,23 @@ def space(
     rows: Mapping[str, float],
     table: pd.DataFrame,
     cells: Mapping[str, Mapping],
-    files: Mapping[str, Mapping],
+    files: Mapping[str, Mapping] | None,
 ) -> list[tuple[str, str, float]]:
     """Returns what a run writes: what, the folder, and the bytes (at most; NaN if unknown).
 
     Args:
         rows, table, cells: see `trainings`.
-        files: path -> `size` in bytes, and whether the file is `there`.
+        files: path -> `size` in bytes, None if unknown, and whether the file is `there`, for each
+            file that the run needs; or None.
     """
     sequences, measured = sum(rows.values()), by_model(cells)
     parameters = sum(
         measured[model]["parameters"] if model in measured else math.nan for model in table["model"]
     )
-    downloads = sum(
-        size
-        for path in plan.downloads
-        if not (one := files.get(path, {})).get("there")
-        and (size := math.nan if one.get("size") is None else one["size"])
-    )
+    downloads = math.nan
+    if files is not None:
+        asked = [one for path, one in files.items() if path in plan.downloads and not one["there"]]
+        downloads = sum(math.nan if one["size"] is None else one["size"] for one in asked)
     out = plan.config["outdir"]
     return [
         ("downloads", plan.config["resources"], downloads),
@@ -187,6 +185,7 @@ def name_engines(checks: Checks, jobs: Mapping[str, str], engine: str | None) ->
         engine: the engine that the config asks for (`motifs: engine`).
     """
     for name, file in jobs.items():
+        what = f"{TOOLS.get(name)} (job {name})"
         log = Path(file).parents[2] / "logs" / f"{name}.log"
         if not file.endswith(".tsv") or not Path(file).exists():
             continue
@@ -195,9 +194,18 @@ def name_engines(checks: Checks, jobs: Mapping[str, str], engine: str | None) ->
         if builtin and engine != "builtin":
             mend = "install the tool, or use conda (`--sdm conda`)"
             said = f"{used}, because the tool is not on the PATH; every table and figure says so"
-            checks.add(f"job {name}", NOTE, said, mend)
+            checks.add(what, NOTE, said, mend, where="")
         else:
-            checks.add(f"job {name}", READY, used)
+            checks.add(what, READY, used, where="")
+
+
+def stands_in(plan: Plan, seen: Mapping | None) -> bool:
+    """Tells whether the steps were measured on a CPU although the config asks for GPUs or TPUs.
+
+    Args:
+        seen: the devices that a training sees (`first_step.see`), or None.
+    """
+    return bool(seen) and plan.config["training"]["device"] not in ("auto", seen["kind"])
 
 
 def facts(
@@ -207,6 +215,7 @@ def facts(
     rows: Mapping[str, float],
     needs: Sequence[tuple[str, str, float]],
     training: Mapping,
+    jobs: Mapping[str, Mapping],
     seconds: float,
 ) -> dict[str, object]:
     """Returns the facts that the template of the page needs.
@@ -216,12 +225,13 @@ def facts(
         table, rows: see `trainings`.
         needs: see `space`.
         training: what the job on trainings has written: `seen`, the devices.
+        jobs: name of each job -> its `host`, and the seconds that it `waited` and `took`.
         seconds: the time of the rehearsal.
     """
     seen, asked = training["seen"], plan.config["training"]
-    stands_in = bool(seen) and asked["device"] not in ("auto", seen["kind"])
-    count = 1 if stands_in else asked["devices"] or 1
-    whole = table["hours"].sum(skipna=False) if len(table) else 0.0
+    whole = table["hours"].sum(skipna=False)
+    used = (table["hours"] * table["devices"] * asked["hosts"]).sum(skipna=False)
+    count = table["devices"].max() if table["devices"].notna().any() else math.nan
     sizes = [number for *_, number in needs]
     cells = [
         [
@@ -241,20 +251,26 @@ def facts(
             for state, heading in HEADINGS.items()
         },
         "ready": not any(one.state == NOT_READY for one in findings),
-        "stands_in": stands_in,
-        "device": f"{count} × {seen['device']}" if seen else "unknown devices",
-        "count": count,
+        "stands_in": stands_in(plan, seen),
+        "device": f"{count:.0f} × {seen['device']}" if count > 0 else "unknown devices",
         "kind": seen["kind"].upper() if seen else "device",
         "whole": hours(whole),
-        "used": hours(whole * count),
+        "used": hours(used),
         "chain": hours(longest_chain(table)),
         "trainings": Table(columns, cells),
         "space": Table(
             ["what", "folder", "size"],
-            [[what, folder, size(number)] for what, folder, number in needs],
+            [[what, folder, byte_size(number)] for what, folder, number in needs],
         ),
         "total": ("more than " if any(map(math.isnan, sizes)) else "up to ")
         + byte_size(sum(number for number in sizes if not math.isnan(number))),
+        "jobs": Table(
+            ["job", "machine", "waited", "took"],
+            [
+                [name, one["host"], duration(one["waited"]), duration(one["took"])]
+                for name, one in jobs.items()
+            ],
+        ),
         "rows": {medium: f"{number:,.0f}" for medium, number in rows.items()},
         "took": duration(seconds),
     }
@@ -269,8 +285,3 @@ def hours(number: float) -> str:
     if number >= 96:
         return f"{number / 24:,.0f} days"
     return f"{number:.0f} h" if number >= 10 else duration(3600 * number)
-
-
-def size(number: float) -> str:
-    """Returns bytes in a readable form."""
-    return "unknown" if math.isnan(number) else byte_size(number)

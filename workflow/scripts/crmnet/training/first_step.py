@@ -4,9 +4,10 @@ them."""
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from crmnet.logs import say
@@ -83,6 +84,8 @@ def check_devices(checks: Checks, hardware: Mapping, seen: Mapping) -> None:
             f"set `training: {{devices: {seen['count']}}}` and `benchmark: {{devices: [...]}}`, or "
             "correct the profile",
         )
+    if asked == "auto" and seen["kind"] == "cpu":
+        return checks.add(what, NOTE, f"{found}; trainings use the CPU (`training: device: auto`)")
     checks.add(what, READY, found)
 
 
@@ -93,7 +96,8 @@ def measure_steps(
     seen: Mapping,
     length: int,
     folder: Path,
-    log: str,
+    threads: int,
+    keep: Callable[[dict[str, dict]], None],
 ) -> dict[str, dict]:
     """Measures a training step of each model.
 
@@ -103,7 +107,9 @@ def measure_steps(
         seen: see `see`.
         length: the number of tokens of a sequence.
         folder: folder for the measurements.
-        log: the log of this job.
+        threads: the threads of a step on the CPU.
+        keep: is called after each step with what has been measured, which is lost if this process
+            is killed.
 
     Returns:
         models -> the cell of `benchmark.main`.
@@ -122,7 +128,7 @@ def measure_steps(
             "--precision": step["precision"] if real else "float32",
             "--batch-size": batch,
             "--devices": count,
-            "--threads": hardware["threads"],
+            "--threads": threads,
             "--length": length,
             "--model": json.dumps(step["architecture"]),
             "--recipe": json.dumps(step["recipe"]),
@@ -131,22 +137,34 @@ def measure_steps(
         }
         arguments = [str(part) for setting in settings.items() for part in setting]
         what = f"a training step of {models}"
-        mend = f"see the end of {log}"
-        with checks.check(what, mend, READY if real else NOTE) as found:
+        state = READY if real else NOTE
+        with checks.check(what, "see logs/rehearse_training.log", state) as found:
             cell = measure_apart(arguments, folder / f"step_{number}.json")
-            if cell["not_measured"]:
-                raise RuntimeError(
-                    f"{cell['not_measured']} with {batch:,} sequences a step on each device in "
-                    f"{step['precision']}; lower `training: batch_size` or choose another device"
-                )
+            if reason := cell["not_measured"]:
+                said = f"{reason}, with {batch:,} sequences on each device in {step['precision']}"
+                mend = "lower `training: batch_size`, or use a device or a job with more memory"
+                checks.add(what, NOT_READY, said, mend)
+                continue
             cells[models] = cell
             found.append(speed(cell))
             if not real:
                 found.append(
-                    f"a CPU stands in for {count_asked(hardware)}, with {batch} sequences a step "
-                    f"instead of {step['batch_size']:,} on each, in float32"
+                    f"a CPU took the place of {count_asked(hardware)}, with {batch} sequences a "
+                    f"step instead of {step['batch_size']:,} on each, in float32"
                 )
+        keep(cells)
     return cells
+
+
+def rate(cell: Mapping) -> float:
+    """Returns the sequences per second on all devices together, in the median of the epochs.
+
+    Args:
+        cell: see `benchmark.main`.
+    """
+    # The first epoch includes the compilation.
+    _, *seconds = cell["step_alone"]["seconds"]
+    return cell["steps"] * cell["batch_size"] * cell["devices"] / statistics.median(seconds)
 
 
 def count_asked(hardware: Mapping) -> str:
@@ -161,11 +179,11 @@ def speed(cell: Mapping) -> str:
     Args:
         cell: see `benchmark.main`.
     """
-    alone, memory = cell["step_alone"], cell["peak_memory"]
+    memory, batch = cell["peak_memory"], cell["devices"] * cell["batch_size"]
     return (
-        f"{alone['step_seconds']:.3g} s a step of {cell['devices'] * cell['batch_size']:,}, "
-        f"{alone['sequences_per_second']:,.0f} sequences/s, {memory['bytes'] / 1e9:.1f} GB of "
-        f"memory of the {memory['of']}, compiled in {alone['first_epoch_seconds']:.0f} s"
+        f"{batch / rate(cell):.3g} s for {batch:,} sequences, {rate(cell):,.0f} sequences/s on "
+        f"{cell['devices']} × {cell['device']}, {memory['bytes'] / 1e9:.1f} GB of memory of the "
+        f"{memory['of']}; the first step took {cell['step_alone']['first_epoch_seconds']:.0f} s"
     )
 
 
