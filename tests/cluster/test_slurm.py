@@ -4,6 +4,7 @@ Where its programs are not, nothing is tested; with SLURM_TESTS=required, as in 
 failure."""
 
 import contextlib
+import dataclasses
 import os
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from configs import PAPER
 from runs import PROFILES, ROOT, Run
 from slurm import ACCOUNT, missing
 from waiting import wait_until
@@ -76,6 +78,20 @@ def demo(folder: Path) -> tuple[object, ...]:
     return "figure2", "--configfile", ROOT / "config" / "demo.yaml", folder / "tiny.yaml"
 
 
+def rehearsal(folder: Path) -> tuple[object, ...]:
+    """The arguments that rehearse the tiny demo with one model and without motif jobs."""
+    alone = {"motifs": None, "figures": {"figure3": None, "figure4": None}}
+    alone["models"] = dict.fromkeys(PAPER["models"]) | TINY["models"]
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY | alone))
+    return "rehearse", "--configfile", ROOT / "config" / "demo.yaml", folder / "tiny.yaml"
+
+
+def findings(run: Run) -> dict[str, tuple[str, str]]:
+    """What a rehearsal has found: what -> state and words."""
+    table = pd.read_csv(run.folder / "results" / "demo" / "rehearsal" / "findings.tsv", sep="\t")
+    return {row.what: (row.state, row.found) for row in table.itertuples()}
+
+
 def job_id(folder: Path) -> str:
     """The id of the job in WAITING, once it runs."""
     file = folder / "id.txt"
@@ -111,6 +127,12 @@ def runs(slurm, tmp_path_factory):
     (started[PROFILES[0], "away"].folder / "go").touch()
     start("greedy", lambda folder: snakefile(folder, GREEDY))
     start("demo", demo)
+    start("rehearse", rehearsal)
+    # A queue that there is not, for the jobs on GPUs.
+    folder = tmp_path_factory.mktemp("refused")
+    queues = [word.replace("gpu_queue=gpu", "gpu_queue=none") for word in PROFILES[1].arguments]
+    refused = dataclasses.replace(PROFILES[1], arguments=tuple(queues))
+    started[PROFILES[1], "refused"] = Run(refused, slurm, folder, *rehearsal(folder))
     return started
 
 
@@ -201,6 +223,32 @@ def test_jobs_have_their_account_and_only_those_that_use_gpus_have_one(runs, slu
         assert account == ACCOUNT
         assert partition == ("gpu" if rule in ("train", "predict") else "main")
         assert ("gres/gpu=1" in devices) == (rule in ("train", "predict"))
+
+
+@through_every_profile
+def test_a_rehearsal_runs_its_jobs_on_the_cluster(profile, runs):
+    run = runs[profile, "rehearse"]
+    status, text = run.finish()
+    assert status == 0, text
+    state, step = findings(run)["a training step of crmnet"]
+    assert state == "ready" and "sequences/s" in step
+    assert {state for state, _ in findings(run).values()} == {"ready", "note", "not tested"}
+    submitted = " ".join(str(path) for path in run.folder.glob(profile.logs))
+    for job in ("rehearse_downloads", "rehearse_training", "rehearse_environment", "rehearse_disk"):
+        assert job in submitted
+    page = (run.folder / "results" / "demo" / "rehearsal" / "index.html").read_text()
+    assert "Everything that was tried is ready" in page
+
+
+def test_a_rehearsal_tells_that_a_queue_is_refused_and_tries_the_rest(runs):
+    run = runs[PROFILES[1], "refused"]
+    status, text = run.finish()
+    assert status == 1 and "Traceback" not in text
+    found = findings(run)
+    missing = {what: words for what, (state, words) in found.items() if state == "not ready"}
+    assert list(missing) == ["job rehearse_training"]
+    assert "invalid partition" in missing["job rehearse_training"].lower()
+    assert found["analysis: packages, without conda"][0] == "ready"
 
 
 @through_every_profile
