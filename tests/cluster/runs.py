@@ -26,6 +26,8 @@ class Profile:
         return self.name
 
 
+# This machine, which needs no Slurm.
+LOCAL = Profile("local", (), logs="")
 PROFILES = [
     Profile(
         "slurm",
@@ -42,7 +44,7 @@ PROFILES = [
         "nci_dgx",
         (
             *("--sdm", "env-modules"),
-            *("--default-resources", "download_queue=main", "gpu_queue=gpu", "cpu_queue=main"),
+            *("--default-resources", "download_queue=copy", "gpu_queue=gpu", "cpu_queue=main"),
             *("cpus_per_gpu=1", "pbs_list=ncpus={ncpus},mem={mem_mb}mb,walltime={walltime}"),
             *("disk_mb=100", "mem_mb=500", "runtime=5"),
             *("--seconds-between-status-checks", "2"),
@@ -55,7 +57,7 @@ PROFILES = [
 class Run:
     """One Snakemake command in a folder: started, then waited for or interrupted."""
 
-    def __init__(self, profile: Profile, slurm: Slurm, folder: Path, *arguments: object):
+    def __init__(self, profile: Profile, slurm: Slurm | None, folder: Path, *arguments: object):
         profile_folder = ROOT / "profiles" / profile.name
         command = [sys.executable, "-m", "snakemake", "--profile", profile_folder]
         self.folder = folder
@@ -65,7 +67,7 @@ class Run:
                 [*map(str, [*command, "--directory", folder, *profile.arguments, *arguments])],
                 cwd=ROOT,
                 env={
-                    **slurm.environment,
+                    **(slurm.environment if slurm else os.environ),
                     "PYTHONDONTWRITEBYTECODE": "",
                     "SBATCH_ACCOUNT": ACCOUNT,
                     "PROJECT": ACCOUNT,

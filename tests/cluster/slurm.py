@@ -61,9 +61,10 @@ AccountingStoragePass={folder}/munge/socket
 AccountingStorageEnforce=associations
 AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment
-NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=64000 Gres=gpu:2
+NodeName={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=256000 Gres=gpu:2
 PartitionName=main Nodes={host} Default=YES
 PartitionName=gpu Nodes={host}
+PartitionName=copy Nodes={host}
 """
 ACCOUNTING = """\
 AuthType=auth/munge

@@ -44,6 +44,8 @@ if job.params.budget:
         job.params.budget, rows_of, hardware.count, steps, recipe.warmup_epochs
     )
     recipe = dataclasses.replace(recipe, epochs=epochs)
+# To prepare more steps in one execution than an epoch has would only take time.
+recipe = dataclasses.replace(recipe, steps_per_execution=min(recipe.steps_per_execution, steps))
 print(
     f"{job.wildcards.model}/{job.wildcards.seed}/{job.wildcards.stage}: {rows:,} sequences, at "
     f"most {recipe.epochs} epochs of {steps} steps with batch size {batch}, on {hardware.count} "

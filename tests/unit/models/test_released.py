@@ -8,122 +8,18 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from archives import as_gzipped_tar, as_zip, below, contents
 from configs import MODEL
+from keras_2 import Excitation, TransformerBlock, legacy, one_hot, tf_keras, trained_like
 
 from crmnet.models import released
 from crmnet.models.architectures import crmnet as architecture
 from crmnet.models.architectures.crmnet import FLAVOURS, crmnet
 
-tf_keras = pytest.importorskip(
-    "tf_keras",
-    reason="writes what the released weights are compared with: pip install --no-deps tf-keras, "
-    "of TensorFlow's version",
-)
-import tensorflow as tf  # noqa: E402
-
-legacy_layers = tf_keras.layers
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "released.py"
 WHOLE = MODEL | {"flavour": "released"}
 SMALL = WHOLE | {"width": 16, "heads": 2}
-
-
-# The released model as Keras 2 builds it; names of attributes are those in the SavedModel.
-
-
-class Excitation(tf_keras.Model):
-    def __init__(self, channels):
-        super().__init__()
-        self.excitation_a = legacy_layers.Dense(channels // 2, activation="relu")
-        self.excitation_b = legacy_layers.Dense(channels, activation="sigmoid")
-
-    def call(self, x):
-        means = tf.reduce_mean(x, axis=1, keepdims=True)
-        return x * self.excitation_b(self.excitation_a(means))
-
-
-class Positions(legacy_layers.Layer):
-    def call(self, x):
-        return x * tf.sin(tf.range(0, 111, 111 / 14))[:, None]
-
-
-class TransformerBlock(legacy_layers.Layer):
-    def __init__(self, width, heads, hidden):
-        super().__init__()
-        self.att = legacy_layers.MultiHeadAttention(heads, width)
-        self.ffn = tf_keras.Sequential(
-            [legacy_layers.Dense(hidden, activation="relu"), legacy_layers.Dense(width)]
-        )
-        self.layernorm1 = legacy_layers.LayerNormalization(epsilon=1e-6)
-        self.layernorm2 = legacy_layers.LayerNormalization(epsilon=1e-6)
-        self.dropout1 = legacy_layers.Dropout(0.1)
-        self.dropout2 = legacy_layers.Dropout(0.1)
-
-    def call(self, x, training=None):
-        x = self.layernorm1(x + self.dropout1(self.att(x, x), training=training))
-        return self.layernorm2(x + self.dropout2(self.ffn(x), training=training))
-
-
-def legacy(width, heads):
-    """The released model, from one-hot (batch, 112, 5), channels N A C G T."""
-
-    def convolution(x, filters, **options):
-        options = {"padding": "same", "activation": "relu"} | options
-        return legacy_layers.Conv1D(filters, 11, kernel_initializer="he_normal", **options)(x)
-
-    def two_convolutions(x, filters):
-        for _ in range(2):
-            x = Excitation(filters)(convolution(x, filters))
-            x = legacy_layers.BatchNormalization()(x)
-        return x
-
-    inputs = x = tf_keras.Input((112, 5))
-    skips = []
-    for filters in (width, width, 2 * width):
-        x = legacy_layers.Dropout(0.1)(two_convolutions(x, filters))
-        skips.append(x)
-        x = convolution(x, filters, strides=2)
-    x = legacy_layers.Dropout(0.1)(two_convolutions(x, 2 * width))
-
-    blocks = [TransformerBlock(2 * width, heads, width) for _ in range(8)]
-    x = blocks[0](Positions()(x))
-    for left, right in (blocks[1:3], blocks[3:5], blocks[5:7]):
-        beside = left(x)
-        x = right(x) + beside
-    x = blocks[7](x)
-
-    for skip in reversed(skips):
-        x = legacy_layers.Conv1DTranspose(width, 11, strides=2, padding="same")(x)
-        x = two_convolutions(legacy_layers.concatenate([x, skip]), width)
-    for filters in (width, width // 2, width // 4):
-        x = Excitation(filters)(convolution(x, filters))
-    x = legacy_layers.Flatten()(x)
-    for units, dropped in ((2 * width, 0.2), (width, 0.2), (width // 2, 0.1), (width // 4, 0.1)):
-        x = tf_keras.activations.relu(legacy_layers.Dense(units)(x), alpha=0.1)
-        x = legacy_layers.Dropout(dropped)(x)
-    return tf_keras.Model(inputs, legacy_layers.Dense(1)(x))
-
-
-def trained_like(model, sequences):
-    """Weights far from their initial values, with batch statistics of these one-hot sequences, so
-    that every layer's output and the predictions vary from sequence to sequence."""
-    random = np.random.default_rng(1)
-    for variable in model.trainable_weights:
-        if len(variable.shape) == 1 or "bias" in variable.name:
-            variable.assign_add(random.normal(0, 0.2, variable.shape))
-    norms = [layer for layer in model.layers if hasattr(layer, "moving_mean")]
-    for layer in norms:
-        layer.momentum = 0
-    model(sequences, training=True)
-    kernel, bias = model.layers[-1].weights
-    predicted = model(sequences, training=False).numpy()
-    kernel.assign(kernel * 2 / predicted.std())
-    bias.assign(8 + (bias - predicted.mean()) * 2 / predicted.std())
-
-
-def one_hot(tokens):
-    channels = [tokens == "ACGTN".index(letter) for letter in "NACGT"]
-    return np.stack(channels, axis=-1).astype("float32")
 
 
 def legacy_predictions(model, tokens):
@@ -220,7 +116,7 @@ def test_only_the_weights_of_layers_are_read(saved_model, trained):
 def test_functions_and_lists_of_the_graph_are_passed_over(tmp_path):
     inputs = tf_keras.Input((14, 4))
     x = TransformerBlock(4, heads=2, hidden=3)(Excitation(4)(inputs))
-    model = tf_keras.Model(inputs, legacy_layers.Dense(1)(x))
+    model = tf_keras.Model(inputs, tf_keras.layers.Dense(1)(x))
     found, keys = {}, {}
     for traces in (True, False):
         folder = tmp_path / str(traces)
