@@ -60,8 +60,11 @@ try:
     setup(device="gpu", **settings)
 except RuntimeError as error:
     found["error"] = str(error)
+found["unused"] = [name for name in ("jax", "matplotlib") if name in sys.modules]
 
-import keras, numpy, tensorflow as tf
+import gc, keras, matplotlib, numpy, tensorflow as tf
+
+found["afterwards"] = [gc.isenabled(), matplotlib.__name__]
 
 cpus = [tf.config.LogicalDeviceConfiguration()] * 3
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
@@ -121,6 +124,11 @@ def tensorflow(tmp_path_factory):
 
 def test_frameworks_are_imported_only_when_devices_are_set_up(tensorflow):
     assert tensorflow["frameworks"] == []
+
+
+def test_frameworks_import_no_large_package_for_functions_that_are_not_called(tensorflow):
+    assert tensorflow["unused"] == []
+    assert tensorflow["afterwards"] == [True, "matplotlib"]
 
 
 def test_a_gpu_that_is_not_there_is_an_error_that_says_what_to_do(tensorflow):
