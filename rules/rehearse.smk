@@ -37,7 +37,11 @@ rule rehearsal:
     """The page of a rehearsal. This job starts those below by the command of the user."""
     input:
         template=workflow.source_path("../workflow/report/rehearsal.html.j2"),
-        style=workflow.source_path("../workflow/report/page.css"),
+        # Parts of the template.
+        parts=[
+            workflow.source_path("../workflow/report/page.css"),
+            workflow.source_path("../workflow/report/table.html.j2"),
+        ],
     output:
         table=f"{REHEARSAL}/findings.tsv",
         trainings=f"{REHEARSAL}/trainings.tsv",

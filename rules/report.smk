@@ -102,7 +102,11 @@ rule index:
         provenance=rules.provenance.output,
         paper=workflow.source_path("../config/paper.yaml"),
         template=workflow.source_path("../workflow/report/index.html.j2"),
-        style=workflow.source_path("../workflow/report/page.css"),
+        # Parts of the template.
+        parts=[
+            workflow.source_path("../workflow/report/page.css"),
+            workflow.source_path("../workflow/report/table.html.j2"),
+        ],
         captions=[workflow.source_path(f"../workflow/report/{name}.rst") for name in PAGE],
     output:
         # It is not in Snakemake's report, because browsers do not show a page above 2 MB there.

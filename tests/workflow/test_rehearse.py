@@ -3,39 +3,24 @@
 import re
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
 from conftest import ROOT, run_snakemake
+from servers import Reply, Server
 
 from crmnet.data.tsv import read_table
 
 TABLE = "".join(f"{'ACGT' * 20}\t{number % 17}\n" for number in range(500))
 
 
-class Server(BaseHTTPRequestHandler):
-    """Serves one table of two columns."""
-
-    def do_GET(self):  # noqa: N802, the name that the library calls
-        if self.path != "/good.tsv":
-            return self.send_error(404)
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(TABLE)))
-        self.end_headers()
-        self.wfile.write(TABLE.encode())
-
-    do_HEAD = do_GET
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture
 def served():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
+    """A server with one table of two columns, which answers anything else with 404."""
+    server = Server()
+    server.serve("/good.tsv", Reply(TABLE.encode()))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
+    yield server.base
     server.shutdown()
 
 

@@ -15,6 +15,7 @@ from crmnet.logs import log_to, say
 from crmnet.motifs import trial
 from crmnet.plan import Plan
 from crmnet.report import pages, rehearsal_page
+from crmnet.training.first_step import stands_in
 
 job = snakemake
 
@@ -51,7 +52,8 @@ training = results.get("rehearse_training", {"seen": None, "cells": {}})
 files = results.get("rehearse_downloads", {}).get("files")
 rows = rehearsal_page.rows(plan, files or {})
 trainings = rehearsal_page.trainings(plan, rows, training["cells"])
-if not rehearsal_page.stands_in(plan, training["seen"]):
+seen = training["seen"]
+if seen and not stands_in(plan.config["training"]["device"], seen):
     checks.findings += rehearsal_page.interrupted(trainings, job.params.minutes)
 needs = rehearsal_page.space(plan, rows, trainings, training["cells"], files)
 rehearsal.check_disks(checks, needs)

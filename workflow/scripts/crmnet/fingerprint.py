@@ -79,10 +79,10 @@ def _hash(path: Path) -> str:
 def _imported(path: Path, package: Path) -> list[Path]:
     """Returns the files of the package that a file imports directly, anywhere in its code."""
     files = []
-    for node in _imports(_tree(path)):
+    for node in imports(_tree(path)):
         if isinstance(node, ast.ImportFrom) and node.level:
             raise ImportError(f"{path}, line {node.lineno}: import modules by their full names")
-        for name, attributes in _modules(node):
+        for name, attributes in modules(node):
             parts = name.split(".")
             if parts[0] != package.name or name == LOGS:
                 continue
@@ -102,12 +102,23 @@ def _imported(path: Path, package: Path) -> list[Path]:
 
 
 @functools.cache
-def _imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
+def imports(
+    tree: ast.Module, functions: bool = True, hints: bool = True
+) -> list[ast.Import | ast.ImportFrom]:
     """Returns the imports of a file, anywhere in its code. An import is a statement, so only the
-    blocks of statements are searched, which takes a tenth of the time."""
+    blocks of statements are searched, which takes a tenth of the time.
+
+    Args:
+        functions: whether to search functions, too.
+        hints: whether to search what is for type hints alone (`if TYPE_CHECKING`), too.
+    """
     todo, found = [tree], []
     while todo:
         node = todo.pop()
+        if not functions and isinstance(node, ast.FunctionDef):
+            continue
+        if not hints and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             found.append(node)
         for block in ("body", "orelse", "finalbody", "handlers", "cases"):
@@ -115,7 +126,7 @@ def _imports(tree: ast.Module) -> list[ast.Import | ast.ImportFrom]:
     return found
 
 
-def _modules(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
+def modules(node: ast.AST) -> Iterator[tuple[str, list[str]]]:
     """Yields the names of the modules that a statement imports, and the names from each."""
     if isinstance(node, ast.Import):
         yield from ((alias.name, []) for alias in node.names)
@@ -127,7 +138,7 @@ def _speakers(tree: ast.Module) -> set[str]:
     """Returns the names in a file that stand for functions or modules that write messages."""
     names = {"warnings"}
     package, module = LOGS.split(".")
-    for node in _imports(tree):
+    for node in imports(tree):
         if isinstance(node, ast.ImportFrom) and node.module == LOGS:
             names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module == package:

@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from crmnet.fingerprint import PACKAGE, reached
+from crmnet.fingerprint import PACKAGE, imports, modules, reached
 from crmnet.logs import say
 
 # The states of a finding (`Finding`).
@@ -116,21 +116,10 @@ def libraries(scripts: Iterable[Path]) -> tuple[set[str], set[str]]:
     at_once, later = set(), set()
     for path in set().union(*(reached(Path(script)) for script in scripts)):
         tree = ast.parse(path.read_bytes())
-        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-        inner = {id(node) for function in functions for node in ast.walk(function)}
-        # What is imported for type hints alone need not be there.
-        tests = [
-            n
-            for n in ast.walk(tree)
-            if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n.test)
-        ]
-        hints = {id(node) for test in tests for node in ast.walk(test)}
-        for node in ast.walk(tree):
-            if id(node) in hints:
-                continue
-            names = [node.module] if isinstance(node, ast.ImportFrom) else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            (later if id(node) in inner else at_once).update(names)
+        for functions, names in ((False, at_once), (True, later)):
+            # What is imported for type hints alone need not be there.
+            for node in imports(tree, functions, hints=False):
+                names |= {name for name, _ in modules(node)}
     own = sys.stdlib_module_names | {PACKAGE.name}
     first, second = ({n for n in names if n.split(".")[0] not in own} for names in (at_once, later))
     return first, second - first
@@ -174,7 +163,7 @@ def check_environment(
     )
     at_once, later = libraries(scripts)
     broken, versions = [], []
-    present = {name for name in later if importlib.util.find_spec(name.split(".")[0])}
+    present = {module for module in later if importlib.util.find_spec(module.split(".")[0])}
     for module in sorted(at_once | present):
         say(f"imports {module}")
         try:

@@ -19,7 +19,7 @@ from crmnet.plan import PRETRAINED, Plan
 from crmnet.rehearsal import NOT_READY, NOTE, READY, UNTESTED, Checks, Finding, byte_size
 from crmnet.report.pages import Table
 from crmnet.training import cost
-from crmnet.training.first_step import rate
+from crmnet.training.first_step import rate, stands_in
 
 # The order of the page, with a heading for each state.
 HEADINGS = {
@@ -102,14 +102,13 @@ def by_model(cells: Mapping[str, Mapping]) -> dict[str, Mapping]:
 def longest_chain(table: pd.DataFrame) -> float:
     """Returns the hours of the longest chain of trainings of which each continues another: of a
     pre-training and the fine-tuning in one medium."""
-    hours = table.set_index("training")["hours"]
-    begins = {name.removesuffix(PRETRAINED): time for name, time in hours.items()}
-    chains = [
-        time
-        + (begins.get(name.rpartition("/")[0] + "/", 0.0) if not name.endswith(PRETRAINED) else 0.0)
-        for name, time in hours.items()
-    ]
-    return max(chains, default=0.0)
+    hours = dict(zip(table["training"], table["hours"], strict=True))
+
+    def before(training):
+        start = f"{training.rpartition('/')[0]}/{PRETRAINED}"
+        return 0.0 if training == start else hours.get(start, 0.0)
+
+    return max((time + before(training) for training, time in hours.items()), default=0.0)
 
 
 def interrupted(table: pd.DataFrame, minutes: Sequence[int]) -> list[Finding]:
@@ -199,15 +198,6 @@ def name_engines(checks: Checks, jobs: Mapping[str, str], engine: str | None) ->
             checks.add(what, READY, used, where="")
 
 
-def stands_in(plan: Plan, seen: Mapping | None) -> bool:
-    """Tells whether the steps were measured on a CPU although the config asks for GPUs or TPUs.
-
-    Args:
-        seen: the devices that a training sees (`first_step.see`), or None.
-    """
-    return bool(seen) and plan.config["training"]["device"] not in ("auto", seen["kind"])
-
-
 def facts(
     plan: Plan,
     findings: Sequence[Finding],
@@ -251,7 +241,7 @@ def facts(
             for state, heading in HEADINGS.items()
         },
         "ready": not any(one.state == NOT_READY for one in findings),
-        "stands_in": stands_in(plan, seen),
+        "stands_in": bool(seen) and stands_in(asked["device"], seen),
         "device": f"{count:.0f} × {seen['device']}" if count > 0 else "unknown devices",
         "kind": seen["kind"].upper() if seen else "device",
         "whole": hours(whole),

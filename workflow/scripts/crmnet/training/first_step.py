@@ -64,7 +64,7 @@ def check_devices(checks: Checks, hardware: Mapping, seen: Mapping) -> None:
     asked, count = hardware["device"], hardware["devices"]
     what = "devices of a training"
     found = f"{seen['count']} × {seen['device']} ({seen['kind']}), {_versions(seen)}"
-    if asked in ("gpu", "tpu") and seen["kind"] != asked:
+    if stands_in(asked, seen):
         driver = _driver() if asked == "gpu" else ""
         mend = (
             "the system has GPUs, so the environment lacks what uses them: make it anew "
@@ -87,6 +87,16 @@ def check_devices(checks: Checks, hardware: Mapping, seen: Mapping) -> None:
     if asked == "auto" and seen["kind"] == "cpu":
         return checks.add(what, NOTE, f"{found}; trainings use the CPU (`training: device: auto`)")
     checks.add(what, READY, found)
+
+
+def stands_in(asked: str, seen: Mapping) -> bool:
+    """Tells whether steps are measured on a CPU in the place of a GPU or TPU.
+
+    Args:
+        asked: the `device` of the section `training`.
+        seen: see `see`.
+    """
+    return asked not in ("auto", seen["kind"])
 
 
 def measure_steps(
@@ -114,7 +124,7 @@ def measure_steps(
     Returns:
         models -> the cell of `benchmark.main`.
     """
-    real = hardware["device"] in ("auto", seen["kind"])
+    real = not stands_in(hardware["device"], seen)
     count = min(hardware["devices"] or seen["count"], seen["count"])
     few = not real or seen["kind"] == "cpu"
     cells = {}
