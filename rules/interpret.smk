@@ -67,7 +67,7 @@ rule insertion:
     """Predicted effects of sites of the selected motifs in random inserts."""
     input:
         model=MOTIF_MODEL,
-        motifs=f"{OUT}/motifs/jaspar.meme",
+        motifs=SCANNED,
         selected=f"{OUT}/motifs/{{families}}/motifs.tsv",
     output:
         f"{OUT}/motifs/{{families}}/insertion.tsv",
@@ -88,6 +88,7 @@ rule insertion:
         construct=config["construct"],
         inserts=MOTIFS["insertion"]["inserts"],
         positions=MOTIFS["insertion"]["positions"],
+        sites=MOTIFS["scan"]["motifs"],
         seed=config["seed"],
     script:
         "../workflow/scripts/insertion.py"

@@ -14,7 +14,7 @@ rule figure5:
     """Figure 5: saliency maps, the motifs of highly expressed promoters, and their effects."""
     input:
         motifs=of_motifs("motifs.tsv"),
-        jaspar=rules.jaspar.output[0],
+        scanned=SCANNED,
         examples=of_motifs("examples.tsv"),
         effects=of_motifs("effects.tsv"),
     output:
@@ -29,6 +29,9 @@ rule figure5:
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
+    params:
+        **similarity(),
+        sites=MOTIFS["scan"]["motifs"],
     script:
         "../workflow/scripts/figure5.py"
 
@@ -36,7 +39,7 @@ rule figure5:
 rule figureS2:
     """Figure S2: more examples of saliency maps."""
     input:
-        jaspar=rules.jaspar.output[0],
+        scanned=SCANNED,
         examples=of_motifs("examples.tsv"),
     output:
         pdf=reported("figureS2.pdf"),
@@ -116,6 +119,8 @@ rule figure_modisco:
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
+    params:
+        **similarity(),
     script:
         "../workflow/scripts/figure_modisco.py"
 

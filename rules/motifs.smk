@@ -52,6 +52,16 @@ rule rank:
         "../workflow/scripts/rank.py"
 
 
+# What both searches by MEME have in common.
+DISCOVER = {
+    "top": MOTIFS["top"],
+    "motifs": MOTIFS["discover"]["motifs"],
+    "widths": MOTIFS["discover"]["widths"],
+    "engine": MOTIFS["engine"],
+    "seed": config["seed"],
+}
+
+
 rule discover:
     """Motifs enriched in high against low expression, by MEME or the built-in engine."""
     input:
@@ -70,13 +80,24 @@ rule discover:
         mem_mb=grows(2000),
         runtime=grows(120),
     params:
-        top=MOTIFS["top"],
-        motifs=MOTIFS["discover"]["motifs"],
-        widths=MOTIFS["discover"]["widths"],
-        engine=MOTIFS["engine"],
-        seed=config["seed"],
+        **DISCOVER,
+        low=False,
     script:
         "../workflow/scripts/discover.py"
+
+
+use rule discover as discover_low with:
+    """Motifs enriched in low against high expression, such as those of repressors."""
+    output:
+        motifs=f"{OUT}/motifs/{{families}}/discover_low.meme",
+        table=f"{OUT}/motifs/{{families}}/discover_low.tsv",
+    log:
+        f"{LOGS}/discover_low/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/discover_low/{{families}}.tsv"
+    params:
+        **DISCOVER,
+        low=True,
 
 
 rule drimust:
@@ -152,29 +173,31 @@ rule modisco:
         "../workflow/scripts/modisco.py"
 
 
-rule jaspar:
-    """The known motifs of JASPAR, in MEME's format."""
+rule known:
+    """The known motifs, in MEME's format."""
+    input:
+        PLAN.known_motifs,
     output:
-        f"{OUT}/motifs/jaspar.meme",
+        f"{OUT}/motifs/known.meme",
     log:
-        f"{LOGS}/jaspar.log",
+        f"{LOGS}/known.log",
     benchmark:
-        f"{BENCHMARKS}/jaspar.tsv"
+        f"{BENCHMARKS}/known.tsv"
     conda:
         "../envs/analysis.yaml"
     resources:
         mem_mb=grows(500),
         runtime=grows(10),
     params:
-        jaspar=MOTIFS["jaspar"],
+        known=MOTIFS["known"],
     script:
-        "../workflow/scripts/jaspar.py"
+        "../workflow/scripts/known.py"
 
 
 rule scan:
-    """Matches of the known motifs in all sequences, by FIMO or the built-in engine."""
+    """Sites of the known motifs in all sequences, by FIMO or the built-in engine."""
     input:
-        motifs=rules.jaspar.output[0],
+        motifs=rules.known.output[0],
         sequences=f"{OUT}/motifs/all/ranked.fa",
     output:
         f"{OUT}/motifs/hits.tsv.gz",
@@ -194,6 +217,26 @@ rule scan:
         "../workflow/scripts/scan.py"
 
 
+use rule scan as scan_found with:
+    """Sites of the found motifs in all sequences."""
+    input:
+        motifs=rules.discover.output.motifs,
+        sequences=f"{OUT}/motifs/all/ranked.fa",
+    output:
+        f"{OUT}/motifs/{{families}}/found_hits.tsv.gz",
+    log:
+        f"{LOGS}/scan_found/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/scan_found/{{families}}.tsv"
+
+
+# The motifs whose sites stand for a selected motif, and these sites.
+if MOTIFS["scan"]["motifs"] == "found":
+    SCANNED, HITS = rules.discover.output.motifs, rules.scan_found.output[0]
+else:
+    SCANNED, HITS = rules.known.output[0], rules.scan.output[0]
+
+
 rule match:
     """The known motif that matches each motif best, by Tomtom or the built-in engine."""
     input:
@@ -203,6 +246,7 @@ rule match:
             rules.gadem.output.motifs,
         ],
         tables=[rules.discover.output.table, rules.drimust.output.table, rules.gadem.output.table],
+        known=PLAN.known_motifs,
     output:
         f"{OUT}/motifs/{{families}}/matches.tsv",
     log:
@@ -215,7 +259,7 @@ rule match:
         mem_mb=grows(1000),
         runtime=grows(30),
     params:
-        jaspar=MOTIFS["jaspar"],
+        known=MOTIFS["known"],
         engine=MOTIFS["engine"],
     script:
         "../workflow/scripts/match.py"
@@ -226,6 +270,7 @@ use rule match as match_modisco with:
     input:
         motifs=[rules.modisco.output.motifs],
         tables=[rules.modisco.output.table],
+        known=PLAN.known_motifs,
     output:
         f"{OUT}/motifs/{{families}}/modisco_matches.tsv",
     log:
@@ -234,12 +279,27 @@ use rule match as match_modisco with:
         f"{BENCHMARKS}/match_modisco/{{families}}.tsv"
 
 
+use rule match as match_low with:
+    """The known motif that matches each motif of low expression best."""
+    input:
+        motifs=[rules.discover_low.output.motifs],
+        tables=[rules.discover_low.output.table],
+        known=PLAN.known_motifs,
+    output:
+        f"{OUT}/motifs/{{families}}/low_matches.tsv",
+    log:
+        f"{LOGS}/match_low/{{families}}.log",
+    benchmark:
+        f"{BENCHMARKS}/match_low/{{families}}.tsv"
+
+
 rule selection:
     """All motifs of all methods with their matches, and the selection for Figure 5."""
     input:
         motifs=rules.match.input.motifs,
         tables=rules.match.input.tables,
         matches=rules.match.output[0],
+        known=PLAN.known_motifs,
     output:
         reported("motifs/{families}/motifs.tsv"),
     log:
@@ -252,20 +312,21 @@ rule selection:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
-        jaspar=MOTIFS["jaspar"],
+        **similarity(),
+        known=MOTIFS["known"],
         select=MOTIFS["select"],
     script:
         "../workflow/scripts/selection.py"
 
 
 rule effects:
-    """Saliency at the matches of the selected motifs, expression with them, and examples."""
+    """Saliency at the sites of the selected motifs, expression with them, and examples."""
     input:
         motifs=rules.selection.output[0],
-        hits=rules.scan.output[0],
+        hits=HITS,
         ranked=f"{OUT}/motifs/all/ranked.tsv",
         saliency=lambda wildcards: f"{MAPS}.npz",
-        jaspar=rules.jaspar.output[0],
+        scanned=SCANNED,
     output:
         effects=f"{OUT}/motifs/{{families}}/effects.tsv",
         examples=f"{OUT}/motifs/{{families}}/examples.tsv",
@@ -279,6 +340,7 @@ rule effects:
         mem_mb=grows(500, per_mb=20),
         runtime=grows(10, per_mb=0.2),
     params:
+        sites=MOTIFS["scan"]["motifs"],
         replicates=config["evaluation"]["replicates"],
         permutations=MOTIFS["permutations"],
         seed=config["seed"],
@@ -291,6 +353,8 @@ rule truth:
     input:
         motifs=rules.selection.output[0],
         matches=rules.match.output[0],
+        low=rules.discover_low.output.table,
+        low_matches=rules.match_low.output[0],
         hits=rules.scan.output[0],
         ranked=f"{OUT}/motifs/all/ranked.tsv",
         saliency=lambda wildcards: f"{MAPS}.npz",
@@ -310,9 +374,9 @@ rule truth:
         mem_mb=grows(500, per_mb=20),
         runtime=grows(15, per_mb=0.5),
     params:
+        **similarity(),
         test_set=MOTIFS["test_set"],
         medium=MOTIFS["medium"],
-        select=MOTIFS["select"],
         replicates=config["evaluation"]["replicates"],
         seed=config["seed"],
     script:

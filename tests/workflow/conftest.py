@@ -72,7 +72,8 @@ def tiny_config():
         "sanity": {"sequences": 10},
         "drimust": {"threshold": 1.0},
         "scan": {"threshold": 0.001},
-        "select": {"e_value": 1.0e9, "match_e_value": 1.0e9},
+        "match": {"cutoffs": {"pearson": -1.0}},
+        "select": {"e_value": 1.0e9},
     }
     return config
 

@@ -26,10 +26,10 @@ def said(terminal, event, **what):
 
 
 def test_a_line_for_each_job_says_how_many_are_done(snakemake):
-    done = snakemake("results/demo/motifs/jaspar.meme", *DEMO)
+    done = snakemake("results/demo/motifs/known.meme", *DEMO)
     assert done.returncode == 0, done.stdout
     lines = re.findall(rf"{CLOCK}(.*)$", done.stdout, re.M)
-    assert lines == ["  0 of 1 done,  0 %  jaspar", "  1 of 1 done, 100 %"]
+    assert lines == ["  0 of 1 done,  0 %  known", "  1 of 1 done, 100 %"]
     for detail in ("input:", "output:", "resources:", "jobid:", "Select jobs"):
         assert detail not in done.stdout
 
@@ -55,14 +55,14 @@ def test_a_failed_job_shows_its_error_its_log_and_the_end_of_it(snakemake, tmp_p
 
 def test_without_a_profile_snakemake_says_what_it_always_says(snakemake):
     demo = ("--configfile", ROOT / "config" / "demo.yaml")
-    done = snakemake("results/demo/motifs/jaspar.meme", "--cores", 1, "-n", *demo)
-    assert "    output: results/demo/motifs/jaspar.meme" in done.stdout
+    done = snakemake("results/demo/motifs/known.meme", "--cores", 1, "-n", *demo)
+    assert "    output: results/demo/motifs/known.meme" in done.stdout
 
 
 def test_the_whole_log_of_a_run_keeps_everything(snakemake, tmp_path):
-    assert snakemake("results/demo/motifs/jaspar.meme", *DEMO).returncode == 0
+    assert snakemake("results/demo/motifs/known.meme", *DEMO).returncode == 0
     (log,) = (tmp_path / ".snakemake" / "log").glob("*.log")
-    assert "output: results/demo/motifs/jaspar.meme" in log.read_text()
+    assert "output: results/demo/motifs/known.meme" in log.read_text()
 
 
 def test_jobs_of_a_cluster_that_fail_name_the_schedulers_log(terminal, tmp_path):

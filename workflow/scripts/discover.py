@@ -1,4 +1,4 @@
-"""Finds motifs enriched at the top of a ranked list against its bottom."""
+"""Finds motifs enriched at one end of a ranked list against the other."""
 
 import sys
 from pathlib import Path
@@ -45,6 +45,9 @@ print(
     "are far too low if families are large.",
     file=sys.stderr,
 )
+if job.params.low:
+    print("The motifs are those of the bottom against the top.", file=sys.stderr)
+    top = ~top
 program = tool("meme", job.params.engine)
 engine = version(program) if program else BUILTIN
 print(f"engine: {engine}", file=sys.stderr)

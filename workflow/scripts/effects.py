@@ -1,4 +1,4 @@
-"""Measures saliency at the matches of the selected motifs and expression with them, and chooses
+"""Measures saliency at the sites of the selected motifs and expression with them, and chooses
 examples."""
 
 import sys
@@ -13,14 +13,14 @@ from crmnet.motifs.motif import read_meme, selected
 job = snakemake
 
 log_to(job.log[0])
-targets = selected(read_table(job.input.motifs))[["target", "target_name"]]
+targets = selected(read_table(job.input.motifs), job.params.sites)[["target", "target_name"]]
 hits = read_table(job.input.hits)
 ranked = read_table(job.input.ranked)
 maps = load(job.input.saliency).of(ranked["row"])
 saliency = masked(maps.gradient, maps.tokens)
 lengths = sequences.lengths(maps.tokens)
 
-known = {motif.name: motif.information() for motif in read_meme(job.input.jaspar)}
+logos = {motif.name: motif.information() for motif in read_meme(job.input.scanned)}
 
 table = motif_effects(
     targets,
@@ -28,7 +28,7 @@ table = motif_effects(
     ranked,
     saliency,
     lengths,
-    known,
+    logos,
     replicates=job.params.replicates,
     permutations=job.params.permutations,
     seed=job.params.seed,

@@ -1,4 +1,4 @@
-"""Draws Figure S2: more examples of saliency maps at matches of the selected motifs."""
+"""Draws Figure S2: more examples of saliency maps at sites of the selected motifs."""
 
 import sys
 
@@ -11,8 +11,8 @@ from crmnet.report.style import save
 job = snakemake
 
 log_to(job.log[0])
-known = {motif.name: motif for motif in read_meme(job.input.jaspar)}
-page, table = motif_figures.figure_s2(known, read_table(job.input.examples))
+scanned = {motif.name: motif for motif in read_meme(job.input.scanned)}
+page, table = motif_figures.figure_s2(scanned, read_table(job.input.examples))
 print(f"{table['panel'].nunique()} examples", file=sys.stderr)
 save(page, job.output.pdf)
 write_tsv(job.output.tsv, table)

@@ -13,7 +13,8 @@ job = snakemake
 
 log_to(job.log[0])
 motifs = read_meme(job.input.motifs)
-table = read_table(job.input.table).join(best_matches(read_table(job.input.matches)), on="motif")
+measure, matches = job.params.measure, read_table(job.input.matches)
+table = read_table(job.input.table).join(best_matches(matches, measure), on="motif")
 print(f"{len(motifs)} motifs", file=sys.stderr)
-save(motif_figures.patterns(motifs, table), job.output.pdf)
-write_tsv(job.output.tsv, table, digits=6)
+save(motif_figures.patterns(motifs, table, measure), job.output.pdf)
+write_tsv(job.output.tsv, table.assign(measure=measure), digits=6)

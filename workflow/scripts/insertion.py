@@ -14,7 +14,7 @@ from crmnet.models.files import load_model
 from crmnet.motifs.motif import MotifError, read_meme, selected
 from crmnet.training.prediction import predict
 
-targets = selected(read_table(job.input.selected))["target"]
+targets = selected(read_table(job.input.selected), job.params.sites)["target"]
 known = {motif.name: motif for motif in read_meme(job.input.motifs)}
 missing = sorted(set(targets) - set(known))
 if missing:

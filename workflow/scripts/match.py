@@ -1,4 +1,4 @@
-"""Matches motifs with the known motifs of JASPAR."""
+"""Matches motifs with the known motifs."""
 
 import sys
 from pathlib import Path
@@ -7,17 +7,17 @@ import pandas as pd
 
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
-from crmnet.motifs.jaspar import known_motifs
+from crmnet.motifs.known import known_motifs
 from crmnet.motifs.matching import match
 from crmnet.motifs.programs import BUILTIN, tool, version
 
 job = snakemake
 
 log_to(job.log[0])
-targets = known_motifs(**job.params.jaspar)
+targets, source = known_motifs(job.params.known)
 program = tool("tomtom", job.params.engine)
 engine = version(program) if program else BUILTIN
-print(f"engine: {engine}", file=sys.stderr)
+print(f"engine: {engine}; known motifs: {source}", file=sys.stderr)
 parts = []
 for path in job.input.motifs:
     matches = match(path, targets, program)
@@ -25,5 +25,5 @@ for path in job.input.motifs:
     matches.insert(1, "method", matches["motif"].map(methods.set_index("motif")["method"]))
     print(f"{path}: {matches['motif'].nunique()} motifs", file=sys.stderr)
     parts.append(matches)
-table = pd.concat(parts).assign(engine=engine)
+table = pd.concat(parts).assign(engine=engine, known=source)
 write_tsv(job.output[0], table, digits=6)

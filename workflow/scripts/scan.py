@@ -1,4 +1,4 @@
-"""Scans sequences for sites of the known motifs."""
+"""Scans sequences for sites of motifs."""
 
 import sys
 

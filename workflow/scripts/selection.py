@@ -6,7 +6,7 @@ from pathlib import Path
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs import selection
-from crmnet.motifs.jaspar import known_motifs
+from crmnet.motifs.known import known_motifs
 from crmnet.motifs.motif import read_background, read_meme
 
 job = snakemake
@@ -17,10 +17,12 @@ table = selection.table(
     tables,
     [motif for path in job.input.motifs for motif in read_meme(path)],
     read_table(job.input.matches),
-    known_motifs(**job.params.jaspar),
+    known_motifs(job.params.known).motifs,
     read_background(job.input.motifs[0]),
     **job.params.select,
+    measure=job.params.measure,
+    cutoff=job.params.cutoff,
 )
-shown = ["motif", "e_value", "target_name", "ties", "reproduced_by", "selected", "why"]
+shown = ["motif", "e_value", "target_name", "match", "ties", "reproduced_by", "selected", "why"]
 print(table[shown].to_string(), file=sys.stderr)
 write_tsv(job.output[0], table, digits=6)

@@ -6,18 +6,19 @@ from crmnet.data.sequences import Construct
 from crmnet.data.simulation import Factor, Parameters, simulate
 from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
-from crmnet.motifs.jaspar import known_motifs
+from crmnet.motifs.known import known_motifs
 
 job = snakemake
 
 log_to(job.log[0])
 media = list(job.params.media)
+factors = [Factor.of_counts(m.alt, m.name, m.counts) for m in known_motifs().motifs]
 simulation = simulate(
     Parameters(**job.params.simulation),
     media,
     Construct(**job.params.construct),
     job.params.seed,
-    {motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts) for motif in known_motifs()},
+    {factor.name: factor for factor in factors},
 )
 
 for medium, path in zip(media, job.output.train, strict=True):

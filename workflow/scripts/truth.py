@@ -32,13 +32,14 @@ maps = load(job.input.saliency).of(ranked["row"])
 saliency = masked(maps.gradient, maps.tokens)
 lengths = sequences.lengths(maps.tokens)
 
-motifs = truth.found_motifs(
-    table,
-    matches,
-    factors,
-    [RANKED_BY, *REPRODUCED_BY],
-    job.params.medium,
-    job.params.select["match_e_value"],
+rule = (job.params.medium, job.params.measure, job.params.cutoff)
+methods = [RANKED_BY, *REPRODUCED_BY]
+low, low_matches = read_table(job.input.low, ["e_value"]), read_table(job.input.low_matches)
+motifs = pd.concat(
+    [
+        truth.found_motifs(table, matches, factors, methods, *rule),
+        truth.found_motifs(low, low_matches, factors, [RANKED_BY], *rule).assign(end="low"),
+    ]
 )
 print(motifs.to_string(), file=sys.stderr)
 write_tsv(job.output.found, motifs, digits=6)

@@ -15,7 +15,7 @@ from crmnet.data import sequences
 from crmnet.data import simulation as module
 from crmnet.data.sequences import Construct
 from crmnet.data.simulation import FACTORS, Factor, Parameters
-from crmnet.motifs.jaspar import known_motifs
+from crmnet.motifs.known import known_motifs
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "simulate.py"
 CONSTRUCT = Construct("TGCATTTTTTTCACATC", "GGTTACGGCTGTT", 80, 112)
@@ -28,7 +28,8 @@ LEFT = len(CONSTRUCT.left_flank)
 @functools.cache
 def known():
     return {
-        motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts) for motif in known_motifs()
+        motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts)
+        for motif in known_motifs().motifs
     }
 
 

@@ -601,8 +601,11 @@ def write_inputs(case, folder):
     case.ranked.to_csv(folder / "ranked.tsv", sep="\t", index=False)
 
 
-def run_script(folder, selected):
-    motifs = pd.DataFrame({"target": ["B", "D", "A"], "target_name": ["Bas", "Dal", "Abf"]})
+def run_script(folder, selected, sites="known"):
+    names = ["B", "D", "A"]
+    # The hits of the files are those of known motifs, or of found ones.
+    columns = {"target": names} if sites == "known" else {"target": list("XYZ"), "motif": names}
+    motifs = pd.DataFrame({**columns, "target_name": ["Bas", "Dal", "Abf"]})
     motifs.assign(selected=pd.array(selected, "Int64")).to_csv(
         folder / "motifs.tsv", sep="\t", index=False
     )
@@ -612,10 +615,10 @@ def run_script(folder, selected):
             hits=folder / "hits.tsv.gz",
             ranked=folder / "ranked.tsv",
             saliency=folder / "maps.npz",
-            jaspar=folder / "known.meme",
+            scanned=folder / "known.meme",
         ),
         output=SimpleNamespace(effects=folder / "effects.tsv", examples=folder / "examples.tsv"),
-        params=SimpleNamespace(replicates=20, permutations=19, seed=1),
+        params=SimpleNamespace(replicates=20, permutations=19, sites=sites, seed=1),
         log=[folder / "log"],
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
@@ -640,6 +643,13 @@ def test_the_script(case, tmp_path):
     assert first["saliency"].tolist() == [0, 2, 3, 4]
     assert first["predicted"].tolist() == [5.5] * 4
     assert rows[rows["target"] == "B"]["letter"].tolist() == ["A", "C", "G"]
+
+
+def test_the_sites_of_the_found_motifs(case, tmp_path):
+    write_inputs(case, tmp_path)
+    known = [table.to_csv() for table in run_script(tmp_path, [2, None, 1])]
+    found = [table.to_csv() for table in run_script(tmp_path, [2, None, 1], "found")]
+    assert found == known
 
 
 def test_the_script_without_a_selected_motif(case, tmp_path):

@@ -203,18 +203,24 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr("crmnet.training.devices.setup", lambda **settings: None)
     monkeypatch.setattr("crmnet.models.files.load_model", lambda path: Model())
 
-    def both_scripts(selected, targets=("MA1", "MA2", "MA2")):
+    def both_scripts(selected, targets=("MA1", "MA2", "MA2"), sites="known"):
         motifs = [motif_of(SITE), motif_of("CACGTG", "MA2", "CBF1")]
-        write_meme(tmp_path / "jaspar.meme", motifs, np.full(4, 0.25))
+        write_meme(tmp_path / "known.meme", motifs, np.full(4, 0.25))
         table = pd.DataFrame({"selected": pd.array(selected, "Int64"), "target": targets})
         table.to_csv(tmp_path / "motifs.tsv", sep="\t", index=False)
         job = SimpleNamespace(
             input=SimpleNamespace(
-                model="a.keras", motifs=tmp_path / "jaspar.meme", selected=tmp_path / "motifs.tsv"
+                model="a.keras", motifs=tmp_path / "known.meme", selected=tmp_path / "motifs.tsv"
             ),
             output=[tmp_path / "insertion.tsv"],
             params=SimpleNamespace(
-                hardware={}, length=32, construct=vars(CONSTRUCT), inserts=20, positions=3, seed=1
+                hardware={},
+                length=32,
+                construct=vars(CONSTRUCT),
+                inserts=20,
+                positions=3,
+                sites=sites,
+                seed=1,
             ),
             threads=1,
             log=[tmp_path / "log"],
@@ -248,5 +254,5 @@ def test_the_scripts_without_a_selected_motif(run, capsys):
 
 
 def test_a_selected_motif_that_is_not_in_the_file(run):
-    with pytest.raises(MotifError, match=r"jaspar.meme: has no motif MA7, which .*motifs.tsv"):
+    with pytest.raises(MotifError, match=r"known.meme: has no motif MA7, which .*motifs.tsv"):
         run([1, 2, pd.NA], ["MA1", "MA7", "MA2"])

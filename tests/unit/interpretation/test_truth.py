@@ -69,7 +69,7 @@ def matches_of(*rows):
 
 def motifs_of(*rows):
     table = pd.DataFrame(rows, columns=["method", "motif", "ln_e_value"])
-    return table.assign(e_value=[f"1e{x:.0f}" for x in table["ln_e_value"]])
+    return table.assign(e_value=[f"1e{x:.0f}" for x in table["ln_e_value"]], engine="MEME 5")
 
 
 def test_factors_found_by_each_method():
@@ -91,11 +91,12 @@ def test_factors_found_by_each_method():
         ("meme_3", "MA2", "tomtom", 0.5, True),
         ("drimust_1", "MA2", "tomtom", 0.11, False),
     )
-    found = found_motifs(table, matches, FACTORS, METHODS, "complex", 0.1)
+    found = found_motifs(table, matches, FACTORS, METHODS, "complex", "tomtom", 0.1)
     assert list(found.columns) == MOTIF_COLUMNS
     assert found["method"].tolist() == ["meme"] * 3 + ["drimust"] * 3
     assert found["factor"].tolist() == ["REB1", "RAP1", "UME6"] * 2
     assert found["activity"].tolist() == [1.5, 1.0, -2.0] * 2
+    assert set(found["engine"]) == {"MEME 5"} and set(found["end"]) == {"high"}
     assert found["found"].tolist() == [True, False, True, False, False, False]
     rows = found.set_index(["method", "factor"]).loc["meme"]
     assert rows.loc["REB1", ["motif", "e_value", "ln_e_value", "tied"]].tolist() == [
@@ -105,14 +106,23 @@ def test_factors_found_by_each_method():
     assert (
         found.loc[~found["found"], ["motif", "e_value", "ln_e_value", "tied"]].isna().all(axis=None)
     )
-    defined = found_motifs(table, matches, FACTORS, METHODS, "defined", 0.2)
+    defined = found_motifs(table, matches, FACTORS, METHODS, "defined", "tomtom", 0.2)
     assert defined["activity"].tolist() == [1.0, 0.5, -1.0] * 2
     assert defined["found"].tolist() == [True, False, True, False, True, False]
 
 
+def test_a_factor_is_found_by_a_correlation_of_at_least_the_limit():
+    table = motifs_of(("meme", "meme_1", -90.0), ("meme", "meme_2", -50.0))
+    rows = [("meme_1", "MA1", 0.9), ("meme_2", "MA2", 0.89)]
+    matches = pd.DataFrame(rows, columns=["motif", "target", "pearson"])
+    matches = matches.assign(by="pearson", e_value=1e-9, tie=False)
+    found = found_motifs(table, matches, FACTORS, ["meme"], "complex", "pearson", 0.9)
+    assert found["found"].tolist() == [True, False, False]
+
+
 def test_no_motif_finds_a_factor():
     for table in (motifs_of(("meme", "meme_1", -9.0)), motifs_of()):
-        found = found_motifs(table, matches_of(), FACTORS, METHODS, "complex", 0.1)
+        found = found_motifs(table, matches_of(), FACTORS, METHODS, "complex", "tomtom", 0.1)
         assert list(found.columns) == MOTIF_COLUMNS
         # Also of a method without a motif.
         assert found["method"].tolist() == ["meme"] * 3 + ["drimust"] * 3
@@ -243,6 +253,8 @@ def run_script(case, folder, test_set):
     tables = {
         "motifs": motifs_of(("meme", "meme_1", -2000.0)).assign(e_value="2.5e-869"),
         "matches": matches_of(("meme_1", "MA1", "tomtom", 1e-4, False)),
+        "low": motifs_of(("meme", "meme_1", -30.0)).assign(e_value="9e-14"),
+        "low_matches": matches_of(("meme_1", "MA3", "tomtom", 1e-4, False)),
         "hits": case.hits,
         "ranked": case.ranked,
         "sites": sites,
@@ -260,7 +272,8 @@ def run_script(case, folder, test_set):
         params=SimpleNamespace(
             test_set=test_set,
             medium="complex",
-            select={"match_e_value": 0.1},
+            measure="tomtom",
+            cutoff=0.1,
             replicates=20,
             seed=1,
         ),
@@ -273,7 +286,9 @@ def run_script(case, folder, test_set):
 def test_the_script(case, tmp_path):
     written = run_script(case, tmp_path, "native")
     assert written["found"]["method"].unique().tolist() == ["meme", "drimust", "gadem"]
-    assert written["found"]["found"].tolist() == [True] + [False] * 8
+    # The repressor is found at the low end of the list.
+    assert written["found"]["found"].tolist() == [True] + [False] * 10 + [True]
+    assert written["found"]["end"].tolist() == ["high"] * 9 + ["low"] * 3
     # Below the smallest double.
     assert "\t2.5e-869\t" in (tmp_path / "truth_found.tsv").read_text()
     assert written["sites"]["found"].tolist() == [2, 1, 0, 3]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crmnet.motifs.jaspar import known_motifs
+from crmnet.motifs.known import YEAST, known_motifs
 from crmnet.motifs.matching import (
     COLUMNS,
     match,
@@ -61,7 +61,7 @@ def random_motif(seed, width, name=None, sites=50):
 
 @pytest.fixture(scope="module")
 def known():
-    return {motif.name: motif for motif in known_motifs()}
+    return {motif.name: motif for motif in known_motifs().motifs}
 
 
 @pytest.fixture(scope="module")
@@ -310,7 +310,7 @@ def run_script(files, engine):
     job = SimpleNamespace(
         input=SimpleNamespace(motifs=[str(files / "none.meme"), str(files / "q.meme")]),
         output=[files / "matches.tsv"],
-        params=SimpleNamespace(engine=engine, jaspar={"collection": "CORE", "species": 4932}),
+        params=SimpleNamespace(engine=engine, known=YEAST),
         log=[files / "log"],
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
@@ -321,7 +321,7 @@ def test_the_script_with_the_built_in_engine(files, known):
     reb1 = known["MA0363.2"]
     write_meme(files / "q.meme", [Motif("other", reb1.counts[3:13], reb1.sites)], AT_RICH)
     found = run_script(files, "builtin")
-    assert list(found.columns) == ["motif", "method", *COLUMNS[1:], "engine"]
+    assert list(found.columns) == ["motif", "method", *COLUMNS[1:], "engine", "known"]
     assert set(found["engine"]) == {"built in"}
     assert set(found["method"]) == {"x"}
     best = found.drop_duplicates("by")

@@ -16,7 +16,7 @@ import pytest
 from crmnet.data.fasta import read_fasta
 from crmnet.data.sequences import COMPLEMENT, N, reverse_complement, tokenise
 from crmnet.motifs import scanning
-from crmnet.motifs.jaspar import known_motifs
+from crmnet.motifs.known import known_motifs
 from crmnet.motifs.motif import Motif, MotifError, write_meme
 from crmnet.motifs.scanning import (
     COLUMNS,
@@ -194,7 +194,7 @@ def test_as_many_sites_as_the_p_values_say():
 
 @pytest.fixture(scope="module")
 def known():
-    return {motif.name: motif for motif in known_motifs()}
+    return {motif.name: motif for motif in known_motifs().motifs}
 
 
 @pytest.mark.parametrize(

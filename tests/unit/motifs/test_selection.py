@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crmnet.motifs import jaspar, selection
+from crmnet.motifs import known, selection
 from crmnet.motifs.matching import COLUMNS as MATCH_COLUMNS
 from crmnet.motifs.matching import match, tomtom
 from crmnet.motifs.motif import Motif, MotifError, write_meme
@@ -16,7 +16,8 @@ from crmnet.motifs.selection import COLUMNS, best_matches, reproductions, select
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "selection.py"
 EVEN = np.full(4, 0.25)
-RULE = {"motifs": 5, "e_value": 0.05, "match_e_value": 0.1}
+SELECT = {"motifs": 5, "e_value": 0.05}
+RULE = {**SELECT, "measure": "tomtom", "cutoff": 0.1}
 
 
 def random_motif(seed, width=10, name=None, alt=""):
@@ -39,7 +40,7 @@ def row(motif, method="meme", e_value=1e-9, **changed):
         "ln_e_value": np.log(e_value) if e_value else -np.inf,
         "target": motif.upper(),
         "target_name": f"F-{motif}",
-        "match_e_value": 1e-4,
+        "match": 1e-4,
         "reproduced_by": "drimust",
     }
     return cells | changed
@@ -58,11 +59,11 @@ def test_each_branch_of_the_rule():
     rows = [
         row("last", e_value=0.05),
         row("weak", e_value=0.0501),
-        row("unknown", match_e_value=0.11),
-        row("unmatched", match_e_value=np.nan, target=np.nan),
+        row("unknown", match=0.11),
+        row("unmatched", match=np.nan, target=np.nan),
         row("alone", reproduced_by=""),
         row("other", method="gadem", e_value=1e-30),
-        row("best", e_value=1e-20, match_e_value=0.1),
+        row("best", e_value=1e-20, match=0.1),
         row("again", e_value=1e-15, target="BEST", target_name="F-best"),
         row("first_of_drimust", method="drimust", e_value=1e-40),
     ]
@@ -71,8 +72,8 @@ def test_each_branch_of_the_rule():
     assert places == {
         "best": 1,
         "again": "F-best is selected already",
-        "unknown": "no known motif matches with an E-value up to 0.1",
-        "unmatched": "no known motif matches with an E-value up to 0.1",
+        "unknown": "no known motif matches (Tomtom's E at most 0.1)",
+        "unmatched": "no known motif matches (Tomtom's E at most 0.1)",
         "alone": "no method on the ranked list reproduces it",
         "last": 2,
         "weak": "its E-value is above 0.05",
@@ -103,30 +104,39 @@ def test_equal_e_values_and_those_below_the_smallest_double():
     assert list(places) == ["b", "a", "d", "c", "e"]
 
 
+def test_a_correlation_must_be_at_least_its_limit():
+    rows = [row("alike", match=0.9), row("other", match=0.89), row("none", match=np.nan)]
+    places = chosen(rows, measure="pearson", cutoff=0.9)
+    unlike = "no known motif matches (Pearson's r at least 0.9)"
+    assert places == {"alike": 1, "other": unlike, "none": unlike}
+
+
 def matches_of(*rows):
-    columns = ["motif", "target", "target_name", "by", "e_value", "tie", "engine"]
+    columns = ["motif", "target", "target_name", "by", "e_value", "tie", "pearson"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def test_the_best_match_and_those_as_good():
     best = best_matches(
         matches_of(
-            ("m1", "T2", "REB1", "tomtom", 1e-6, True, "x"),
-            ("m1", "T1", "RAP1", "tomtom", 2e-6, True, "x"),
-            ("m1", "T3", "ABF1", "tomtom", 1e-2, False, "x"),
-            ("m1", "T4", "OTHER", "pearson", 3.0, True, "x"),
-            ("m2", "T1", "RAP1", "tomtom", 9.0, False, "y"),
-        )
+            ("m1", "T2", "REB1", "tomtom", 1e-6, True, 0.8),
+            ("m1", "T1", "RAP1", "tomtom", 2e-6, True, 0.7),
+            ("m1", "T3", "ABF1", "tomtom", 1e-2, False, 0.6),
+            ("m1", "T4", "OTHER", "pearson", 3.0, False, 0.95),
+            ("m2", "T1", "RAP1", "tomtom", 9.0, False, 0.1),
+        ),
+        "tomtom",
     )
     assert best.index.tolist() == ["m1", "m2"]
     assert best.to_dict("list") == {
         "target": ["T2", "T1"],
         "target_name": ["REB1", "RAP1"],
-        "match_e_value": [1e-6, 9.0],
+        "match": [1e-6, 9.0],
         "ties": ["REB1, RAP1", ""],
-        "match_engine": ["x", "y"],
     }
-    assert best_matches(matches_of()).empty
+    best = best_matches(matches_of(("m1", "T4", "OTHER", "pearson", 3.0, False, 0.95)), "pearson")
+    assert best.loc["m1", ["target", "match", "ties"]].tolist() == ["T4", 0.95, ""]
+    assert best_matches(matches_of(), "pearson").empty
 
 
 def test_a_motif_found_elsewhere_is_reproduced():
@@ -138,12 +148,28 @@ def test_a_motif_found_elsewhere_is_reproduced():
         "nothing": [],
     }
     unlike = random_motif(501, 12, "meme_2")
-    same = reproductions([motif, unlike], others, KNOWN, EVEN, 1e-3)
+    same = reproductions([motif, unlike], others, KNOWN, EVEN, "tomtom", 1e-3)
     assert same == {"meme_1": ["drimust", "gadem"], "meme_2": []}
     # Nothing known is needed to compare motifs, only their number.
-    assert reproductions([motif], {"a": others["gadem"]}, [], EVEN, 10.0) == {"meme_1": ["a"]}
-    assert reproductions([motif], {"a": []}, KNOWN, EVEN, 10.0) == {"meme_1": []}
-    assert reproductions([], others, KNOWN, EVEN, 0.1) == {}
+    loose = (EVEN, "tomtom", 10.0)
+    assert reproductions([motif], {"a": others["gadem"]}, [], *loose) == {"meme_1": ["a"]}
+    assert reproductions([motif], {"a": []}, KNOWN, *loose) == {"meme_1": []}
+    assert reproductions([], others, KNOWN, EVEN, "tomtom", 0.1) == {}
+
+
+@pytest.mark.parametrize(("measure", "cutoff"), [("pearson", 0.99), ("euclidean", 0.01)])
+def test_a_motif_is_reproduced_by_tfbstools_similarity(measure, cutoff):
+    motif = random_motif(500, 12, "meme_1")
+    others = {
+        "drimust": [random_motif(600, 8, "d1"), part(motif, "d2", 3, 11)],
+        "gadem": [part(motif.reverse_complement(), "g1", 0, 9)],
+        "random": [random_motif(700 + i, 8, f"r{i}") for i in range(5)],
+        "nothing": [],
+    }
+    unlike = random_motif(501, 12, "meme_2")
+    same = reproductions([motif, unlike], others, KNOWN, EVEN, measure, cutoff)
+    assert same == {"meme_1": ["drimust", "gadem"], "meme_2": []}
+    assert reproductions([motif], {"nothing": []}, KNOWN, EVEN, measure, cutoff) == {"meme_1": []}
 
 
 def test_the_e_value_counts_the_motifs_of_the_method():
@@ -153,7 +179,8 @@ def test_the_e_value_counts_the_motifs_of_the_method():
     compared = tomtom(motif, [*many, *KNOWN], EVEN).set_index("target")["p_value"]
     best = compared[[m.name for m in many]].min() * 10
     for limit, said in ((best * 1.01, ["drimust"]), (best * 0.99, [])):
-        assert reproductions([motif], {"drimust": many}, KNOWN, EVEN, limit) == {"meme_1": said}
+        same = reproductions([motif], {"drimust": many}, KNOWN, EVEN, "tomtom", limit)
+        assert same == {"meme_1": said}
 
 
 def test_a_method_that_finds_noise_reproduces_one_motif_in_ten():
@@ -165,6 +192,7 @@ def test_a_method_that_finds_noise_reproduces_one_motif_in_ten():
             {"a": [random_motif(5000 + 9 * i + j, 8, f"a{j}") for j in range(5)]},
             known,
             EVEN,
+            "tomtom",
             0.1,
         )["m"]
         for i in range(60)
@@ -213,20 +241,21 @@ def write(found, folder):
         write_meme(folder / f"{method}.meme", found.of[method], EVEN)
         table.to_csv(folder / f"{method}.tsv", sep="\t", index=False)
         parts.append(match(folder / f"{method}.meme", KNOWN).assign(method=method))
-    table = pd.concat(parts).assign(engine="built in")
+    table = pd.concat(parts).assign(engine="built in", known="JASPAR")
     table.to_csv(folder / "matches.tsv", sep="\t", index=False)
     return table
 
 
 def run_script(folder, monkeypatch):
-    monkeypatch.setattr(jaspar, "known_motifs", lambda collection, species: KNOWN)
+    given = known.Known(KNOWN, "JASPAR")
+    monkeypatch.setattr(known, "known_motifs", lambda _: given)
     job = SimpleNamespace(
         input=SimpleNamespace(
             motifs=[str(folder / f"{method}.meme") for method in ("meme", "drimust", "gadem")],
             matches=folder / "matches.tsv",
         ),
         output=[folder / "motifs.tsv"],
-        params=SimpleNamespace(jaspar={"collection": "CORE", "species": 4932}, select=RULE),
+        params=SimpleNamespace(known="own.meme", select=SELECT, measure="tomtom", cutoff=0.1),
         log=[folder / "log"],
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
@@ -244,6 +273,12 @@ def test_the_script(found, tmp_path, monkeypatch):
     assert rows.loc[["meme_1", "meme_3"], "reproduced_by"].tolist() == ["drimust", "gadem"]
     assert rows.loc["meme_1", "e_value"] == "1e-869"
     assert rows["why"].isna().tolist() == [True, False, True, False, False]
+    # Both measures stand beside each other, whichever selects.
+    for name in ("pearson_name", "tomtom_name"):
+        assert rows.loc[["meme_1", "meme_3"], name].tolist() == ["F0", "F1"]
+    assert rows.loc[["meme_1", "meme_3"], "pearson"].min() > 0.99
+    assert rows["tomtom_e_value"].equals(rows["match"].rename("tomtom_e_value"))
+    assert rows["known"].unique().tolist() == ["JASPAR"]
 
 
 @pytest.mark.parametrize("empty", [("drimust",), ("meme",), ("meme", "drimust", "gadem")])
@@ -262,7 +297,7 @@ def test_methods_that_find_nothing(found, tmp_path, monkeypatch, empty):
 
 def test_all_methods_find_nothing_without_a_match_table(found):
     tables = [table[:0] for table in found.tables.values()]
-    matches = pd.DataFrame(columns=[*MATCH_COLUMNS, "engine"])
+    matches = pd.DataFrame(columns=[*MATCH_COLUMNS, "engine", "known"])
     everything = selection.table(tables, [], matches, KNOWN, EVEN, **RULE)
     assert list(everything.columns) == COLUMNS
     assert everything.empty

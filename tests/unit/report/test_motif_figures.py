@@ -40,7 +40,7 @@ def write_tables(folder, shown=5, matched=5, families=FAMILIES):
     families."""
     rng = np.random.default_rng(1)
     motifs = known()
-    write_meme(folder / "jaspar.meme", motifs, EVEN)
+    write_meme(folder / "known.meme", motifs, EVEN)
     number = 2 * FAMILIES
     ranked = pd.DataFrame({"sequence": [f"s{row}" for row in range(number)], "row": range(number)})
     ranked = ranked.assign(expression=np.linspace(17, 3, number), family=ranked["row"] // 2)
@@ -61,6 +61,7 @@ def write_tables(folder, shown=5, matched=5, families=FAMILIES):
     table.loc[len(table)] = ["MA0999.1", "of no motif", None]
     table = table.assign(method="meme", engine="meme 5.5.7", e_value="1.23456e-869")
     table = table.assign(reproduced_by=[*["drimust, gadem"] * shown, ""])
+    table = table.assign(measure="pearson", match=0.954, known="JASPAR of yeast")
     table["selected"] = table["selected"].astype("Int64")
     # The order of the panels is that of `selected`, whatever the rows'.
     table = table[::-1]
@@ -98,13 +99,13 @@ def draw(name, folder, inputs, **params):
 
 def figure5(folder):
     files = ("motifs", "examples", "effects")
-    return draw(
-        "figure5", folder, {"jaspar": "jaspar.meme", **{name: f"{name}.tsv" for name in files}}
-    )
+    tables = {name: f"{name}.tsv" for name in files}
+    params = {"sites": "known", "measure": "pearson", "cutoff": 0.9}
+    return draw("figure5", folder, {"scanned": "known.meme", **tables}, **params)
 
 
 def figure_s2(folder):
-    return draw("figureS2", folder, {"jaspar": "jaspar.meme", "examples": "examples.tsv"})
+    return draw("figureS2", folder, {"scanned": "known.meme", "examples": "examples.tsv"})
 
 
 @pytest.fixture(autouse=True)
@@ -153,9 +154,10 @@ def test_figure_5(tmp_path, texts, count):
     notes = [
         text
         for text in texts
-        if text.startswith("E = 1.2e-869 (MEME 5.5.7); also by drimust, gadem")
+        if text.startswith("E = 1.2e-869 (MEME 5.5.7); also by drimust, gadem; match: r = 0.95")
     ]
     assert len(notes) == count
+    assert "Known motifs: JASPAR of yeast; a match has Pearson's r at least 0.9." in texts
     if count == 1:
         once = (tmp_path / "figure5.pdf").read_bytes()
         figure5(tmp_path)
@@ -204,6 +206,9 @@ def truth_tables(folder, factors=("REB1", "RAP1", "ABF1", "UME6", "MCM1", "GCN4"
         finds & (rng.random(len(found)) < 0.6), -(10 ** rng.uniform(0, 3, len(found))), np.nan
     )
     found["found"] = found["ln_e_value"].notna()
+    found = found.assign(engine="built in", end="high")
+    low = found[found["method"] == "meme"].assign(end="low", engine=None)
+    found = pd.concat([found, low])
     number = len(factors)
     share = np.linspace(0.2, 0.9, number)
     sites = pd.DataFrame({"factor": factors, "sites": 50, "share": share})
@@ -242,6 +247,7 @@ def test_figure_of_the_truth(tmp_path, texts, case):
     curve = table[(table["panel"] == "C")]
     assert curve["precision"].to_numpy() == pytest.approx(tables["curve"]["precision"].to_numpy())
     assert texts.count("not\nfound") == (~tables["found"]["found"]).sum()
+    assert {"gadem\n(built in)", "meme, low end\n(no motif)"} < set(texts)
 
 
 def test_figure_of_the_sanity_check(tmp_path):

@@ -149,11 +149,13 @@ def results(tmp_path):
         "| second | Figure 2 | 0.955 | 0.9 | 1,600 |  | reproduced |  |\n"
         f"| third | Figure 3 | > 0 | 0.1 | 1,600 | yes | not compared | {EVIL} |\n",
         "motifs/all/motifs.tsv": tsv(
-            ("method", "consensus", "target_name", "ties", "e_value", "engine", "reproduced_by")
-            + ("selected",),
-            ("meme", "TTACCCG", "REB1", "REB1, NSI1", "1.2e-5", "built in", "gadem", "2"),
-            ("meme", "CACCCA", "RAP1", "", "4.56e-400", "built in", "drimust, gadem", "1"),
-            ("meme", "AAAA", "AZF1", "", "1", "built in", "", ""),
+            ("method", "consensus", "target_name", "ties", "measure", "match", "e_value", "engine")
+            + ("reproduced_by", "selected"),
+            ("meme", "TTACCCG", "REB1", "REB1, NSI1", "pearson", "0.951", "1.2e-5", "built in")
+            + ("gadem", "2"),
+            ("meme", "CACCCA", "RAP1", "", "tomtom", "3e-7", "4.56e-400", "built in")
+            + ("drimust, gadem", "1"),
+            ("meme", "AAAA", "AZF1", "", "pearson", "0.5", "1", "built in", "", ""),
         ),
         "odd name #1.tsv": "x\n",
         "provenance.json": json.dumps(record()),
@@ -320,8 +322,8 @@ def test_the_headline_has_the_papers_number_where_there_is_one(results):
 def test_the_motifs_of_figure_5_in_its_order(results):
     table = pages.facts(**results)["tables"]["motifs"]
     assert table.rows == [
-        ["1", "CACCCA", "RAP1", "4.6e-400", "built in", "drimust, gadem"],
-        ["2", "TTACCCG", "REB1, NSI1", "1.2e-5", "built in", "gadem"],
+        ["1", "CACCCA", "RAP1", "E = 3e-07", "4.6e-400", "built in", "drimust, gadem"],
+        ["2", "TTACCCG", "REB1, NSI1", "r = 0.95", "1.2e-5", "built in", "gadem"],
     ]
 
 

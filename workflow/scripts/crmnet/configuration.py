@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import jsonschema
@@ -21,6 +22,8 @@ from crmnet.data.delimited import TableError, column_number, first_row, is_fasta
 from crmnet.data.downloads import UNFINISHED
 from crmnet.data.web import DownloadError
 from crmnet.models import registry
+from crmnet.motifs.known import of_file, taxon_of
+from crmnet.motifs.motif import MotifError
 from crmnet.plan import CRMNET, PRETRAINED, RELEASED, SIMULATED, Plan, declared, is_url, trained
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -575,6 +578,22 @@ def _motifs(plan: Plan) -> Iterator[str]:
     ):
         if span[0] > span[1]:
             yield f"motifs.{key}: the range {span} is reversed; put the smaller number first"
+    yield from _known_motifs(motifs["known"])
+
+
+def _known_motifs(known: str | dict) -> Iterator[str]:
+    """Checks that JASPAR has the taxon, or that the file has motifs."""
+    key = "motifs.known"
+    if isinstance(known, str) and is_url(known):
+        yield f"{key}: {known} is a URL; download the file, and give its path"
+    elif isinstance(known, str) and re.search(r"[{}<>]", known):
+        yield f"{key}: {known} has one of {{ }} < > in its path; rename the file or its folder"
+    elif isinstance(known, str) or find_spec("pyjaspar"):
+        # On a machine that only starts jobs, the package may be missing; the job then checks.
+        try:
+            of_file(known) if isinstance(known, str) else taxon_of(**known)
+        except MotifError as error:
+            yield f"{key}: {error}"
 
 
 def _benchmark(config: dict) -> Iterator[str]:

@@ -71,14 +71,21 @@ class Plan:
 
     @cached_property
     def files(self) -> list[str]:
-        """The paths of the tables and archives that the config declares, and of held-out test
-        sets."""
+        """The paths of the tables and archives that the config declares, of held-out test sets,
+        and of a file of known motifs."""
         held_out = [
             self.test_tables(medium)[name]["path"]
             for medium in self.config["media"]
             for name in self.held_out(medium)
         ]
-        return [*(self.path(entry) for _, entry in declared(self.config)), *held_out]
+        declared_ = (self.path(entry) for _, entry in declared(self.config))
+        return [*declared_, *held_out, *map(str, self.known_motifs)]
+
+    @property
+    def known_motifs(self) -> list[Path]:
+        """The user's file of known motifs; empty if they come from JASPAR, or are not used."""
+        known = (self.config["motifs"] or {}).get("known")
+        return [Path(known)] if isinstance(known, str) else []
 
     def given_files(self) -> Iterator[tuple[str, Path]]:
         """Yields the files and folders that a run reads but does not write, each with its key in
@@ -93,6 +100,7 @@ class Plan:
         for key, table in (self.config["score"] or {}).items():
             if isinstance(table, dict) and "file" in table:
                 yield f"score.{key}.file", Path(table["file"])
+        yield from (("motifs.known", path) for path in self.known_motifs)
 
     def sources(self) -> list[dict]:
         """Returns each file that the config declares: its `key` in the config, `url` (None for a

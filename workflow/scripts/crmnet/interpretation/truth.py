@@ -10,9 +10,13 @@ import pandas as pd
 
 from crmnet.evaluation.statistics import average_precision, interval, precision_recall
 from crmnet.interpretation.effects import covered
+from crmnet.motifs.matching import TOMTOM, alike
 
 ALL = "all"
-MOTIF_COLUMNS = ["method", "factor", "activity", "found", "motif", "e_value", "ln_e_value", "tied"]
+MOTIF_COLUMNS = [
+    *("method", "engine", "end", "factor", "activity"),
+    *("found", "motif", "e_value", "ln_e_value", "tied"),
+]
 SITE_COLUMNS = [
     *("factor", "sites", "found", "share", "share_low", "share_high"),
     *("matches", "matches_planted", "saliency", "elsewhere"),
@@ -27,26 +31,29 @@ def found_motifs(
     factors: pd.DataFrame,
     methods: Sequence[str],
     medium: str,
-    e_value: float,
+    measure: str,
+    cutoff: float,
 ) -> pd.DataFrame:
     """Returns which planted factors each method finds.
 
-    A method finds a factor if the factor's matrix is the best match, by Tomtom, of one of its
-    motifs, or as good as the best.
+    A method finds a factor if the factor's matrix is the best match of one of its motifs, or as
+    good as the best.
 
     Args:
-        table: all motifs: method, motif, e_value, ln_e_value.
+        table: all motifs: method, engine, motif, e_value, ln_e_value.
         matches: the result of `matching.match`.
         factors: factor, matrix_id, and the activity in each medium.
         methods: all methods, also those without motifs.
         medium: the medium whose activity is shown.
-        e_value: the largest E-value of a match.
+        measure, cutoff: the measure of a match (`matching.MEASURES`), and its limit.
 
     Returns:
-        One row per method and factor, with `MOTIF_COLUMNS`. If several motifs of a method match the
+        One row per method and factor, with `MOTIF_COLUMNS`; `end` is high, the end of the ranked
+        list at which the motifs are enriched. If several motifs of a method match the
         factor, the row has the one with the lowest E-value.
     """
-    rows = matches[(matches["by"] == "tomtom") & (matches["e_value"] <= e_value)]
+    rows = matches[matches["by"] == measure]
+    rows = rows[alike(measure, rows["e_value" if measure == TOMTOM else measure], cutoff)]
     best = ~rows["motif"].duplicated()
     rows = rows[best | rows["tie"].astype(bool)][["motif", "target", "tie"]]
     rows = rows.merge(table[["method", "motif", "e_value", "ln_e_value"]], on="motif")
@@ -54,9 +61,12 @@ def found_motifs(
     every = pd.MultiIndex.from_product([methods, factors["matrix_id"]])
     rows = rows.set_index(["method", "target"]).reindex(every)
     named = factors.set_index("matrix_id").loc[every.get_level_values(1)]
+    engines = table.drop_duplicates("method").set_index("method")["engine"]
     return pd.DataFrame(
         {
             "method": every.get_level_values(0),
+            "engine": engines.reindex(every.get_level_values(0)).to_numpy(),
+            "end": "high",
             "factor": named["factor"].to_numpy(),
             "activity": named[medium].to_numpy(),
             "found": rows["motif"].notna().to_numpy(),

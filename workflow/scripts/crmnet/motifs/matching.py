@@ -33,11 +33,22 @@ class Similarity(NamedTuple):
     kl: float
 
 
+# The measures of TFBSTools, and the E-value of Tomtom. A larger correlation is more similar; of the
+# others, a smaller value is.
+PEARSON, TOMTOM = "pearson", "tomtom"
+MEASURES = (*Similarity._fields, TOMTOM)
+
 COLUMNS = [
     *("motif", "target", "target_name", "by", "p_value", "e_value", "q_value"),
     *Similarity._fields,
     *("offset", "orientation", "tie"),
 ]
+_NAMES = {
+    "pearson": "Pearson's r",
+    "euclidean": "Euclidean distance",
+    "kl": "Kullback-Leibler divergence",
+    "tomtom": "Tomtom's E",
+}
 # Columns of Tomtom's table -> columns of ours.
 TOMTOM_COLUMNS = {
     "Query_ID": "motif",
@@ -95,20 +106,17 @@ def match(path: str | Path, targets: Sequence[Motif], program: str | None = None
 def _matches(motif: Motif, targets: Sequence[Motif], compared: pd.DataFrame) -> pd.DataFrame:
     """Returns the rows of one motif."""
     known = pd.DataFrame(
-        [(t.name, t.alt, *_on_either_strand(motif, t)) for t in targets],
+        [(t.name, t.alt, *similarity(motif, t)) for t in targets],
         columns=["target", "target_name", *Similarity._fields],
     )
     table = compared.merge(known, on="target", validate="1:1")
     rows = []
-    for by, worse in (
-        ("tomtom", table["p_value"]),
-        ("pearson", -table["pearson"]),
-        ("euclidean", table["euclidean"]),
-        ("kl", table["kl"]),
-    ):
+    for by in (TOMTOM, *Similarity._fields):
+        worse = table["p_value"] if by == TOMTOM else table[by]
+        worse = -worse if by == PEARSON else worse
         best = worse.min()
-        good = worse <= (TIE_FACTOR * best if by == "tomtom" else best + TIE_DIFFERENCE)
-        shown = good | (table["e_value"] <= E_VALUE) if by == "tomtom" else good
+        good = worse <= (TIE_FACTOR * best if by == TOMTOM else best + TIE_DIFFERENCE)
+        shown = good | (table["e_value"] <= E_VALUE) if by == TOMTOM else good
         chosen = table.assign(by=by, tie=good & (good.sum() > 1))[shown]
         rows.append(chosen.loc[worse[shown].sort_values(kind="stable").index])
     return pd.concat(rows)[COLUMNS]
@@ -140,8 +148,9 @@ def tfbstools_similarity(query: np.ndarray, target: np.ndarray) -> Similarity:
     return Similarity(_best(pearson), -_best(-euclidean), -_best(-kl))
 
 
-def _on_either_strand(query: Motif, target: Motif) -> Similarity:
-    """Returns each measure on the strand of the target on which this measure is better."""
+def similarity(query: Motif, target: Motif) -> Similarity:
+    """Returns each measure of `tfbstools_similarity` on the strand of the target on which this
+    measure is better."""
     one, other = (
         tfbstools_similarity(query.counts, counts)
         for counts in (target.counts, target.reverse_complement().counts)
@@ -158,6 +167,21 @@ def _best(columns: np.ndarray) -> float:
     more = columns.shape[1] - columns.shape[0]
     places = range(min(more, 0), max(more, 0) + 1)
     return max(float(np.diagonal(columns, place).mean()) for place in places)
+
+
+def alike(measure: str, values: pd.Series, cutoff: float) -> pd.Series:
+    """Tells which values of a measure (`MEASURES`) are within a cutoff. A missing value is not."""
+    return values >= cutoff if measure == PEARSON else values <= cutoff
+
+
+def limit(measure: str, cutoff: float) -> str:
+    """Returns a cutoff as a text, such as `Pearson's r at least 0.9`."""
+    return f"{_NAMES[measure]} {'at least' if measure == PEARSON else 'at most'} {cutoff:g}"
+
+
+def stated(measure: str, value: float) -> str:
+    """Returns the value of a match as a text, such as `r = 0.95`."""
+    return f"{_NAMES[measure].split()[-1]} = {value:.2g}"
 
 
 def tomtom(query: Motif, targets: Sequence[Motif], background: np.ndarray) -> pd.DataFrame:

@@ -133,10 +133,13 @@ class Motif:
         return "".join(map(_iupac, self.probabilities()))
 
 
-def selected(table: pd.DataFrame) -> pd.DataFrame:
-    """Returns the rows of a table of motifs that are selected (`selection.table`), in their
-    order."""
-    return table[table["selected"].notna()].sort_values("selected")
+def selected(table: pd.DataFrame, sites: str = "known") -> pd.DataFrame:
+    """Returns the rows of a table of motifs that are selected (`selection.table`), in their order.
+
+    If the sites of a motif are those of the motif itself (`found`), and not those of the known
+    motif that it matches (`known`), then its name is its `target`."""
+    rows = table[table["selected"].notna()].sort_values("selected")
+    return rows.assign(target=rows["motif"]) if sites == "found" else rows
 
 
 def described(motif: Motif, method: str, engine: str) -> dict[str, object]:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from crmnet.motifs.matching import tomtom
+from crmnet.motifs import matching
+from crmnet.motifs.matching import PEARSON, TOMTOM, tomtom
 from crmnet.motifs.motif import DRIMUST, GADEM, MEME, Motif, MotifError
 
 # The method whose E-values rank the motifs, and the methods that must reproduce them.
@@ -18,27 +19,30 @@ REPRODUCED_BY = (DRIMUST, GADEM)
 
 COLUMNS = [
     *("method", "motif", "engine", "width", "sites", "e_value", "ln_e_value", "consensus"),
-    *("target", "target_name", "match_e_value", "ties", "match_engine"),
-    *("reproduced_by", "selected", "why"),
+    *("target", "target_name", "measure", "match", "ties", "reproduced_by", "selected", "why"),
+    *("pearson_name", "pearson", "pearson_ties"),
+    *("tomtom_name", "tomtom_e_value", "tomtom_ties", "tomtom_engine", "known"),
 ]
 
 
-def best_matches(matches: pd.DataFrame) -> pd.DataFrame:
-    """Returns the best target of each motif, by Tomtom.
+def best_matches(matches: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Returns the best target of each motif, by one measure.
 
     Args:
-        matches: the result of `matching.match` with a column engine.
+        matches: the result of `matching.match`.
+        measure: one of `matching.MEASURES`.
 
     Returns:
-        Indexed by motif: target, target_name, match_e_value, ties (the names of all targets as good
-        as the best, including the best; empty if there are no others), match_engine.
+        Indexed by motif: target, target_name, match (the value of the measure, which is the E-value
+        of Tomtom), ties (the names of all targets as good as the best, including the best; empty if
+        there are no others).
     """
-    rows = matches[matches["by"] == "tomtom"]
+    rows = matches[matches["by"] == measure]
     tied = rows[rows["tie"].astype(bool)].groupby("motif")["target_name"].agg(", ".join)
     best = rows.drop_duplicates("motif").set_index("motif")
-    best = best.rename(columns={"e_value": "match_e_value", "engine": "match_engine"})
-    best["ties"] = tied.reindex(best.index, fill_value="")
-    return best[["target", "target_name", "match_e_value", "ties", "match_engine"]]
+    best = best.rename(columns={"e_value" if measure == TOMTOM else measure: "match"})
+    best["ties"] = tied.reindex(best.index).fillna("")
+    return best[["target", "target_name", "match", "ties"]]
 
 
 def reproductions(
@@ -46,34 +50,50 @@ def reproductions(
     others: Mapping[str, Sequence[Motif]],
     known: Sequence[Motif],
     background: np.ndarray,
-    e_value: float,
+    measure: str,
+    cutoff: float,
 ) -> dict[str, list[str]]:
-    """Returns which other methods reproduce each motif, with a motif that Tomtom finds similar.
+    """Returns which other methods reproduce each motif, with one that is similar to it.
 
     Args:
         motifs: the motifs to reproduce.
         others: method -> its motifs.
         known: known motifs. Their columns and those of the other methods are Tomtom's null model.
-        background: (4,) background frequencies.
-        e_value: the largest product of a p-value and the number of a method's motifs.
+        background: (4,) background frequencies, for Tomtom.
+        measure: one of `matching.MEASURES`.
+        cutoff: the limit of the measure. Tomtom's E-value is the p-value times the number of motifs
+            of the method.
 
     Returns:
         Name of a motif -> methods.
     """
     all_others = [other for theirs in others.values() for other in theirs]
+
+    def values(motif: Motif) -> pd.Series:
+        """Returns the measure of each of the other motifs, by name."""
+        if measure != TOMTOM:
+            measured = [getattr(matching.similarity(motif, m), measure) for m in all_others]
+            return pd.Series(measured, [m.name for m in all_others], dtype=float)
+        return tomtom(motif, [*all_others, *known], background).set_index("target")["p_value"]
+
     reproduced_by = {}
     for motif in motifs:
-        p_values = tomtom(motif, [*all_others, *known], background).set_index("target")["p_value"]
+        measured = values(motif) if all_others else None
         reproduced_by[motif.name] = [
             method
             for method, theirs in others.items()
-            if theirs and p_values[[m.name for m in theirs]].min() * len(theirs) <= e_value
+            if theirs
+            and matching.alike(
+                measure,
+                measured[[m.name for m in theirs]] * (len(theirs) if measure == TOMTOM else 1),
+                cutoff,
+            ).any()
         ]
     return reproduced_by
 
 
 def select(
-    table: pd.DataFrame, *, motifs: int, e_value: float, match_e_value: float
+    table: pd.DataFrame, *, motifs: int, e_value: float, measure: str, cutoff: float
 ) -> pd.DataFrame:
     """Selects motifs by the paper's rule (section 4.5).
 
@@ -81,11 +101,11 @@ def select(
     several match the same known motif, only the first is selected.
 
     Args:
-        table: one row per motif: method, motif, ln_e_value, target, target_name, match_e_value,
+        table: one row per motif: method, motif, ln_e_value, target, target_name, match,
             reproduced_by (comma-separated methods).
         motifs: the largest number of motifs.
         e_value: the largest E-value of MEME.
-        match_e_value: the largest E-value of the match with a known motif.
+        measure, cutoff: the measure of `match`, and its limit for a match with a known motif.
 
     Returns:
         The table, sorted by method and E-value, with two more columns: `selected`, the rank from 1
@@ -96,16 +116,17 @@ def select(
     table = table.assign(order=order).sort_values(
         ["order", "ln_e_value"], kind="stable", ignore_index=True
     )
+    matched = matching.alike(measure, table["match"], cutoff)
     chosen: dict[str, int] = {}
     selected, why = [], []
-    for row in table.itertuples():
+    for row, known in zip(table.itertuples(), matched, strict=True):
         reason = ""
         if row.method != RANKED_BY:
             reason = "a motif of the ranked list, which reproduces others"
         elif not row.ln_e_value <= np.log(e_value):
             reason = f"its E-value is above {e_value:g}"
-        elif not row.match_e_value <= match_e_value:
-            reason = f"no known motif matches with an E-value up to {match_e_value:g}"
+        elif not known:
+            reason = f"no known motif matches ({matching.limit(measure, cutoff)})"
         elif not row.reproduced_by:
             reason = "no method on the ranked list reproduces it"
         elif row.target in chosen:
@@ -128,7 +149,8 @@ def table(
     *,
     motifs: int,
     e_value: float,
-    match_e_value: float,
+    measure: str,
+    cutoff: float,
 ) -> pd.DataFrame:
     """Returns all motifs of all methods with their matches and the paper's selection (`select`).
 
@@ -136,9 +158,11 @@ def table(
         tables: one table per method: motif, method, engine, width, sites, ln_e_value, e_value,
             consensus.
         candidates: all motifs in the tables.
-        matches: the result of `matching.match` for all motifs, with `known` as targets.
+        matches: the result of `matching.match` for all motifs, with `known` as targets, and two
+            more columns: engine (Tomtom's) and known (where the known motifs come from).
         known, background: see `reproductions`.
-        motifs, e_value, match_e_value: see `select`.
+        motifs, e_value, measure, cutoff: see `select`. By the measure, motifs also match a known
+            motif and reproduce each other.
 
     Returns:
         A table with `COLUMNS`.
@@ -164,9 +188,15 @@ def table(
         {method: by_method.get(method, []) for method in REPRODUCED_BY},
         known,
         background,
-        match_e_value,
+        measure,
+        cutoff,
     )
-    rows = rows.join(best_matches(matches), on="motif")
+    rows = rows.join(best_matches(matches, measure), on="motif").assign(measure=measure)
+    for by, value in ((PEARSON, "pearson"), (TOMTOM, "tomtom_e_value")):
+        best = best_matches(matches, by)[["target_name", "match", "ties"]]
+        rows = rows.join(best.set_axis([f"{by}_name", value, f"{by}_ties"], axis=1), on="motif")
+    of_motif = matches.drop_duplicates("motif").set_index("motif")
+    rows = rows.join(of_motif[["known"]].assign(tomtom_engine=of_motif["engine"]), on="motif")
     rows["reproduced_by"] = [", ".join(reproduced_by.get(name, [])) for name in rows["motif"]]
-    rows = select(rows, motifs=motifs, e_value=e_value, match_e_value=match_e_value)
+    rows = select(rows, motifs=motifs, e_value=e_value, measure=measure, cutoff=cutoff)
     return rows[COLUMNS]

@@ -82,15 +82,15 @@ def example_page(
 
 
 def example(
-    place: tuple[Axes, Axes], rows: pd.DataFrame, known: Motif, letter: str, note: str
+    place: tuple[Axes, Axes], rows: pd.DataFrame, motif: Motif, letter: str, note: str
 ) -> None:
-    """Draws a sequence's saliency map with a marked match, and below it the known motif's logo.
+    """Draws a sequence's saliency map with a marked match, and below it the logo of the motif.
 
     Args:
         place: the axes of the map and of the logo.
         rows: one row per position: position, letter, saliency, match_start, match_end,
             match_strand.
-        known: the known motif, on its given strand.
+        motif: the motif, on its given strand.
         letter, note: texts of the panel.
     """
     first = rows.iloc[0]
@@ -102,7 +102,7 @@ def example(
         axis.axvspan(start - 0.5, end - 0.5, color=YELLOW, alpha=0.35, linewidth=0, zorder=-1)
     letters = "".join(rows["letter"])
     logo(upper, map_heights(letters, rows["saliency"].to_numpy(float)))
-    matched = known if first["match_strand"] == "+" else known.reverse_complement()
+    matched = motif if first["match_strand"] == "+" else motif.reverse_complement()
     logo(lower, information(matched), start)
     upper.set(xlim=(-0.5, len(rows) - 0.5), ylabel="saliency")
     upper.locator_params(axis="y", nbins=3)

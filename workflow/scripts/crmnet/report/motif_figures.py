@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from crmnet.interpretation.insertion import BOTH
 from crmnet.interpretation.truth import ALL
+from crmnet.motifs.matching import stated
 from crmnet.motifs.motif import Motif
 from crmnet.report.drawings import intervals, letters, note_page, panel
 from crmnet.report.logos import example, example_page, information, logo, short
@@ -59,17 +60,19 @@ STRONGEST = 30
 @styled()
 def figure_5(
     motifs: pd.DataFrame,
-    known: Mapping[str, Motif],
+    scanned: Mapping[str, Motif],
     examples: pd.DataFrame,
     effects: pd.DataFrame,
+    limit: str,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draws Figure 5: a saliency map and a logo for each selected motif, and the motifs' effects.
 
     Args:
-        motifs: the selected rows of `selection.table`, in their order.
-        known: target -> its motif.
+        motifs: the result of `selected`.
+        scanned: target -> the motif whose sites are shown.
         examples: one example for each target that has a match, see `effects.examples`.
         effects: see `effects.motif_effects`.
+        limit: the limit of similarity to a known motif, see `matching.limit`.
 
     Returns:
         The figure, and the numbers in it, with `FIGURE_5_COLUMNS`.
@@ -81,11 +84,13 @@ def figure_5(
         page, places, axes = example_page(len(shown), EFFECTS, len(MEASURES))
         for place, target, letter in zip(places, shown, panels, strict=False):
             rows = examples[examples["target"] == target]
-            example(place, rows, known[target], letter, _origin(motifs.loc[target]))
+            example(place, rows, scanned[target], letter, _origin(motifs.loc[target]))
         below = panels[len(shown) :]
         for axis, letter, (measure, name) in zip(axes, below, MEASURES.items(), strict=True):
             _effects(axis, effects[effects["measure"] == measure], name)
             panel(axis, letter)
+        note = f"Known motifs: {motifs['known'].iloc[0]}; a match has {limit}."
+        page.supxlabel(note, x=0.01, ha="left", fontsize=SMALL)
     else:
         page = note_page(
             "No motif passes the selection rule.\nThe table of all motifs gives the reasons."
@@ -103,7 +108,8 @@ def _origin(motif: pd.Series) -> str:
     """Returns a text with a motif's E-value and engine, the methods that reproduce it, and the
     other known motifs that match it equally well."""
     engine = motif["engine"].replace("meme", "MEME")
-    note = f"E = {short(motif['e_value'])} ({engine}); also by {motif['reproduced_by']}"
+    note = f"E = {short(motif['e_value'])} ({engine}); also by {motif['reproduced_by']}; match: "
+    note += stated(motif["measure"], motif["match"])
     if ties := sorted(set(motif["ties"].split(", ")) - {"", motif["target_name"]}):
         note += f"; matched as well by {', '.join(ties[:2])}" + ", ..." * (len(ties) > 2)
     return note
@@ -146,11 +152,11 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
 
 
 @styled()
-def figure_s2(known: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+def figure_s2(scanned: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """Draws Figure S2: more saliency maps, each with the logo of a selected motif.
 
     Args:
-        known: target -> its motif.
+        scanned: see `figure_5`.
         examples: see `effects.examples`.
 
     Returns:
@@ -164,7 +170,7 @@ def figure_s2(known: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Figur
             first = rows.iloc[0]
             note = f"{first['share_above']:.0%} of families have more saliency at their match; "
             note += f"measured {first['expression']:.1f}, predicted {first['predicted']:.1f}"
-            example(place, rows, known[target], letter, note)
+            example(place, rows, scanned[target], letter, note)
     else:
         page = note_page("No motif was selected, so there is no example.")
     panel_of = {key: letter for letter, (key, _) in zip(panels, groups, strict=True)}
@@ -175,13 +181,14 @@ def figure_s2(known: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Figur
 
 
 @styled()
-def patterns(motifs: Sequence[Motif], table: pd.DataFrame) -> Figure:
+def patterns(motifs: Sequence[Motif], table: pd.DataFrame, measure: str) -> Figure:
     """Draws the motifs of saliency maps, each with its effect on expression, its logo and the known
     motif that matches it best.
 
     Args:
         motifs: the motifs of `table`, in its order.
         table: the result of `modisco.table` with the columns of `selection.best_matches`.
+        measure: the measure of the matches.
     """
     shown = list(zip(motifs, table.itertuples(), strict=True))[:PATTERNS]
     if not shown:
@@ -194,7 +201,7 @@ def patterns(motifs: Sequence[Motif], table: pd.DataFrame) -> Figure:
         middle.set(xlim=(-0.5, widest - 0.5), ylim=(0, 2), yticks=[0, 1, 2], xticks=[])
         middle.spines["bottom"].set_visible(False)
         effect = f"{row.sites:,} seqlets\n{SIGNS[row.sign]}"
-        for axis, text in ((left, effect), (right, _best_match(row))):
+        for axis, text in ((left, effect), (right, _best_match(row, measure))):
             axis.axis("off")
             axis.text(0, 0.5, text, verticalalignment="center", transform=axis.transAxes)
     axes[0, 0].set_title("expression", loc="left")
@@ -203,11 +210,11 @@ def patterns(motifs: Sequence[Motif], table: pd.DataFrame) -> Figure:
     return page
 
 
-def _best_match(row) -> str:
+def _best_match(row, measure: str) -> str:
     """Returns a text of a few lines with a motif's best match."""
     if pd.isna(row.target):
         return "no match"
-    text = f"{row.target_name}\nE = {row.match_e_value:.2g}"
+    text = f"{row.target_name}\n{stated(measure, row.match)}"
     names = [name for name in row.ties.split(", ") if name not in ("", row.target_name)]
     if names:
         more = len(names) - TIES
@@ -325,8 +332,11 @@ def truth(
 
 def _factors_of_methods(axis: Axes, motifs: pd.DataFrame, factors: list[str]) -> None:
     """Draws the -log10 E-values of each method's motifs for the planted factors, as a heat map."""
-    methods = list(motifs["method"].unique())
-    strength = -motifs.pivot(index="method", columns="factor", values="ln_e_value") / np.log(10)
+    end = np.where(motifs["end"] == "low", ", low end", "")
+    engine = motifs["engine"].fillna("no motif")
+    motifs = motifs.assign(label=motifs["method"] + end + "\n(" + engine + ")")
+    methods = list(motifs["label"].unique())
+    strength = -motifs.pivot(index="label", columns="factor", values="ln_e_value") / np.log(10)
     strength = strength.loc[methods, factors]
     image = axis.imshow(
         strength.clip(0, STRONGEST), cmap="viridis", vmin=0, vmax=STRONGEST, aspect="auto"

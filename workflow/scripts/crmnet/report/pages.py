@@ -22,6 +22,7 @@ from docutils.utils import SystemMessage
 from docutils.writers.html5_polyglot import Writer
 
 from crmnet.logs import duration
+from crmnet.motifs.matching import stated
 from crmnet.report.claims import OURS, TOLERANCE
 from crmnet.report.summary import cautions
 
@@ -275,7 +276,7 @@ def of_the_papers_data(rows: Iterable[Mapping[str, str]], simulated: bool, paper
 
 def selected_motifs(rows: Iterable[Mapping[str, str]]) -> Table:
     """Returns the motifs of Figure 5, in the figure's order."""
-    columns = ["number", "consensus", "known motif", "E-value", "engine", "reproduced by"]
+    columns = ["number", "consensus", "known motif", "match", "E-value", "engine", "reproduced by"]
     shown = sorted((row for row in rows if row["selected"]), key=lambda row: int(row["selected"]))
     return Table(
         columns,
@@ -284,6 +285,7 @@ def selected_motifs(rows: Iterable[Mapping[str, str]]) -> Table:
                 row["selected"],
                 row["consensus"],
                 row["ties"] or row["target_name"],
+                stated(row["measure"], float(row["match"])),
                 f"{Decimal(row['e_value']):.1e}",
                 row["engine"],
                 row["reproduced_by"],
