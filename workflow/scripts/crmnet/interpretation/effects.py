@@ -27,7 +27,7 @@ def covered(spans: pd.DataFrame, index: pd.Index, width: int, name: str = "seque
     """Returns which positions (n, width) lie in any of the spans, such as matches or planted sites.
 
     Args:
-        spans: `name`, start, end (half-open).
+        spans: `name`, start, end (the first and the last position, from 1).
         index: the names (n,) of the sequences, as in the column `name`.
         width: number of positions.
         name: the column with the name of a span's sequence.
@@ -45,7 +45,7 @@ def covered(spans: pd.DataFrame, index: pd.Index, width: int, name: str = "seque
             "the same sequences; delete both files and run the workflow again"
         )
     edges = np.zeros((len(index), width + 1), np.int32)
-    np.add.at(edges, (row, start), 1)
+    np.add.at(edges, (row, start - 1), 1)
     np.add.at(edges, (row, end), -1)
     return edges.cumsum(axis=1)[:, :width] > 0
 
@@ -318,7 +318,7 @@ def _logo_similarity(
     """Returns the mean `likeness` over the matches of a motif and over all positions to which they
     can be moved, each with its interval; then P and the number of families."""
     start, end = hits["start"].to_numpy(int), hits["end"].to_numpy(int)
-    if (end - start != len(logo)).any():
+    if (end - start + 1 != len(logo)).any():
         raise ValueError(
             f"motif {hits['motif'].iloc[0]}: its logo has {len(logo)} positions, but its matches "
             "have another width, so they come from another collection; delete the file of matches "
@@ -330,7 +330,7 @@ def _logo_similarity(
     at = np.searchsorted(rows, row) + len(rows) * (hits["strand"] == "-").to_numpy()
     maps = np.vstack([likeness(saliency[rows], lengths[rows], bits) for bits in (logo, logo[::-1])])
     begins = np.zeros(maps.shape, bool)
-    begins[at, start] = True
+    begins[at, start - 1] = True
     lengths, families = np.tile(lengths[rows], 2), np.tile(families[rows], 2)
     number = begins.sum(axis=1)
     on_matches = mean_interval((maps * begins).sum(axis=1), number, families, **draw)
@@ -364,7 +364,8 @@ def examples(
         shares: for each example, the share of the families that come before it.
 
     Returns:
-        A table with `EXAMPLE_COLUMNS`, one row per position of an example.
+        A table with `EXAMPLE_COLUMNS`, one row per position of an example. Positions count from 1,
+        and `match_end` is the last position of the match.
     """
     index = pd.Index(ranked["sequence"])
     parts = []
@@ -373,7 +374,7 @@ def examples(
         row = index.get_indexer(mine["sequence"])
         mine = mine.assign(row=row, family=ranked["family"].to_numpy()[row])
         mine = mine.sort_values(["p_value", "row"], kind="stable").drop_duplicates("family")
-        mean = [saliency[hit.row, hit.start : hit.end].mean() for hit in mine.itertuples()]
+        mean = [saliency[hit.row, hit.start - 1 : hit.end].mean() for hit in mine.itertuples()]
         mine = mine.assign(mean=mean).sort_values("mean", ascending=False, kind="stable")
         places = dict.fromkeys(int(share * len(mine)) for share in shares if len(mine))
         for number, place in enumerate(places, 1):
@@ -389,7 +390,7 @@ def examples(
                 "row": ranked["row"].iloc[at],
                 "expression": ranked["expression"].iloc[at],
                 "predicted": predicted[at],
-                "position": np.arange(width),
+                "position": np.arange(width) + 1,
                 "letter": list(letters[at]),
                 "saliency": saliency[at, :width],
                 "match_start": hit["start"],

@@ -86,7 +86,7 @@ def insertion_effects(
 
     Returns:
         A table with `COLUMNS`. Each motif has one row per position (of the site's first letter in
-        the insert, from 0) and strand. Before these comes a row with their mean, whose position is
+        the insert, from 1) and strand. Before these comes a row with their mean, whose position is
         NaN and whose strand is `BOTH`.
 
     Raises:
@@ -130,7 +130,7 @@ def insertion_effects(
             {
                 "motif": motif.name,
                 "name": motif.alt or motif.name,
-                "position": [np.nan, *np.repeat(starts, 2)],
+                "position": [np.nan, *np.repeat(starts + 1, 2)],
                 "strand": [BOTH, *"+-" * len(starts)],
                 "inserts": inserts,
             }

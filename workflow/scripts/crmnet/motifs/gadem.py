@@ -277,7 +277,7 @@ def read_rgadem(sites: str | Path, motifs: str | Path, tokens: np.ndarray) -> li
         tables.append(resolved(own, len(rows), tokens))
         letters = tables[-1]["site"].tolist()
         # A site that extends beyond its sequence has letters that only GADEM knows.
-        outside = (tables[-1]["end"] - tables[-1]["start"] < len(rows)).any()
+        outside = (tables[-1]["end"] - tables[-1]["start"] + 1 < len(rows)).any()
         stated = rows[list(LETTERS)].to_numpy()
         if not outside and np.abs(_pwm(letter_counts(letters)) - stated).max() > ROUNDED:
             raise MotifError(f"{motifs}: the PWM of motif {name} differs from that of its sites")
@@ -314,8 +314,8 @@ def resolved(raw: pd.DataFrame, width: int, tokens: np.ndarray) -> pd.DataFrame:
         tokens: (n, length), the sequences; shorter ones are padded with N.
 
     Returns:
-        A table with row (of tokens), start, end (from 0 on the plus strand, half-open, within the
-        sequence), strand, site (`width` letters on the motif's strand, with N outside the sequence
+        A table with row (of tokens), start, end (the first and the last position on the plus
+        strand, from 1, within the sequence), strand, site (`width` letters on the motif's strand, with N outside the sequence
         and at masked positions), p_value.
 
     Raises:
@@ -356,7 +356,7 @@ def resolved(raw: pd.DataFrame, width: int, tokens: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "row": row,
-            "start": np.maximum(start, 0),
+            "start": np.maximum(start, 0) + 1,
             "end": np.minimum(start + width, lengths[row]),
             "strand": np.where(minus, "-", "+"),
             "site": _words(site),
@@ -412,8 +412,8 @@ def search(tokens: np.ndarray, number: int) -> list[pd.DataFrame]:
         best = candidates[int(np.argmin(values))]
         motifs.append(best)
         progress(len(motifs))
-        columns = np.arange(best["end"].iloc[0] - best["start"].iloc[0])
-        left[best["row"].to_numpy()[:, None], best["start"].to_numpy()[:, None] + columns] = N
+        columns = np.arange(best["end"].iloc[0] - best["start"].iloc[0] + 1)
+        left[best["row"].to_numpy()[:, None], best["start"].to_numpy()[:, None] - 1 + columns] = N
     return motifs
 
 
@@ -442,7 +442,7 @@ def _apart(sites: pd.DataFrame) -> pd.DataFrame:
     kept, taken = [], {}
     for row, start, end in zip(sites["row"], sites["start"], sites["end"], strict=True):
         others = taken.setdefault(row, [])
-        kept.append(all(abs(other - start) >= end - start for other in others))
+        kept.append(all(abs(other - start) > end - start for other in others))
         if kept[-1]:
             others.append(start)
     return sites[kept]

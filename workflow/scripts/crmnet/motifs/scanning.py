@@ -147,8 +147,8 @@ def scan(
         threshold: the largest p-value of a site.
 
     Returns:
-        One row per site, with `COLUMNS`. Start and end (half-open) count from 0 on the given
-        strand. The matched letters are those on the motif's strand, and the score is in bits.
+        One row per site, with `COLUMNS`. Start and end are the first and the last position on the
+        given strand, counted from 1. The matched letters are those on the motif's strand, and the score is in bits.
         q-values (Benjamini and Hochberg 1995) are over all positions of the motif on both strands,
         also those above the threshold.
 
@@ -208,7 +208,7 @@ def _table(
     values = (
         motif.name,
         np.asarray(names, object)[row],
-        start,
+        start + 1,
         start + motif.width,
         sites["strand"].to_numpy(),
         matrix.bits(score),
@@ -293,7 +293,6 @@ def read_fimo(path: str | Path) -> pd.DataFrame:
         # FIMO's notes follow after a blank line.
         text = Path(path).read_text().split("\n\n", 1)[0]
         hits = read_table(StringIO(text), ["motif_id", "sequence_name", "matched_sequence"])
-        hits["start"] -= 1
         numbers = {"start": int, "stop": int, "score": float, "p-value": float, "q-value": float}
         hits = hits.astype(numbers)[list(FIMO_COLUMNS)].rename(columns=FIMO_COLUMNS)
     except (OSError, ValueError, TypeError, KeyError) as error:

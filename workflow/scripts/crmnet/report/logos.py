@@ -30,7 +30,7 @@ MAP, LOGO, AROUND = 12.0, 7.0, 10.0
 LETTER_COLOURS = dict(zip(LETTERS, (GREEN, BLUE, ORANGE, VERMILLION), strict=True))
 
 
-def logo(axis: Axes, heights: np.ndarray, start: int = 0) -> None:
+def logo(axis: Axes, heights: np.ndarray, start: int = 1) -> None:
     """Draws the letters A C G T with heights (width, 4) from position `start` on.
 
     Letters with negative heights are drawn below the line."""
@@ -99,12 +99,12 @@ def example(
     upper.sharex(lower)
     for axis in place:
         # Draw the mark behind the letters.
-        axis.axvspan(start - 0.5, end - 0.5, color=YELLOW, alpha=0.35, linewidth=0, zorder=-1)
+        axis.axvspan(start - 0.5, end + 0.5, color=YELLOW, alpha=0.35, linewidth=0, zorder=-1)
     letters = "".join(rows["letter"])
     logo(upper, map_heights(letters, rows["saliency"].to_numpy(float)))
     matched = motif if first["match_strand"] == "+" else motif.reverse_complement()
     logo(lower, information(matched), start)
-    upper.set(xlim=(-0.5, len(rows) - 0.5), ylabel="saliency")
+    upper.set(xlim=(0.5, len(rows) + 0.5), ylabel="saliency")
     upper.locator_params(axis="y", nbins=3)
     lower.set(ylim=(0, 2), yticks=(0, 2), ylabel="bits")
     upper.tick_params(labelbottom=False)

@@ -198,7 +198,7 @@ def patterns(motifs: Sequence[Motif], table: pd.DataFrame, measure: str) -> Figu
     widest = max(motif.width for motif, _ in shown)
     for (left, middle, right), (motif, row) in zip(axes, shown, strict=True):
         logo(middle, information(motif))
-        middle.set(xlim=(-0.5, widest - 0.5), ylim=(0, 2), yticks=[0, 1, 2], xticks=[])
+        middle.set(xlim=(0.5, widest + 0.5), ylim=(0, 2), yticks=[0, 1, 2], xticks=[])
         middle.spines["bottom"].set_visible(False)
         effect = f"{row.sites:,} seqlets\n{SIGNS[row.sign]}"
         for axis, text in ((left, effect), (right, _best_match(row, measure))):
