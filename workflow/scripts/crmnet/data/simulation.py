@@ -127,9 +127,9 @@ class Simulation:
             are the same in all media. A family of the native set is `native_per_family` rows in
             succession, its founder first.
         sites: set (native, random or train_<medium>), row (from 0), factor, matrix_id, start, end
-            (the first and the last position in the insert, from 1), strand. A variant has its founder's sites, including sites
-            that a substitution hit. The sites of a leaked sequence are listed only under its test
-            set.
+            (the first and the last position in the insert, from 1), strand. A variant has its
+            founder's sites, including sites that a substitution hit. The sites of a leaked sequence
+            are listed only under its test set.
         factors: factor, matrix_id, and the activity in each medium.
     """
 

@@ -35,7 +35,7 @@ class Maps:
             the padding.
         prediction: (n,) predicted expression.
         measured: (n,) measured expression.
-        start: (n,) position in the model's input at which each insert begins.
+        start: (n,) number of tokens before each insert in the model's input.
     """
 
     row: np.ndarray

@@ -315,8 +315,8 @@ def resolved(raw: pd.DataFrame, width: int, tokens: np.ndarray) -> pd.DataFrame:
 
     Returns:
         A table with row (of tokens), start, end (the first and the last position on the plus
-        strand, from 1, within the sequence), strand, site (`width` letters on the motif's strand, with N outside the sequence
-        and at masked positions), p_value.
+        strand, from 1, within the sequence), strand, site (`width` letters on the motif's strand,
+        with N outside the sequence and at masked positions), p_value.
 
     Raises:
         MotifError: a site is outside all sequences, or its letters differ from the sequence.

@@ -148,9 +148,9 @@ def scan(
 
     Returns:
         One row per site, with `COLUMNS`. Start and end are the first and the last position on the
-        given strand, counted from 1. The matched letters are those on the motif's strand, and the score is in bits.
-        q-values (Benjamini and Hochberg 1995) are over all positions of the motif on both strands,
-        also those above the threshold.
+        given strand, from 1. The matched letters are those on the motif's strand, and the score is
+        in bits. q-values (Benjamini and Hochberg 1995) are over all positions of the motif on both
+        strands, also those above the threshold.
 
     Raises:
         MotifError: see `score_matrix`.

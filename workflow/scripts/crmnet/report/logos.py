@@ -88,7 +88,7 @@ def example(
 
     Args:
         place: the axes of the map and of the logo.
-        rows: one row per position: position, letter, saliency, match_start, match_end,
+        rows: one row per position, from 1 on: letter, saliency, match_start, match_end,
             match_strand.
         motif: the motif, on its given strand.
         letter, note: texts of the panel.
