@@ -53,18 +53,18 @@ def windows(starts, wide, width):
 
 def test_covered_positions_are_those_of_a_loop():
     rng = np.random.default_rng(1)
-    index, start = pd.Index([f"s{row}" for row in range(7)]), rng.integers(0, 20, 40)
+    index, start = pd.Index([f"s{row}" for row in range(7)]), rng.integers(1, 21, 40)
     table = spans(*zip(rng.choice(index, 40), start, start + rng.integers(0, 11, 40), strict=True))
     expected = np.zeros((7, 30), bool)
     for name, first, last in table.itertuples(index=False):
-        for position in range(first, last):
-            expected[int(name[1:]), position] = True
+        for position in range(first, last + 1):
+            expected[int(name[1:]), position - 1] = True
     inside = covered(table, index, 30)
     assert inside.dtype == bool
     assert (inside == expected).all()
     assert (covered(table.rename(columns={"sequence": "row"}), index, 30, "row") == expected).all()
     # Overlapping ones, and up to the very end.
-    both = covered(spans(("s1", 0, 3), ("s1", 2, 5), ("s0", 3, 5)), index[:2], 5)
+    both = covered(spans(("s1", 1, 3), ("s1", 3, 5), ("s0", 4, 5)), index[:2], 5)
     assert both.astype(int).tolist() == [[0, 0, 0, 1, 1], [1, 1, 1, 1, 1]]
 
 
@@ -73,10 +73,10 @@ def test_nothing_is_covered_by_no_span():
     assert not covered(pd.DataFrame(NO_HITS, dtype=object), pd.Index(["s0"]), 5).any()
 
 
-@pytest.mark.parametrize("span", [("s2", 0, 3), ("s1", 3, 6)])
+@pytest.mark.parametrize("span", [("s2", 1, 3), ("s1", 0, 3), ("s1", 4, 6)])
 def test_spans_of_other_sequences_are_refused(span):
     with pytest.raises(ValueError, match=f"sequence {span[0]}: .* not of the same sequences"):
-        covered(spans(("s0", 0, 2), span), pd.Index(["s0", "s1"]), 5)
+        covered(spans(("s0", 1, 2), span), pd.Index(["s0", "s1"]), 5)
 
 
 def test_an_insert_ends_at_its_last_base():
@@ -311,11 +311,11 @@ def case():
     )
     targets = {"target": ["A", "B", "C"], "target_name": ["Abf", "Bas", "Cup"]}
     hits = [
-        ("A", "s5", 1, 3, "+", 1e-5),
-        ("A", "s5", 2, 4, "-", 1e-6),
-        ("A", "s1", 0, 2, "+", 1e-5),
-        ("B", "s7", 0, 3, "-", 1e-4),
-        ("other", "s3", 0, 5, "+", 1e-4),
+        ("A", "s5", 2, 3, "+", 1e-5),
+        ("A", "s5", 3, 4, "-", 1e-6),
+        ("A", "s1", 1, 2, "+", 1e-5),
+        ("B", "s7", 1, 3, "-", 1e-4),
+        ("other", "s3", 1, 5, "+", 1e-4),
     ]
     ranked = {
         "sequence": ["s5", "s3", "s7", "s1"],
@@ -352,7 +352,7 @@ def test_the_table_of_motifs(case):
         for _ in range(3)
     ]
     rows = table.set_index(["measure", "target"])
-    # Of A: positions 1, 2, 3 of s5, and 0, 1 of s1.
+    # Of A: positions 2, 3, 4 of s5, and 1, 2 of s1.
     assert rows.loc["saliency", "A"]["value"] == pytest.approx((2 + 3 + 4 + 2 + 2) / 5)
     assert rows.loc["saliency", "B"]["value"] == pytest.approx((5 - 5 + 5) / 3)
     assert rows.loc["absolute_saliency", "B"]["value"] == pytest.approx(5)
@@ -415,7 +415,7 @@ def test_p_values_are_adjusted_for_the_number_of_motifs(case):
             {
                 "motif": name,
                 "sequence": ranked["sequence"][with_it[name]],
-                "start": starts[name][with_it[name]],
+                "start": starts[name][with_it[name]] + 1,
                 "end": starts[name][with_it[name]] + 4,
                 "strand": rng.choice(["+", "-"], len(with_it[name])),
             }
@@ -476,7 +476,7 @@ def matched(seed, beneath, noise=1.0, families=12, size=3, width=40):
     for row, (at, turned) in enumerate(zip(start, minus, strict=True)):
         values[row, at : at + 7] += beneath[::-1] if turned else beneath
     names = [f"s{row}" for row in range(len(family))]
-    hits = {"motif": "A", "sequence": names, "start": start, "end": start + 7}
+    hits = {"motif": "A", "sequence": names, "start": start + 1, "end": start + 7}
     table = motif_effects(
         pd.DataFrame({"target": ["A"], "target_name": ["Abf"]}),
         pd.DataFrame(hits | {"strand": np.where(minus, "-", "+")}),
@@ -542,16 +542,16 @@ def test_examples_are_one_match_a_family_by_saliency(case):
     heads = table.drop_duplicates(["target", "example"])
     columns = ["target", "example", "share_above", "sequence", "row", "match_start", "match_end"]
     assert heads[columns].to_numpy().tolist() == [
-        ["A", 1, 0.0, "s5", 5, 2, 4],
-        ["A", 2, 0.5, "s1", 1, 0, 2],
-        ["B", 1, 0.0, "s7", 7, 0, 3],
+        ["A", 1, 0.0, "s5", 5, 3, 4],
+        ["A", 2, 0.5, "s1", 1, 1, 2],
+        ["B", 1, 0.0, "s7", 7, 1, 3],
     ]
     assert heads["match_strand"].tolist() == ["-", "+", "-"]
     assert heads["match_p_value"].tolist() == [1e-6, 1e-5, 1e-4]
     first = table[(table["target"] == "A") & (table["example"] == 1)]
     assert "".join(first["letter"]) == "ACGT"
     assert first["saliency"].tolist() == [1, 2, 3, 4]
-    assert first["position"].tolist() == [0, 1, 2, 3]
+    assert first["position"].tolist() == [1, 2, 3, 4]
     assert set(first["expression"]) == {10.0} and set(first["predicted"]) == {9.0}
 
 
@@ -560,7 +560,7 @@ def test_examples_of_quarters_of_the_families(case):
     ranked = ranked.assign(expression=1.0, family=np.arange(40) // 2)
     saliency = np.arange(40.0)[:, None] * np.ones(5)
     # In each family the later sequence has the stronger match, and more saliency.
-    hits = ranked[["sequence"]].assign(motif="A", start=0, end=4, strand="+")
+    hits = ranked[["sequence"]].assign(motif="A", start=1, end=4, strand="+")
     hits["p_value"] = np.where(ranked["row"] % 2, 1e-6, 1e-5)
     table = examples(
         case.targets, hits, ranked, saliency, ["ACGTA"] * 40, np.zeros(40)

@@ -33,12 +33,13 @@ def covered(spans: pd.DataFrame, index: pd.Index, width: int, name: str = "seque
         name: the column with the name of a span's sequence.
 
     Raises:
-        ValueError: a sequence is not in the index, or a span ends beyond `width`.
+        ValueError: a sequence is not in the index, or a span begins before 1 or ends beyond
+            `width`.
     """
     row = index.get_indexer(spans[name])
     # In an empty table the columns have no type.
     start, end = spans["start"].to_numpy(int), spans["end"].to_numpy(int)
-    wrong = (row < 0) | (end > width)
+    wrong = (row < 0) | (start < 1) | (end > width)
     if wrong.any():
         raise ValueError(
             f"sequence {spans[name].to_numpy()[wrong][0]}: matches and saliency maps are not of "
