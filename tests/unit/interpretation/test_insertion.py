@@ -18,6 +18,7 @@ from crmnet.interpretation.insertion import (
     sites,
 )
 from crmnet.motifs.motif import Motif, MotifError, write_meme
+from crmnet.report.motif_figures import insertion
 
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 CONSTRUCT = Construct("TTGCA", "GGA", 20, 32)
@@ -60,11 +61,11 @@ def test_a_linear_model_has_the_difference_of_its_weights(positions):
     table = effects([motif_of(SITE)], linear(weights), positions=positions)
     inserts = random_inserts(40, CONSTRUCT, 1)
     rows = table[table["strand"] != BOTH]
-    assert rows["position"].tolist() == ([6, 6] if positions == 1 else [0, 0, 4, 4, 8, 8, 12, 12])
+    assert rows["position"].tolist() == ([7, 7] if positions == 1 else [1, 1, 5, 5, 9, 9, 13, 13])
     assert rows["strand"].tolist() == ["+", "-"] * positions
     for row in rows.itertuples():
         site = tokenise(SITE) if row.strand == "+" else reverse_complement(tokenise(SITE))
-        start = int(row.position)
+        start = int(row.position) - 1
         at = len(CONSTRUCT.left_flank) + start + np.arange(len(SITE))
         expected = [
             weights[at, site].sum() - weights[at, insert[start : start + len(SITE)]].sum()
@@ -88,7 +89,7 @@ def test_a_model_that_counts_letters_cannot_tell_the_site_from_the_control():
 
 def test_a_model_without_a_strand_has_the_same_effect_on_both():
     table = effects([motif_of(SITE)], best_site(SITE)).set_index(["position", "strand"])
-    for position in (0, 4, 8, 12):
+    for position in (1, 5, 9, 13):
         plus, minus = table.loc[(position, "+")], table.loc[(position, "-")]
         assert plus["effect"] == minus["effect"]
         assert plus["low"] == minus["low"]
@@ -120,7 +121,7 @@ def test_only_the_site_is_changed():
         seen.append(tokens)
         return np.zeros(len(tokens))
 
-    effects([motif_of(SITE)], predict)
+    table = effects([motif_of(SITE)], predict)
     without, with_site, with_control = seen
     left, width = len(CONSTRUCT.left_flank), CONSTRUCT.insert_length
     for tokens in seen:
@@ -129,8 +130,9 @@ def test_only_the_site_is_changed():
         assert (tokens[:, left + width + 3 :] == N).all()
     found = with_site.reshape(4, 2, 40, -1)
     control = with_control.reshape(4, 2, 40, -1)
-    for place, start in enumerate((0, 4, 8, 12)):
-        inside = slice(left + start, left + start + len(SITE))
+    positions = table["position"].dropna().astype(int).unique()
+    for place, position in enumerate(positions):
+        inside = slice(left + position - 1, left + position - 1 + len(SITE))
         for strand in (0, 1):
             for tokens in (found[place, strand], control[place, strand]):
                 same = tokens == without
@@ -178,7 +180,12 @@ def test_sites_are_the_most_likely_one_or_drawn():
 
 def test_a_site_as_wide_as_the_insert_has_one_position():
     table = effects([motif_of(20 * "A")], linear(weights_of(1)))
-    assert table["position"].tolist()[1:] == [0, 0]
+    assert table["position"].tolist()[1:] == [1, 1]
+
+
+def test_the_axis_of_positions_is_from_the_first_to_the_last():
+    _, axis = insertion(effects([motif_of(SITE)], best_site(SITE))).axes
+    assert axis.get_xlim() == (1, 13)
 
 
 def test_invalid_motifs_and_constructs_are_refused():

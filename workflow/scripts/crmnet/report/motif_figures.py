@@ -259,6 +259,8 @@ def insertion(table: pd.DataFrame) -> Figure:
         label.set(color=colour, fontweight="bold")
     left.spines["left"].set_visible(False)
     right.set(xlabel="start of the site in the insert", ylabel="effect on predicted expression")
+    # Without a margin, the axis has no position 0.
+    right.margins(x=0)
     inserts = overall["inserts"].iloc[0]
     panel(left, "A", f"A site in {inserts:,} random inserts, mean over all positions")
     panel(right, "B", "By position and strand (colours as in A)")
