@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from crmnet.data.sequences import tokenise
 from crmnet.interpretation.effects import COLUMNS, EXAMPLE_COLUMNS, examples, motif_effects
 from crmnet.interpretation.truth import ALL, CURVE_POINTS
 from crmnet.motifs.motif import Motif, write_meme
+from crmnet.motifs.scanning import scan
 from crmnet.motifs.selection import COLUMNS as MOTIF_COLUMNS
-from crmnet.report import logos, style
+from crmnet.report import logos, motif_figures, style
 from crmnet.report.drawings import letters as panel_letters
 
 SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
@@ -54,7 +56,9 @@ def write_tables(folder, shown=5, matched=5, families=FAMILIES):
             planted = site if strand == "+" else site[::-1].translate(str.maketrans("ACGT", "TGCA"))
             letters[row] = letters[row][:start] + planted + letters[row][end:]
             saliency[row, start:end] += rng.uniform(0, 0.3, len(site)) * (1 - 0.35 * place)
-            hits.append((motif.name, f"s{row}", start, end, strand, 10.0 ** -rng.integers(4, 8)))
+            hits.append(
+                (motif.name, f"s{row}", start + 1, end, strand, 10.0 ** -rng.integers(4, 8))
+            )
     hits = pd.DataFrame(hits, columns=["motif", "sequence", "start", "end", "strand", "p_value"])
     targets = pd.DataFrame({"target": [m.name for m in motifs], "target_name": NAMES})[:shown]
     table = targets.assign(selected=range(1, shown + 1))
@@ -162,6 +166,45 @@ def test_figure_5(tmp_path, texts, count):
         once = (tmp_path / "figure5.pdf").read_bytes()
         figure5(tmp_path)
         assert (tmp_path / "figure5.pdf").read_bytes() == once
+
+
+@pytest.mark.parametrize("start", [1, 11, 18])
+@pytest.mark.parametrize(("strand", "site"), [("+", "TTACCCG"), ("-", "CGGGTAA")])
+def test_a_planted_site_is_where_it_is_from_the_scan_to_figure_5(start, strand, site):
+    around = "CAGATGCATCAGTCATG"
+    insert = around[: start - 1] + site + around[start - 1 :]
+    width, end = len(insert), start + 6
+    tokens = tokenise(insert)[None]
+    motif = Motif("MA1", 100 * np.eye(4)[tokenise("TTACCCG")], alt="REB1")
+    hits = scan([motif], tokens, ["s0"], EVEN)
+    assert hits[["start", "end", "strand"]].to_numpy().tolist() == [[start, end, strand]]
+
+    ranked = pd.DataFrame({"sequence": ["s0"], "row": 0, "expression": 9.0, "family": 0})
+    saliency = np.zeros((1, width))
+    saliency[0, start - 1 : end] = 0.5
+    motifs = pd.DataFrame({"target": ["MA1"], "target_name": "REB1", "engine": "meme 5.5.7"})
+    motifs = motifs.assign(e_value="1e-9", reproduced_by="gadem", ties="")
+    rows = examples(motifs, hits, ranked, saliency, [insert], np.array([8.0]))
+    lengths, bits = np.array([width]), {"MA1": motif.information()}
+    draws = {"replicates": 9, "permutations": 9, "seed": 1}
+    effects = motif_effects(motifs, hits, ranked, saliency, lengths, bits, **draws)
+    page, table = motif_figures.figure_5(motifs, {"MA1": motif}, rows, effects)
+
+    drawn = table[table["panel"] == "A"]
+    assert drawn["position"].tolist() == list(range(1, width + 1))
+    on_match = drawn["position"].between(drawn["match_start"], drawn["match_end"])
+    assert "".join(drawn["letter"][on_match]) == site
+    assert set(drawn["match_strand"]) == {strand}
+    assert on_match.tolist() == (drawn["value"] > 0).tolist()
+    for axis in page.axes[:2]:
+        assert axis.get_xlim() == (0.5, width + 0.5)
+        boxes = [
+            patch.get_extents().transformed(axis.transData.inverted()) for patch in axis.patches
+        ]
+        # The mark, and the letters in it.
+        assert (start - 0.5, end + 0.5) in [(round(b.x0, 6), round(b.x1, 6)) for b in boxes]
+        centres = {round((box.x0 + box.x1) / 2, 6) for box in boxes}
+        assert centres == set(range(start, end + 1))
 
 
 @pytest.mark.parametrize("matched", [0, 1])
