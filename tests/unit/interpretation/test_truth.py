@@ -133,20 +133,20 @@ def test_no_motif_finds_a_factor():
 def case():
     """Three sequences of two families with sites of two factors. One site has a substitution."""
     sites = [
-        (4, "REB1", "MA1", 1, 3, "+"),
-        (2, "REB1", "MA1", 1, 3, "+"),
-        (2, "RAP1", "MA2", 2, 5, "-"),
-        (9, "REB1", "MA1", 0, 2, "-"),
+        (4, "REB1", "MA1", 2, 3, "+"),
+        (2, "REB1", "MA1", 2, 3, "+"),
+        (2, "RAP1", "MA2", 3, 5, "-"),
+        (9, "REB1", "MA1", 1, 2, "-"),
     ]
     hits = [
-        ("MA1", "s4", 1, 3, "+"),
+        ("MA1", "s4", 2, 3, "+"),
         # Elsewhere, or on the other strand, or of another factor, is no hit of the site in row 2.
-        ("MA1", "s2", 2, 4, "+"),
-        ("MA1", "s2", 1, 3, "-"),
-        ("MA3", "s2", 1, 3, "+"),
-        ("MA2", "s2", 2, 5, "-"),
-        ("MA1", "s9", 0, 2, "-"),
-        ("MA8", "s9", 0, 2, "-"),
+        ("MA1", "s2", 3, 4, "+"),
+        ("MA1", "s2", 2, 3, "-"),
+        ("MA3", "s2", 2, 3, "+"),
+        ("MA2", "s2", 3, 5, "-"),
+        ("MA1", "s9", 1, 2, "-"),
+        ("MA8", "s9", 1, 2, "-"),
     ]
     saliency = [[1, 4, 2, 0, -5], [1, -6, 2, 3, 4], [-4, 2, 1, 3, 9]]
     return SimpleNamespace(

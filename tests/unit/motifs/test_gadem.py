@@ -87,7 +87,8 @@ def random_tokens(seed, number, length=80):
 
 
 def planted(seed, number, with_site, word, exact=0.93):
-    """Random sequences, of which the first have a site on either strand; N is any letter."""
+    """Random sequences, of which the first have a site on either strand; N is any letter. Then row,
+    first position (from 1) and strand of each site."""
     rng, tokens = np.random.default_rng(seed), random_tokens(seed, number)
     places = []
     for row in range(with_site):
@@ -97,7 +98,7 @@ def planted(seed, number, with_site, word, exact=0.93):
         strand = rng.choice(["+", "-"])
         start = int(rng.integers(0, tokens.shape[1] - len(site) + 1))
         tokens[row, start : start + len(site)] = site if strand == "+" else COMPLEMENT[site[::-1]]
-        places.append((row, start, str(strand)))
+        places.append((row, start + 1, str(strand)))
     return tokens, places
 
 
@@ -170,28 +171,28 @@ def raw(*sites):
     ("site", "expected"),
     [
         # Given strands: the leftmost base on +, the rightmost on -.
-        ((1, "+", 4, "GATTACA"), (0, 3, 10, "+", "GATTACA")),
-        ((2, "-", 9, "GATTACA"), (1, 2, 9, "-", "GATTACA")),
+        ((1, "+", 4, "GATTACA"), (0, 4, 10, "+", "GATTACA")),
+        ((2, "-", 9, "GATTACA"), (1, 3, 9, "-", "GATTACA")),
         # No strand at the end that is the site's last on its strand.
-        ((3, "", 6, "GATTACA"), (2, 5, 12, "+", "GATTACA")),
-        ((4, "", 7, "GATTACA"), (3, 0, 7, "-", "GATTACA")),
+        ((3, "", 6, "GATTACA"), (2, 6, 12, "+", "GATTACA")),
+        ((4, "", 7, "GATTACA"), (3, 1, 7, "-", "GATTACA")),
         # N is any letter, also where it is in the sequence, and stays N.
-        ((3, "", 6, "NATTNCN"), (2, 5, 12, "+", "NATTNCN")),
-        ((6, "+", 3, "GATTACA"), (5, 2, 9, "+", "GANTACA")),
-        ((6, "+", 3, "NNTNACA"), (5, 2, 9, "+", "NNNNACA")),
+        ((3, "", 6, "NATTNCN"), (2, 6, 12, "+", "NATTNCN")),
+        ((6, "+", 3, "GATTACA"), (5, 3, 9, "+", "GANTACA")),
+        ((6, "+", 3, "NNTNACA"), (5, 3, 9, "+", "NNNNACA")),
         # Nothing but N: the strand on which it is at the end.
-        ((3, "", 6, "NNNNNNN"), (2, 5, 12, "+", "NNNNNNN")),
-        ((4, "", 7, "NNNNNNN"), (3, 0, 7, "-", "NNNNNNN")),
+        ((3, "", 6, "NNNNNNN"), (2, 6, 12, "+", "NNNNNNN")),
+        ((4, "", 7, "NNNNNNN"), (3, 1, 7, "-", "NNNNNNN")),
         # Over the beginning, on either strand: without letters.
-        ((4, "", -1, ""), (3, 0, 5, "+", "NNTGTAA")),
-        ((4, "+", -1, ""), (3, 0, 5, "+", "NNTGTAA")),
-        ((3, "-", 14, ""), (2, 7, 12, "-", "NNTGTAA")),
-        ((3, "", 14, ""), (2, 7, 12, "-", "NNTGTAA")),
+        ((4, "", -1, ""), (3, 1, 5, "+", "NNTGTAA")),
+        ((4, "+", -1, ""), (3, 1, 5, "+", "NNTGTAA")),
+        ((3, "-", 14, ""), (2, 8, 12, "-", "NNTGTAA")),
+        ((3, "", 14, ""), (2, 8, 12, "-", "NNTGTAA")),
         # Over the end: without the letters that are not there.
-        ((1, "", 9, "CAGG"), (0, 8, 12, "+", "CAGGNNN")),
-        ((1, "", 4, "CCCC"), (0, 0, 4, "-", "CCCCNNN")),
+        ((1, "", 9, "CAGG"), (0, 9, 12, "+", "CAGGNNN")),
+        ((1, "", 4, "CCCC"), (0, 1, 4, "-", "CCCCNNN")),
         # The end of a shorter sequence, here with N behind it.
-        ((7, "", 2, "GATTACA"), (6, 1, 8, "+", "GATTACA")),
+        ((7, "", 2, "GATTACA"), (6, 2, 8, "+", "GATTACA")),
     ],
 )
 def test_a_site_finds_its_strand_and_place(site, expected):
@@ -211,7 +212,7 @@ def test_both_strands_of_random_sequences_are_told_apart():
             last = start == 21 if strand == "+" else start == 0
             text = "".join("ACGT"[letter] for letter in word)
             made.append((row + 1, "" if last else strand, pos, text))
-            expected.append((row, start, start + 9, strand, text, 1e-5))
+            expected.append((row, start + 1, start + 9, strand, text, 1e-5))
     assert sum(strand == "" for _, strand, *_ in made) == 80
     found = resolved(raw(*made), 9, tokens)
     assert list(found.itertuples(index=False, name=None)) == expected
@@ -254,8 +255,11 @@ def written(tmp_path):
 def test_the_output_of_rgadem_is_read(written):
     tokens = rows(SEQUENCES)
     one, two = read_rgadem(*written, tokens)
-    assert one["start"].tolist() == [3, 2, 5, 0, 2]
+    assert one["start"].tolist() == [4, 3, 6, 1, 3]
     assert one["strand"].tolist() == ["+", "-", "+", "-", "+"]
+    assert [SEQUENCES[site.row][site.start - 1 : site.end] for site in one.itertuples()] == [
+        *("GATTACA", "TGTAATC", "GATTACA", "TGTAATC", "GATTCCA")
+    ]
     assert two["site"].tolist() == ["TTT", "TTN"]
     motifs, sites = ranked([two, one], tokens, list("abcde"), 5)
     # The second is better, and so the first now.
@@ -421,14 +425,20 @@ def test_sites_are_where_they_say_and_apart():
     _, sites = ranked(search(tokens, 2), tokens, np.arange(100), 2)
     assert len(sites) > 30
     for site in sites.itertuples():
-        window = tokens[site.sequence, site.start : site.end]
+        window = tokens[site.sequence, site.start - 1 : site.end]
         window = window if site.strand == "+" else reverse_complement(window)
         assert "".join("ACGTN"[letter] for letter in window) == site.site
         assert "N" not in site.site
         assert site.p_value <= 2e-4
     # Also those of two motifs do not overlap.
     for _, own in sites.sort_values("start").groupby("sequence"):
-        assert (own["start"].to_numpy()[1:] >= own["end"].to_numpy()[:-1]).all()
+        assert (own["start"].to_numpy()[1:] > own["end"].to_numpy()[:-1]).all()
+
+
+def test_sites_that_touch_are_apart_and_those_that_share_a_letter_are_not():
+    table = pd.DataFrame({"row": [0, 0, 0, 0, 1], "start": [5, 1, 10, 9, 6]})
+    kept = gadem._apart(table.assign(end=table["start"] + 3))
+    assert kept[["row", "start"]].to_numpy().tolist() == [[0, 5], [0, 1], [0, 10], [1, 6]]
 
 
 def test_both_of_two_motifs_are_found_and_the_best_first():

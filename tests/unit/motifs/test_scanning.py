@@ -82,12 +82,13 @@ def naive(motif, tokens, names, background, threshold):
                     continue
                 score = sum(matrix.scores[position, letter] for position, letter in enumerate(site))
                 if matrix.p_values[score] <= threshold:
-                    sites.add((motif.name, name, start, strand, "".join("ACGT"[i] for i in site)))
+                    matched = "".join("ACGT"[i] for i in site)
+                    sites.add((motif.name, name, start + 1, strand, matched))
     return sites
 
 
 def found(hits):
-    assert (hits["end"] - hits["start"] == hits["matched"].str.len()).all()
+    assert (hits["end"] - hits["start"] + 1 == hits["matched"].str.len()).all()
     return set(hits[["motif", "sequence", "start", "strand", "matched"]].itertuples(False, None))
 
 
@@ -156,11 +157,14 @@ def test_sites_at_either_end_and_none_across_sequences_or_n():
     hits = scan([motif], tokens, list("abcdefg"), AT_RICH).sort_values("sequence")
     rows = hits[["sequence", "start", "end", "strand", "matched"]].to_numpy().tolist()
     assert rows == [
-        ["a", 0, 8, "+", "GATTACCA"],
-        ["b", 4, 12, "+", "GATTACCA"],
-        ["c", 0, 8, "-", "GATTACCA"],
-        ["d", 4, 12, "-", "GATTACCA"],
+        ["a", 1, 8, "+", "GATTACCA"],
+        ["b", 5, 12, "+", "GATTACCA"],
+        ["c", 1, 8, "-", "GATTACCA"],
+        ["d", 5, 12, "-", "GATTACCA"],
     ]
+    places = zip(sequences, hits["start"] - 1, hits["end"], strict=False)
+    sites = [sequence[before:end] for sequence, before, end in places]
+    assert sites == ["GATTACCA", "GATTACCA", "TGGTAATC", "TGGTAATC"]
     # Only one word of 65,536 scores as much.
     expected = AT_RICH[tokenise("GATTACCA")].prod()
     assert hits["p_value"].tolist() == pytest.approx([expected] * 4)
@@ -174,9 +178,9 @@ def test_the_other_strand_has_the_same_sites():
     one = scan(motifs, tokens, names, AT_RICH, 0.01)
     other = scan(motifs, reverse_complement(tokens), names, AT_RICH, 0.01)
     assert len(one) > 50
-    one["start"] = 40 - one["end"]
+    one["start"], one["end"] = 41 - one["end"], 41 - one["start"]
     one["strand"] = one["strand"].map({"+": "-", "-": "+"})
-    assert found(one.assign(end=one["start"] + one["matched"].str.len())) == found(other)
+    assert found(one) == found(other)
     assert sorted(one["p_value"]) == sorted(other["p_value"])
     assert np.sort(one["q_value"]) == pytest.approx(np.sort(other["q_value"]))
 
@@ -253,7 +257,7 @@ def test_fimo_gets_the_right_options(files, program):
     assert hits.to_dict("list") == {
         "motif": ["MA0359.2", "MA0363.2"],
         "sequence": ["7", "r0102"],
-        "start": [32, 63],
+        "start": [33, 64],
         "end": [47, 78],
         "strand": ["-", "+"],
         "score": [20.2319, 18.5208],
@@ -301,7 +305,7 @@ def test_the_script_with_the_built_in_engine(files):
     assert (files / "builtin.tsv.gz").read_bytes() == once
     assert set(hits["sequence"]) <= set(names)
     for hit in hits.itertuples():
-        site = tokens[names.index(hit.sequence), hit.start : hit.end]
+        site = tokens[names.index(hit.sequence), hit.start - 1 : hit.end]
         site = site if hit.strand == "+" else reverse_complement(site)
         assert "".join("ACGT"[i] for i in site) == hit.matched
 
