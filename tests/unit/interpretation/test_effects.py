@@ -558,8 +558,9 @@ def test_examples_are_one_match_a_family_by_saliency(case):
 def test_examples_of_quarters_of_the_families(case):
     ranked = pd.DataFrame({"sequence": [f"s{i}" for i in range(40)], "row": range(40)})
     ranked = ranked.assign(expression=1.0, family=np.arange(40) // 2)
-    saliency = np.arange(40.0)[:, None] * np.ones(5)
-    # In each family the later sequence has the stronger match, and more saliency.
+    # In each family the later sequence has the stronger match, and more saliency in it. A position
+    # more or less would change the order.
+    saliency = np.arange(40.0)[:, None] * [1, 0, 0, 0, -9]
     hits = ranked[["sequence"]].assign(motif="A", start=1, end=4, strand="+")
     hits["p_value"] = np.where(ranked["row"] % 2, 1e-6, 1e-5)
     table = examples(

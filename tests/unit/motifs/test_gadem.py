@@ -306,6 +306,13 @@ def test_damaged_tables_are_named(written, file, old, new, said):
         read_rgadem(*written, rows(SEQUENCES))
 
 
+def test_the_pwm_of_a_site_over_the_end_is_not_compared(written):
+    """Only GADEM knows the letter behind the sequence, which makes the motif TTT."""
+    written[0].write_text(SITES.replace("4\t+\t9\tTTT", "4\t+\t11\tTT"))
+    _, two = read_rgadem(*written, rows(SEQUENCES))
+    assert two[["start", "end"]].to_numpy().tolist() == [[11, 12], [2, 4]]
+
+
 def test_the_motif_of_a_masked_column(written):
     """The sequences have the motif's letters, but GADEM saw them masked."""
     sites, motifs = (path.read_text() for path in written)
@@ -419,10 +426,22 @@ def test_a_planted_motif_is_found_where_it_is(word):
     assert len({row for row, _ in starts} - {row for row, *_ in places}) < 15
 
 
-def test_sites_are_where_they_say_and_apart():
+def test_sites_are_where_they_say_and_apart(monkeypatch):
     tokens, _ = planted(7, 100, 60, "TTACCCGCA")
     tokens[:, 70:] = N
-    _, sites = ranked(search(tokens, 2), tokens, np.arange(100), 2)
+    searched, candidates = [], gadem._candidates
+    monkeypatch.setattr(
+        gadem,
+        "_candidates",
+        lambda left, frequencies: searched.append(left.copy()) or candidates(left, frequencies),
+    )
+    found = search(tokens, 2)
+    # The second motif is sought where the first has no site.
+    left = tokens.copy()
+    for site in found[0].itertuples():
+        left[site.row, site.start - 1 : site.end] = N
+    assert (searched[1] == left).all()
+    _, sites = ranked(found, tokens, np.arange(100), 2)
     assert len(sites) > 30
     for site in sites.itertuples():
         window = tokens[site.sequence, site.start - 1 : site.end]
@@ -436,9 +455,9 @@ def test_sites_are_where_they_say_and_apart():
 
 
 def test_sites_that_touch_are_apart_and_those_that_share_a_letter_are_not():
-    table = pd.DataFrame({"row": [0, 0, 0, 0, 1], "start": [5, 1, 10, 9, 6]})
+    table = pd.DataFrame({"row": [0, 0, 0, 0, 1], "start": [5, 1, 8, 9, 8]})
     kept = gadem._apart(table.assign(end=table["start"] + 3))
-    assert kept[["row", "start"]].to_numpy().tolist() == [[0, 5], [0, 1], [0, 10], [1, 6]]
+    assert kept[["row", "start"]].to_numpy().tolist() == [[0, 5], [0, 1], [0, 9], [1, 8]]
 
 
 def test_both_of_two_motifs_are_found_and_the_best_first():

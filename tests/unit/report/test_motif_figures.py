@@ -198,9 +198,8 @@ def test_a_planted_site_is_where_it_is_from_the_scan_to_figure_5(start, strand, 
     assert on_match.tolist() == (drawn["value"] > 0).tolist()
     for axis in page.axes[:2]:
         assert axis.get_xlim() == (0.5, width + 0.5)
-        boxes = [
-            patch.get_extents().transformed(axis.transData.inverted()) for patch in axis.patches
-        ]
+        to_data = axis.transData.inverted()
+        boxes = [patch.get_extents().transformed(to_data) for patch in axis.patches]
         # The mark, and the letters in it.
         assert (start - 0.5, end + 0.5) in [(round(b.x0, 6), round(b.x1, 6)) for b in boxes]
         centres = {round((box.x0 + box.x1) / 2, 6) for box in boxes}
@@ -333,6 +332,17 @@ def test_letters_stand_where_their_height_is():
         [10, 0, 0.5],
         [10, 0.5, 1],
     ]
+
+
+def test_motifs_of_maps_have_room_for_all_letters():
+    motifs = known()[1:3]
+    table = {"sites": 9, "sign": "positive", "target": [None, None]}
+    axes = motif_figures.patterns(motifs, pd.DataFrame(table)).axes
+    for axis, motif in zip(axes[1::3], motifs, strict=True):
+        assert axis.get_xlim() == (0.5, 11.5)
+        boxes = [patch.get_path().get_extents() for patch in axis.patches]
+        centres = {round((box.x0 + box.x1) / 2, 6) for box in boxes}
+        assert centres == set(range(1, motif.width + 1))
 
 
 @pytest.mark.parametrize(
