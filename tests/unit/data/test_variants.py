@@ -82,7 +82,7 @@ def test_flanks_are_added_around_an_insert_without_its_padding():
     placed = place("a", "NNacgtacNN", CONSTRUCT, ADD)
     assert placed.sequence == "NNACGTACNN"
     assert placed.whole == "TTGCAACGTACGGA"
-    assert (placed.first, placed.last, placed.start) == (3, 8, 5)
+    assert (placed.first, placed.last, placed.start) == (3, 8, 6)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,8 @@ def test_flanks_that_are_present_are_found_as_the_maps_find_them(sequence, first
     assert placed.whole == sequence.strip("N")
     assert (placed.first, placed.last) == (first, last)
     start, end = insert_span(encode([placed.whole], CONSTRUCT.length), CONSTRUCT)
-    assert (start[0], end[0] - start[0]) == (placed.start, last - first + 1)
+    assert (start[0] + 1, end[0] - start[0]) == (placed.start, last - first + 1)
+    assert sequence[first - 1 : last] == placed.whole[placed.start - 1 :][: last - first + 1]
 
 
 def test_a_fasta_file_a_table_and_their_gzip_give_the_same(tmp_path):

@@ -30,7 +30,7 @@ class Placed(NamedTuple):
         sequence: the sequence as the user gave it, in upper case.
         whole: the sequence that the model reads, with flanks, without the N around it.
         first, last: positions of the insert's first and last base in `sequence`, from 1.
-        start: the number of letters before the insert in `whole`.
+        start: position of the insert's first base in `whole`, from 1.
     """
 
     id: str
@@ -92,7 +92,7 @@ def place(name: str, sequence: str, construct: Construct, flanks: str) -> Placed
         if not insert:
             raise ValueError("has flanks, but no insert between them")
     _check_length(whole, construct, flanks)
-    return Placed(name, sequence, whole, before + 1, before + len(insert), start)
+    return Placed(name, sequence, whole, before + 1, before + len(insert), start + 1)
 
 
 def has_flanks(sequence: str, construct: Construct) -> bool:
@@ -230,7 +230,7 @@ def _variant(
             f"position {position} is not in the insert, which is {placed.first} to {placed.last}; "
             "the model was trained with constant flanks and cannot score a change in them"
         )
-    whole = changed(placed.whole, position - placed.first + 1 + placed.start, ref, alt)
+    whole = changed(placed.whole, position - placed.first + placed.start, ref, alt)
     _check_length(whole, construct, flanks)
     return Variant(row, placed.id, position, ref, alt, whole)
 
