@@ -84,8 +84,8 @@ def taxon_of(collection: str, taxon: int | str) -> tuple[str, str, str]:
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         of_collection = (
-            "SELECT ID FROM MATRIX WHERE COLLECTION = ? AND VERSION = (SELECT MAX(VERSION) FROM "
-            "MATRIX AS OTHER WHERE OTHER.BASE_ID = MATRIX.BASE_ID)"
+            "SELECT ID FROM MATRIX WHERE COLLECTION = ? AND (BASE_ID, VERSION) IN "
+            "(SELECT BASE_ID, MAX(VERSION) FROM MATRIX GROUP BY BASE_ID)"
         )
         group = database.execute(
             "SELECT VAL FROM MATRIX_ANNOTATION WHERE TAG = 'tax_group' AND VAL = ? "
