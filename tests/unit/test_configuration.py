@@ -202,6 +202,12 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
         ({"motifs": {"families": "some"}}, ["motifs.families", "representatives"]),
         ({"motifs": {"discover": {"widths": [15, 6]}}}, ["motifs.discover.widths", "smaller"]),
         ({"motifs": {"drimust": {"words": [5]}}}, ["motifs.drimust.words"]),
+        ({"motifs": {"match": {"measure": "tfbstools"}}}, ["motifs.match.measure", "pearson"]),
+        ({"motifs": {"known": {"taxon": 511145}}}, ["motifs.known", "511145", "vertebrates"]),
+        ({"motifs": {"known": {"collection": "core"}}}, ["motifs.known.collection", "CORE"]),
+        ({"motifs": {"known": "no.meme"}}, ["motifs.known: no.meme: there is no such file"]),
+        ({"motifs": {"known": "requirements.txt"}}, ["motifs.known", "no line `MEME version`"]),
+        ({"motifs": {"known": "https://a.org/b"}}, ["motifs.known", "URL", "download"]),
         ({"model": {"width": 20}}, ["model.width", "20", "8"]),
         ({"model": {"flavour": "vanilla"}}, ["model.flavour", "released"]),
         ({"seed": -1}, ["seed", "-1"]),
@@ -301,7 +307,7 @@ def test_many_keys_that_are_not_there_are_one_sentence():
     said = str(error.value).splitlines()[1:]
     assert len(said) == 2 and all(len(line) < 120 for line in said)
     assert "motifs: lacks the key 'families', 'top'," in said[0] + said[1]
-    assert "and 8 more; add it" in said[0] + said[1]
+    assert "and 9 more; add it" in said[0] + said[1]
 
 
 def test_a_long_value_is_shortened():

@@ -3,10 +3,12 @@
 import copy
 import dataclasses
 
+import numpy as np
 import pytest
 from configs import config, overlaid
 
 from crmnet.configuration import checked
+from crmnet.motifs.motif import Motif, write_meme
 from crmnet.plan import Plan
 
 
@@ -42,6 +44,14 @@ def test_downloads_and_local_files_get_their_path(tmp_path):
     assert plan.downloads[download] == plan.config["media"]["complex"]["train"][0]
     assert str(table) in plan.files and str(table) not in plan.downloads
     assert ("media.complex.test.random.file", table) in plan.given_files()
+
+
+def test_a_file_of_known_motifs_is_an_input(tmp_path):
+    own = tmp_path / "own.meme"
+    write_meme(own, [Motif("m", np.eye(4))], np.full(4, 0.25))
+    plan = planned(config(motifs={"known": str(own)}))
+    assert str(own) in plan.files and ("motifs.known", own) in plan.given_files()
+    assert planned(config()).known_motifs == planned(config(motifs=None)).known_motifs == []
 
 
 def test_a_held_out_test_set_lies_where_its_rule_writes_it(tmp_path):

@@ -72,7 +72,7 @@ def tiny_config():
         "sanity": {"sequences": 10},
         "drimust": {"threshold": 1.0},
         "scan": {"threshold": 0.001},
-        "match": {"cutoffs": {"pearson": -1.0}},
+        "match": {"cutoffs": {"euclidean": 1.0}},
         "select": {"e_value": 1.0e9},
     }
     return config

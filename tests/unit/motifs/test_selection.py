@@ -274,9 +274,9 @@ def test_the_script(found, tmp_path, monkeypatch):
     assert rows.loc["meme_1", "e_value"] == "1e-869"
     assert rows["why"].isna().tolist() == [True, False, True, False, False]
     # Both measures stand beside each other, whichever selects.
-    for name in ("pearson_name", "tomtom_name"):
+    for name in ("euclidean_name", "tomtom_name"):
         assert rows.loc[["meme_1", "meme_3"], name].tolist() == ["F0", "F1"]
-    assert rows.loc[["meme_1", "meme_3"], "pearson"].min() > 0.99
+    assert rows.loc[["meme_1", "meme_3"], "euclidean"].max() < 0.01
     assert rows["tomtom_e_value"].equals(rows["match"].rename("tomtom_e_value"))
     assert rows["known"].unique().tolist() == ["JASPAR"]
 

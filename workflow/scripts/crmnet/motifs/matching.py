@@ -35,7 +35,7 @@ class Similarity(NamedTuple):
 
 # The measures of TFBSTools, and the E-value of Tomtom. A larger correlation is more similar; of the
 # others, a smaller value is.
-PEARSON, TOMTOM = "pearson", "tomtom"
+PEARSON, EUCLIDEAN, TOMTOM = "pearson", "euclidean", "tomtom"
 MEASURES = (*Similarity._fields, TOMTOM)
 
 COLUMNS = [

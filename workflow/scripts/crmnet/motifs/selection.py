@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from crmnet.motifs import matching
-from crmnet.motifs.matching import PEARSON, TOMTOM, tomtom
+from crmnet.motifs.matching import EUCLIDEAN, TOMTOM, tomtom
 from crmnet.motifs.motif import DRIMUST, GADEM, MEME, Motif, MotifError
 
 # The method whose E-values rank the motifs, and the methods that must reproduce them.
@@ -20,7 +20,7 @@ REPRODUCED_BY = (DRIMUST, GADEM)
 COLUMNS = [
     *("method", "motif", "engine", "width", "sites", "e_value", "ln_e_value", "consensus"),
     *("target", "target_name", "measure", "match", "ties", "reproduced_by", "selected", "why"),
-    *("pearson_name", "pearson", "pearson_ties"),
+    *("euclidean_name", "euclidean", "euclidean_ties"),
     *("tomtom_name", "tomtom_e_value", "tomtom_ties", "tomtom_engine", "known"),
 ]
 
@@ -192,7 +192,7 @@ def table(
         cutoff,
     )
     rows = rows.join(best_matches(matches, measure), on="motif").assign(measure=measure)
-    for by, value in ((PEARSON, "pearson"), (TOMTOM, "tomtom_e_value")):
+    for by, value in ((EUCLIDEAN, EUCLIDEAN), (TOMTOM, "tomtom_e_value")):
         best = best_matches(matches, by)[["target_name", "match", "ties"]]
         rows = rows.join(best.set_axis([f"{by}_name", value, f"{by}_ties"], axis=1), on="motif")
     of_motif = matches.drop_duplicates("motif").set_index("motif")
