@@ -78,8 +78,14 @@ def rehearsed(folder, changes, *arguments):
 
 @pytest.mark.slow
 def test_each_thing_that_is_broken_is_named_and_hides_no_other(tmp_path, broken, monkeypatch):
-    # Tools that are installed on this machine are out of reach.
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    # Tools that are installed on this machine are out of reach, and R has no rGADEM.
+    program = tmp_path / "bin" / "Rscript"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\necho no package called rGADEM >&2\necho Execution halted >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     done, findings = rehearsed(tmp_path, broken, "--sdm", "conda")
     assert done.returncode != 0
     wrong = findings[findings["state"] == "not ready"]
@@ -92,7 +98,7 @@ def test_each_thing_that_is_broken_is_named_and_hides_no_other(tmp_path, broken,
         "job rehearse_discover": "engine `tool`: the program meme is not on the PATH",
         "job rehearse_scan": "engine `tool`: the program fimo is not on the PATH",
         "job rehearse_match": "engine `tool`: the program tomtom is not on the PATH",
-        "job rehearse_gadem": "engine `tool`: the program Rscript is not on the PATH",
+        "job rehearse_gadem": "engine `tool`: R has no package rGADEM; install it",
     }
     assert set(wrong.index) == set(said), done.stdout
     for what, words in said.items():

@@ -30,6 +30,8 @@ def test_engines(tmp_path, monkeypatch):
 
 
 def test_a_program_that_fails_is_quoted(tmp_path):
-    path = program(tmp_path, "fimo", "raise SystemExit('No motifs could be read.')")
-    with pytest.raises(MotifError, match=r"fimo --x: failed \(1\):\nNo motifs could be read"):
+    body = "print('Scanning'); raise SystemExit('No motifs\\n  could be read.')"
+    path = program(tmp_path, "fimo", body)
+    said = r"fimo --x: failed \(1\): Scanning; No motifs; could be read\.$"
+    with pytest.raises(MotifError, match=said):
         programs.run_tool([path, "--x"])

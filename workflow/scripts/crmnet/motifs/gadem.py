@@ -207,7 +207,7 @@ def installed(engine: str) -> tuple[str | None, str]:
         if engine == "tool":
             raise MotifError(
                 "engine `tool`: R has no package rGADEM; install it from Bioconductor, or set "
-                f"`engine: auto` or `builtin`\n{error}"
+                f"`engine: auto` or `builtin` ({error})"
             ) from error
         print(f"R has no package rGADEM: {error}", file=sys.stderr)
         return None, STAND_IN

@@ -44,14 +44,16 @@ def run_tool(command: Sequence[str | Path], errors: int | None = subprocess.PIPE
             None it goes to the stderr of this process at once, which is the log of the job.
 
     Raises:
-        MotifError: the program fails. The message has the last lines of its output.
+        MotifError: the program fails. The message has the last lines of its output, in one line.
     """
     command = [str(part) for part in command]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True)
     if done.returncode:
         why = "; see the log"
         if done.stderr is not None:
-            why = "\n".join([":", *(done.stdout + done.stderr).strip().splitlines()[-5:]])
+            lines = (done.stdout + done.stderr).strip().splitlines()[-5:]
+            # A rehearsal shows the last line of a log.
+            why = ": " + "; ".join(line.strip() for line in lines)
         raise MotifError(f"{' '.join(command)}: failed ({done.returncode}){why}")
     return done.stdout
 

@@ -192,7 +192,7 @@ def name_engines(checks: Checks, jobs: Mapping[str, str], engine: str | None) ->
         builtin = used in (BUILTIN, STAND_IN)
         if builtin and engine != "builtin":
             mend = "install the tool, or use conda (`--sdm conda`)"
-            said = f"{used}, because the tool is not on the PATH; every table and figure says so"
+            said = f"{used}, because the tool is not installed; every table and figure says so"
             checks.add(what, NOTE, said, mend, where="")
         else:
             checks.add(what, READY, used, where="")
