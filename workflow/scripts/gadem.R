@@ -1,24 +1,26 @@
 # Runs rGADEM on a FASTA file and writes its raw results, which crmnet/motifs/gadem.py reads.
-# Rscript gadem.R FASTA SITES MOTIFS SEED MOTIFS GENERATIONS POPULATION
+# Rscript gadem.R FASTA SITES MOTIFS [NAME=NUMBER ...]
+# The names are those of the arguments of GADEM(). The others keep rGADEM's defaults.
 
 arguments <- commandArgs(TRUE)
-if (length(arguments) != 7) {
-  stop("give: FASTA SITES MOTIFS SEED MOTIFS GENERATIONS POPULATION")
+if (length(arguments) < 3) {
+  stop("give: FASTA SITES MOTIFS [NAME=NUMBER ...]")
 }
-numbers <- as.numeric(arguments[4:7])
+settings <- arguments[-(1:3)]
+numbers <- as.list(as.numeric(sub(".*=", "", settings)))
 if (anyNA(numbers)) {
-  stop("seed, motifs, generations and population are numbers, not ",
-       paste(arguments[4:7], collapse = " "))
+  stop("settings are NAME=NUMBER, not ", paste(settings, collapse = " "))
 }
+names(numbers) <- sub("=.*", "", settings)
 
 suppressPackageStartupMessages({
   library(Biostrings)
   library(rGADEM)
 })
 
-# extTrim = 1, the default, would extend motifs into other letters that related sequences share.
-found <- GADEM(readDNAStringSet(arguments[1]), seed = numbers[1], nmotifs = numbers[2],
-               numGeneration = numbers[3], populationSize = numbers[4], extTrim = 0)
+sequences <- readDNAStringSet(arguments[1])
+# The name instead of the sequences keeps error messages short.
+found <- do.call("GADEM", c(quote(sequences), numbers))
 
 # Read the slots directly, because names() and some accessors of the object are wrong.
 of_motif <- function(number) {

@@ -28,6 +28,7 @@ if program:
         motifs=job.params.motifs,
         generations=job.params.generations,
         population=job.params.population,
+        ext_trim=job.params.ext_trim,
     )
 else:
     candidates = gadem.search(tokens, job.params.motifs)

@@ -512,7 +512,14 @@ def program(tmp_path, monkeypatch):
 
 
 def run_script(files, engine, **changed):
-    params = {"top": 60, "motifs": 2, "seed": 7, "generations": 3, "population": 30, **changed}
+    params = {
+        "top": 60,
+        "motifs": 2,
+        "generations": 3,
+        "population": 30,
+        "ext_trim": False,
+        **changed,
+    }
     out = files / engine
     out.mkdir(exist_ok=True)
     output = SimpleNamespace(
@@ -521,7 +528,7 @@ def run_script(files, engine, **changed):
     job = SimpleNamespace(
         input=SimpleNamespace(sequences=files / "ranked.fa"),
         output=output,
-        params=SimpleNamespace(engine=engine, **params),
+        params=SimpleNamespace(engine=engine, seed=7, **params),
         log=[files / "log"],
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
@@ -580,10 +587,38 @@ def test_the_script_with_rgadem(few, program, engine):
     assert sites["sequence"].tolist() == ["s0", "s1", "s2", "s3", "s4", "s2", "s3"]
     seen = json.loads((few / "seen.json").read_text())
     assert seen["program"] == str(PROGRAM)
-    # Seed, motifs, generations, population: in the order that gadem.R states.
-    assert seen["options"] == ["7", "2", "3", "30"]
+    settings = ["seed=7", "nmotifs=2", "numGeneration=3", "populationSize=30", "extTrim=0"]
+    assert seen["options"] == settings
     assert seen["fasta"].split("\n")[1::2] == SEQUENCES
-    assert "SEED MOTIFS GENERATIONS POPULATION" in PROGRAM.read_text()
+
+
+def test_null_is_the_default_of_rgadem(few, program):
+    keys = ("motifs", "generations", "population", "ext_trim")
+    table, *_ = run_script(few, "tool", top=5, **dict.fromkeys(keys))
+    assert json.loads((few / "seen.json").read_text())["options"] == ["seed=7"]
+    # No motif is left out, however many rGADEM returns.
+    assert len(table) == 2
+
+
+@pytest.mark.skipif(
+    gadem.installed("auto")[0] is None, reason="R or its package rGADEM is not installed"
+)
+@pytest.mark.parametrize("settings", [(1, 1, 20, False), (None, 1, 20, None)])
+def test_the_real_rgadem_finds_a_planted_motif(files, settings):
+    keys = ("motifs", "generations", "population", "ext_trim")
+    table, motifs, sites, _ = run_script(files, "tool", **dict(zip(keys, settings, strict=True)))
+    assert table["engine"][0].startswith("rGADEM ")
+    strands = motifs[0].consensus() + " " + motifs[0].reverse_complement().consensus()
+    assert "TTACCC" in strands
+    assert sites["motif"].eq("gadem_1").sum() > 30
+
+
+def test_the_stand_in_looks_for_as_many_motifs_as_rgadem_by_default(monkeypatch):
+    tokens, _ = planted(8, 120, 70, "TTACCCGCA")
+    monkeypatch.setattr(gadem, "MOTIFS", 1)
+    monkeypatch.setattr(gadem, "LN_E_VALUE", math.inf)
+    assert len(search(tokens, None)) == 1
+    assert len(search(tokens, 2)) == 2
 
 
 def test_rgadem_gets_the_sequences_as_they_are(files, program, monkeypatch):

@@ -62,8 +62,10 @@ VERSION = 'cat(as.character(packageVersion("rGADEM")))'
 # How much a PWM may differ from the letters of its sites, because it has only four decimals.
 ROUNDED = 1e-3
 
-# As in GADEM: the number added to each probability; the largest p-value of a site; the least number
-# of sites of a motif (at least 2), as a share of the sequences; and the largest ln E of a motif.
+# As in rGADEM: the number of motifs; the number added to each probability; the largest p-value of a
+# site; the least number of sites of a motif (at least 2), as a share of the sequences; and the
+# largest ln E of a motif.
+MOTIFS = 25
 PSEUDO = 5e-4
 SITE_P = 2e-4
 FEW = 0.05
@@ -131,7 +133,7 @@ def letter_counts(sites: Sequence[str]) -> np.ndarray:
 
 
 def ranked(
-    candidates: Sequence[pd.DataFrame], tokens: np.ndarray, names: Sequence[str], number: int
+    candidates: Sequence[pd.DataFrame], tokens: np.ndarray, names: Sequence[str], number: int | None
 ) -> tuple[list[Motif], pd.DataFrame]:
     """Makes motifs from their sites and keeps those with the lowest E-values.
 
@@ -139,7 +141,7 @@ def ranked(
         candidates: one table per motif: row, start, end, strand, site, p_value of each site.
         tokens: (n, length), the sequences; shorter ones are padded with N.
         names: names of the sequences.
-        number: number of motifs to keep.
+        number: number of motifs to keep; None keeps all.
 
     Returns:
         The motifs, lowest E-value first, named gadem_1, gadem_2, ...; and their sites, with
@@ -219,11 +221,12 @@ def rgadem(
     tokens: np.ndarray,
     *,
     seed: int,
-    motifs: int,
-    generations: int,
-    population: int,
+    motifs: int | None,
+    generations: int | None,
+    population: int | None,
+    ext_trim: bool | None,
 ) -> list[pd.DataFrame]:
-    """Finds motifs by rGADEM (checked with 2.54 and 2.55).
+    """Finds motifs by rGADEM (checked with 2.19, 2.54 and 2.55).
 
     rGADEM can return more than `motifs` motifs, because it stops only if a cycle of its search ends
     with exactly this number. Its sites have N for the letters of earlier motifs. A column with N
@@ -234,7 +237,9 @@ def rgadem(
         program: path of Rscript.
         script: path of gadem.R.
         tokens: (n, length), shorter sequences padded with N.
-        seed, motifs, generations, population: settings of the genetic algorithm.
+        seed: seed of the genetic algorithm.
+        motifs, generations, population, ext_trim: rGADEM's `nmotifs`, `numGeneration`,
+            `populationSize` and `extTrim`; None is rGADEM's own default.
 
     Returns:
         One table per motif, in rGADEM's order; see `ranked`.
@@ -245,7 +250,15 @@ def rgadem(
     with TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("sequences.fa", "sites.tsv", "motifs.tsv")]
         write_fasta(paths[0], enumerate(map(_text, tokens)))
-        run_tool([program, script, *paths, *map(str, (seed, motifs, generations, population))])
+        settings = {
+            "seed": seed,
+            "nmotifs": motifs,
+            "numGeneration": generations,
+            "populationSize": population,
+            "extTrim": ext_trim,
+        }
+        given = [f"{name}={int(v)}" for name, v in settings.items() if v is not None]
+        run_tool([program, script, *paths, *given])
         return read_rgadem(*paths[1:], tokens)
 
 
@@ -379,7 +392,7 @@ def _words(tokens: np.ndarray) -> list[str]:
     return [text[at : at + tokens.shape[1]] for at in range(0, len(text), tokens.shape[1])]
 
 
-def search(tokens: np.ndarray, number: int) -> list[pd.DataFrame]:
+def search(tokens: np.ndarray, number: int | None) -> list[pd.DataFrame]:
     """Finds motifs by the built-in stand-in for GADEM.
 
     Like GADEM, it starts from spaced dyads (two words with a gap between them). Each dyad becomes a
@@ -394,7 +407,7 @@ def search(tokens: np.ndarray, number: int) -> list[pd.DataFrame]:
 
     Args:
         tokens: (n, length), shorter sequences padded with N.
-        number: the largest number of motifs.
+        number: the largest number of motifs; None is rGADEM's default.
 
     Returns:
         One table per motif, see `ranked`.
@@ -402,6 +415,7 @@ def search(tokens: np.ndarray, number: int) -> list[pd.DataFrame]:
     Raises:
         MotifError: a letter does not occur.
     """
+    number = number or MOTIFS
     frequencies = background(tokens)
     left, motifs, progress = tokens.copy(), [], Progress(number, "motifs")
     while len(motifs) < number:
