@@ -13,9 +13,8 @@ job = snakemake
 
 log_to(job.log[0])
 names, tokens = read_fasta(job.input.sequences)
-sought = {"rule": job.params.rule} if hasattr(job.params, "rule") else {}
 words = drimust.enriched_words(
-    tokens, tuple(job.params.words), job.params.strands, job.params.threshold, **sought
+    tokens, tuple(job.params.words), job.params.strands, job.params.threshold
 )
 print(
     f"{len(words.lengths)} of {words.tested} words have B * mHG up to {job.params.threshold:g}, in "

@@ -47,11 +47,25 @@ def _ratio(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.nda
     return (size - b) * (n - b) / ((b + 1.0) * (total - size - n + b + 1))
 
 
-def _ln_bound(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
+def lower_bound(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns a lower bound of ln P(at least b of the first n).
+
+    For b up to the mean, a tail is about a half or more, because the median is next to the mean
+    (Siegel 2001, J. Algorithms 38:184)."""
+    size, n, b = np.broadcast_arrays(size, n, b)
+    bound, above = np.full(b.shape, -1.0), b * total > n * size
+    bound[above] = _ln_point(total, size[above], n[above], b[above])
+    return bound
+
+
+def upper_bound(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns an upper bound of ln P(at least b of the first n), from a geometric series."""
-    with np.errstate(divide="ignore"):
-        series = -np.log1p(-np.minimum(_ratio(total, size, n, b), 1))
-    return np.minimum(_ln_point(total, size, n, b) + series, 0)
+    size, n, b = np.broadcast_arrays(size, n, b)
+    bound, above = np.zeros(b.shape), b * total > n * size
+    size, n, b = size[above], n[above], b[above]
+    series = -np.log1p(-np.minimum(_ratio(total, size, n, b), 1))
+    bound[above] = np.minimum(_ln_point(total, size, n, b) + series, 0)
+    return bound
 
 
 def ln_tail(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -72,6 +86,18 @@ def ln_tail(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.nd
     smaller = np.minimum(smaller.reshape(n.shape), 0)
     with np.errstate(divide="ignore"):
         return np.where(upper, smaller, np.log1p(-np.exp(smaller)))
+
+
+def excess_of_stirling(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Returns by how much ln of a tail grows if factorials above 20! are bounds from Stirling's
+    formula (Robbins 1955, Am. Math. Mon. 62:26), such that the tail is an upper bound."""
+    x = np.arange(21, total + 1)
+    upper, lower = np.zeros((2, total + 1))
+    formula = (x + 0.5) * np.log(x) - x + math.log(2 * math.pi) / 2 - _ln_factorials(total)[21:-1]
+    upper[21:], lower[21:] = formula + 1 / (12 * x), formula + 1 / (12 * x + 1)
+    above = upper[n] + upper[total - n] + upper[size] + upper[total - size]
+    below = lower[b] + lower[n - b] + lower[size - b] + lower[total - n - size + b] + lower[total]
+    return above - below
 
 
 def _series(total: int, size: np.ndarray, n: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -121,14 +147,12 @@ def _scores(
     begin, sizes = starts[:-1], np.diff(starts)
     owner = np.repeat(np.arange(len(sizes)), sizes)
     n, b, size = rows.astype(np.int64) + 1, np.arange(len(rows)) - begin[owner] + 1, sizes[owner]
-    # Lower bounds of the tails. For b up to the mean, a tail is about a half or more, because the
-    # median is next to the mean (Siegel 2001, J. Algorithms 38:184).
-    least = np.where(b * total > n * size, _ln_point(total, size, n, b), -1.0)
+    least = lower_bound(total, size, n, b)
     cap = np.minimum(limit - np.log(sizes), 0)
     # Keep the tails that may be the smallest of a set that may be within the limit.
     likely = np.flatnonzero((np.minimum.reduceat(least, begin) <= cap + TIE)[owner])
     tails = np.full(len(rows), np.inf)
-    tails[likely] = _ln_bound(total, size[likely], n[likely], b[likely])
+    tails[likely] = upper_bound(total, size[likely], n[likely], b[likely])
     cap = np.minimum(cap, np.minimum.reduceat(tails, begin))
     likely = likely[least[likely] <= cap[owner[likely]] + TIE]
     tails[:] = np.inf
@@ -217,7 +241,7 @@ def _boundary(total: int, size: np.ndarray, b: np.ndarray, ln_score: np.ndarray)
     n, certain = b - 1, total - size + b
     for power in range(int(total).bit_length(), -1, -1):
         trial = np.minimum(n + (1 << power), certain - 1)
-        n = np.where(_ln_bound(total, size, trial, b) <= ln_score, trial, n)
+        n = np.where(upper_bound(total, size, trial, b) <= ln_score, trial, n)
     # The bound is close. From there search with the exact tails, with steps that double until one
     # fails and are then halved.
     largest, active = n.copy(), np.arange(len(n))
