@@ -42,7 +42,8 @@ known = {
 print(
     f"{number} sequences of {known['families_top']} families are at the top and {number} of "
     f"{known['families_bottom']} at the bottom. E-values treat each sequence as independent. They "
-    "are far too low if families are large.",
+    "are far too low if families are large: then see how many families have the motif "
+    "(`positive_families`, `negative_families`), or set `motifs: families: representatives`.",
     file=sys.stderr,
 )
 if job.params.low:

@@ -32,16 +32,21 @@ from crmnet.motifs.motif import (
 from crmnet.motifs.programs import run_tool, version
 from crmnet.motifs.scanning import WORD, ScoreMatrix, score_matrix
 
-HELD = ("positives", "negatives", "held_top", "held_bottom")
+POSITIVE_FAMILIES = ("positive_families", "negative_families")
+HELD = ("positives", "negatives", "held_top", "held_bottom", *POSITIVE_FAMILIES)
 COLUMNS = [
     *MOTIF_COLUMNS,
     *("p_value", *HELD, "top", "bottom", "families_top", "families_bottom"),
 ]
 
-# Lengths of the words that a search starts from.
-SEEDS = (6, 7, 8)
-# How many words of each length are tried as motifs, and how many of all tried motifs are refined.
-TRIED, REFINED = 10, 4
+# The words that a search starts from: their number of letters, and the gap in their middle.
+SEEDS = [(6, 0), (7, 0), (8, 0), *((6, gap) for gap in range(1, 12))]
+# How many words of each kind are tried as motifs, and how many of the best motifs are refined, at
+# most one of each kind.
+TRIED, REFINED = 10, 8
+# How much lower the ln p-value of a motif from words with a gap must be, because the best gap is
+# taken.
+GAPPED = math.log(sum(gap > 0 for _, gap in SEEDS))
 ROUNDS = 15
 # The largest p-value of a site at one position. About 1 in 33 random sequences of 80 bp has a site.
 SITE_P = 2e-4
@@ -63,12 +68,14 @@ class Enriched:
     """A motif and its enrichment in held-out sequences, which were not searched for it.
 
     Attributes:
-        motif: the motif. Its `ln_e_value` is ln(p-value times number of motifs tried), or the value
-            that MEME reports.
+        motif: the motif. Its `ln_e_value` is ln(p-value times number of motifs to look for), or the
+            value that MEME reports.
         ln_p: natural logarithm of the p-value.
         positives, negatives: held-out sequences with a site, of the top and of the bottom; None if
             the method does not report them.
         held_top, held_bottom: all held-out sequences of the top and of the bottom; None likewise.
+        positive_families, negative_families: numbers of families that the positives and the
+            negatives are of; None likewise.
     """
 
     motif: Motif
@@ -77,40 +84,30 @@ class Enriched:
     negatives: int | None = None
     held_top: int | None = None
     held_bottom: int | None = None
+    positive_families: int | None = None
+    negative_families: int | None = None
 
 
-def hold_out(families: np.ndarray, top: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Returns which sequences (n,) to hold out for the test: whole families, with about half of the
-    top and half of the bottom.
-
-    Families are assigned in the order of size, and in random order if their sizes are equal. Each
-    goes to the half that it balances best.
+def hold_out(top: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Returns which sequences (n,) to hold out for the test: a random half of the top, and of the
+    bottom.
 
     Args:
-        families: (n,) the family of each sequence.
         top: (n,) bool, whether each sequence is of the top.
-        seed: seed of the random order.
+        seed: seed of the choice.
 
     Raises:
-        MotifError: a half has no sequence of the top, or none of the bottom.
+        MotifError: the top or the bottom has only one sequence, or none.
     """
-    _, family = np.unique(families, return_inverse=True)
-    sizes = np.stack([np.bincount(family, top), np.bincount(family, ~top)], axis=1)
-    order = np.random.default_rng(seed).permutation(len(sizes))
-    order = order[np.argsort(-sizes[order].sum(axis=1), kind="stable")]
-    held, excess = np.zeros(len(sizes), bool), np.zeros(2)
-    for number in order:
-        held[number] = excess @ sizes[number] < 0
-        excess += np.where(held[number], 1, -1) * sizes[number]
-    chosen = held[family]
-    for half in (chosen, ~chosen):
-        if not (half & top).any() or not (half & ~top).any():
+    held, random = np.zeros(len(top), bool), np.random.default_rng(seed)
+    for rows in (np.flatnonzero(top), np.flatnonzero(~top)):
+        if len(rows) < 2:
             raise MotifError(
-                f"{top.sum()} sequences of the top and {(~top).sum()} of the bottom in "
-                f"{len(sizes)} families cannot be halved by family; raise `motifs: top`, or set "
-                "`motifs: families: all`"
+                f"{top.sum()} sequences of the top and {(~top).sum()} of the bottom cannot be "
+                "halved; give more sequences"
             )
-    return chosen
+        held[random.permutation(rows)[: len(rows) // 2]] = True
+    return held
 
 
 class _Sites(NamedTuple):
@@ -138,14 +135,19 @@ class _Sequences:
         tokens: (n, length) uint8.
         top: (n,) bool, whether each sequence is of the top.
         families: (n,) the family of each sequence.
-        number: numbers of sequences of the top and of the bottom.
+        weights: (2, n) of each sequence in the top, and in the bottom. The weights of a family sum
+            to 1, so that a search counts each family once.
+        number: numbers of families in the top and in the bottom. A family in both counts in both,
+            by its share of sequences.
     """
 
     def __init__(
         self, tokens: np.ndarray, top: np.ndarray, families: np.ndarray, widest: int
     ) -> None:
         self.tokens, self.top, self.families = tokens, top, families
-        self.number = int(top.sum()), int((~top).sum())
+        _, family, sizes = np.unique(families, return_inverse=True, return_counts=True)
+        self.weights = np.stack([top, ~top]) / sizes[family]
+        self.number = tuple(self.weights.sum(axis=1))
         self.widest = widest
         # N on both sides, so that `windows` can also take the positions around a site.
         margin = widest + WORD
@@ -205,15 +207,23 @@ def discover(
     """Finds motifs that occur in more sequences of the top than of the bottom, by the built-in
     engine.
 
-    Half of the families are searched, and the other half is held out for the test (see `hold_out`).
-    The search starts from the most enriched words and makes motifs of them and their neighbours by
-    one substitution. It then updates sites, counts, width and threshold in turn for as long as P of
-    Fisher's test falls. The motif is tested in the held-out half, its sites are masked in all
-    sequences, and the search goes on. Each sequence counts once, whatever its number of sites, and
-    both strands are searched. A site has a p-value of at most `SITE_P`.
+    Half of the sequences are searched, and the other half is held out for the test (see
+    `hold_out`). The search starts from the most enriched words, with and without a gap, and makes
+    motifs of them and their neighbours by one substitution. It then updates sites, counts, width
+    and threshold in turn for as long as the enrichment grows (see `_ln_p`). The motif is tested in
+    the held-out half by Fisher's exact test, its sites are masked in all sequences, and the search
+    goes on. Both strands are searched. A site has a p-value of at most `SITE_P`.
 
-    The search ends early if no word is enriched, or after `PATIENCE` motifs in a row that are not
-    significant.
+    The search counts each family once, whatever its number of sequences, so that relatives do not
+    shape a motif by what they share by descent. The test counts each sequence once, whatever its
+    number of sites, as MEME does. It is exact if the labels of all sequences are exchangeable. If
+    families are large, its p-values are far too small, because relatives are in both halves.
+
+    The E-value is the p-value times `number`. A search of the given half makes the same motifs
+    whatever the labels of the held-out half are, so at most x of its E-values are expected to be x
+    or lower by chance (Bonferroni). The early end does not change this, as it only leaves motifs
+    out. The search ends early if no word is enriched, or after `PATIENCE` motifs in a row that are
+    not significant.
 
     Args:
         tokens: (n, length), shorter sequences padded with N.
@@ -231,7 +241,7 @@ def discover(
         MotifError: see `hold_out`; or a letter does not occur.
     """
     frequencies = background(tokens)
-    held = hold_out(families, top, seed)
+    held = hold_out(top, seed)
     sought, tested = (
         _Sequences(tokens[half], top[half], families[half], widths[1]) for half in (~held, held)
     )
@@ -241,79 +251,110 @@ def discover(
         if fit is None:
             break
         there = tested.best(fit.matrix).score >= fit.threshold
-        positives, negatives = int((there & tested.top).sum()), int((there & ~tested.top).sum())
-        ln_p = float(ln_fisher(positives, negatives, *tested.number))
+        ends = [there & tested.top, there & ~tested.top]
+        positives, negatives = (int(end.sum()) for end in ends)
+        number_held = int(tested.top.sum()), int((~tested.top).sum())
+        ln_p = float(ln_fisher(positives, negatives, *number_held))
         sites = int(((fit.sites.score >= fit.threshold) & sought.top).sum())
-        motif = Motif(MEME, fit.counts, sites)
-        tried.append(Enriched(motif, ln_p, positives, negatives, *tested.number))
+        counts = fit.counts * (sites / fit.counts.sum(axis=1, keepdims=True))
+        motif = Motif(MEME, counts, sites, ln_e_value=ln_p + math.log(number))
+        of = (len(np.unique(tested.families[end])) for end in ends)
+        tried.append(Enriched(motif, ln_p, positives, negatives, *number_held, *of))
         progress(len(tried))
         failures = failures + 1 if ln_p >= math.log(NOT_SIGNIFICANT) else 0
         sought, tested = (half.masked(fit.matrix, fit.threshold) for half in (sought, tested))
-    correction = math.log(len(tried)) if tried else 0.0
-    return _ranked(
-        replace(each, motif=_stated(each.motif, each.ln_p + correction)) for each in tried
-    )
-
-
-def _stated(motif: Motif, ln_e_value: float, name: str = MEME) -> Motif:
-    return Motif(name, motif.counts, motif.sites, ln_e_value=ln_e_value)
+    return _ranked(tried)
 
 
 def _ranked(motifs: Iterable[Enriched]) -> list[Enriched]:
     """Returns motifs with the lowest E-value first, named in this order."""
     order = sorted(motifs, key=lambda each: each.motif.ln_e_value)
     return [
-        replace(each, motif=_stated(each.motif, each.motif.ln_e_value, f"{MEME}_{rank}"))
+        replace(each, motif=replace(each.motif, name=f"{MEME}_{rank}"))
         for rank, each in enumerate(order, 1)
     ]
 
 
 def _search(sequences: _Sequences, widths: tuple[int, int], frequencies: np.ndarray) -> _Fit | None:
     """Returns the motif that separates top from bottom best."""
-    fits = [
-        _fit(sequences, _widened(counts, widths[0], frequencies), frequencies)
-        for length in sorted({min(length, widths[1]) for length in SEEDS})
-        for counts in _seeds(sequences, length)
-    ]
-    fits = sorted((fit for fit in fits if fit), key=lambda fit: fit.ln_p)[:REFINED]
-    refined = [_refined(sequences, fit, widths, frequencies) for fit in fits]
-    return min(refined, key=lambda fit: fit.ln_p, default=None)
+    started = []
+    for letters, gap in sorted({(min(letters, widths[1]), gap) for letters, gap in SEEDS}):
+        if letters + gap <= widths[1]:
+            fits = [
+                _fit(sequences, _widened(counts, widths[0], frequencies), frequencies)
+                for counts in _seeds(sequences, letters, gap, frequencies)
+            ]
+            # One of each kind, because the best words of a kind are often parts of one motif.
+            best = min(filter(None, fits), key=lambda fit: fit.ln_p, default=None)
+            if best:
+                started.append((best, GAPPED * (gap > 0)))
+    started = sorted(started, key=lambda pair: pair[0].ln_p + pair[1])[:REFINED]
+    refined = [(_refined(sequences, fit, widths, frequencies), penalty) for fit, penalty in started]
+    best = min(refined, key=lambda pair: pair[0].ln_p + pair[1], default=None)
+    return best and best[0]
 
 
-def _seeds(sequences: _Sequences, length: int) -> Iterator[np.ndarray]:
-    """Yields counts (length, 4) of the most enriched words with their neighbours."""
-    positives, negatives = word_counts(sequences.tokens, sequences.top, length)
-    words = np.flatnonzero(positives * sequences.number[1] > negatives * sequences.number[0])
-    ln_p = ln_fisher(positives[words], negatives[words], *sequences.number)
-    # The number of the top's sequences with a word, minus the number expected from the bottom.
+def _ln_p(positives: np.ndarray, negatives: np.ndarray, number: tuple[float, float]) -> np.ndarray:
+    """Returns how enriched a motif is in the top: minus half of G of the test of this name (Sokal
+    and Rohlf 1981, Biometry), which is close to ln P of Fisher's test, and 0 without enrichment.
+
+    Fisher's test itself needs whole numbers.
+
+    Args:
+        positives, negatives: families with a site in the top and in the bottom; any shape.
+        number: all families in the top and in the bottom.
+    """
+    seen = np.stack([positives, negatives, number[0] - positives, number[1] - negatives])
+    both = (positives + negatives) / sum(number)
+    expected = np.stack([share * total for share in (both, 1 - both) for total in number])
+    terms = np.zeros(seen.shape)
+    some = seen > 1e-9
+    terms[some] = seen[some] * np.log(seen[some] / expected[some])
+    return np.where(positives > expected[0], -terms.sum(axis=0), 0.0)
+
+
+def _seeds(
+    sequences: _Sequences, letters: int, gap: int, frequencies: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Yields counts (letters + gap, 4) of the most enriched words with their neighbours."""
+    positives, negatives = word_counts(sequences.tokens, sequences.weights, letters, gap)
+    ln_p = _ln_p(positives, negatives, sequences.number)
+    # The number of the top's families with a word, minus the number expected from the bottom.
     excess = positives - negatives * (sequences.number[0] / sequences.number[1])
-    places = 4 ** np.arange(length)[::-1]
-    every = np.arange(4**length)
-    canonical = np.minimum(every, reverse_words(every, length))
-    for word in words[np.argsort(ln_p, kind="stable")[:TRIED]]:
+    places = 4 ** np.arange(letters)[::-1]
+    every = np.arange(4**letters)
+    canonical = np.minimum(every, reverse_words(every, letters))
+    best = np.argsort(ln_p, kind="stable")[:TRIED]
+    for word in best[ln_p[best] < 0]:
         digits = word // places % 4
         neighbours = word + (np.arange(4) - digits[:, None]) * places[:, None]
-        yield np.maximum(excess[canonical[neighbours]], 0)
+        counts = np.maximum(excess[canonical[neighbours]], 0)
+        middle = counts.sum(axis=1).mean() * frequencies
+        yield np.insert(counts, [letters // 2] * gap, middle, axis=0)
 
 
-def word_counts(tokens: np.ndarray, top: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns in how many sequences of the top, and of the bottom, each word (4**length,) occurs on
-    either strand.
+def word_counts(tokens: np.ndarray, weights: np.ndarray, letters: int, gap: int = 0) -> np.ndarray:
+    """Returns the summed weights (ends, 4**letters) of the sequences that have each word on either
+    strand.
 
     A word's number has two bits per letter, with the first letter in the highest bits. A word and
-    its reverse complement are counted under the lower of their two numbers. A word has no N.
+    its reverse complement are counted under the lower of their two numbers. A word has no N, also
+    not in its gap.
 
     Args:
         tokens: (n, width).
-        top: (n,) bool, whether each sequence is of the top.
-        length: number of letters of a word.
+        weights: (ends, n) of each sequence in the top, and in the bottom.
+        letters: number of letters of a word.
+        gap: number of positions in its middle that can have any letter. Words with a gap have an
+            even number of letters.
     """
-    numbers, known = words(tokens, length)
-    numbers = np.minimum(numbers, reverse_words(numbers, length))
-    rows = np.broadcast_to(np.arange(len(tokens))[:, None], numbers.shape)
-    once = np.unique(rows[known] * 4**length + numbers[known])
-    row, word = np.divmod(once, 4**length)
-    return tuple(np.bincount(word[top[row] == side], minlength=4**length) for side in (True, False))
+    numbers, known = words(tokens, letters + gap)
+    last = letters // 2
+    numbers = (numbers >> 2 * (last + gap) << 2 * last) + (numbers & 4**last - 1)
+    numbers = np.minimum(numbers, reverse_words(numbers, letters))
+    once = np.sort((np.arange(len(tokens))[:, None] * 4**letters + numbers)[known])
+    row, word = np.divmod(once[np.diff(once, prepend=-1) > 0], 4**letters)
+    return np.stack([np.bincount(word, weight[row], 4**letters) for weight in weights])
 
 
 def _widened(counts: np.ndarray, width: int, frequencies: np.ndarray) -> np.ndarray:
@@ -333,16 +374,15 @@ def _fit(sequences: _Sequences, counts: np.ndarray, frequencies: np.ndarray) -> 
     sites = sequences.best(matrix)
     order = np.argsort(-sites.score, kind="stable")
     scores = sites.score[order]
-    positives, negatives = np.cumsum(sequences.top[order]), np.cumsum(~sequences.top[order])
+    positives, negatives = sequences.weights[:, order].cumsum(axis=1)
     # The most likely site always counts, even if the motif is so short that its p-value is larger.
     lowest = min(matrix.cutoff(SITE_P), matrix.scores.max(axis=1).sum())
     last = (np.diff(scores, append=-1) != 0) & (scores >= lowest)
-    enriched = positives * sequences.number[1] > negatives * sequences.number[0]
-    at = np.flatnonzero(last & enriched)
-    if not at.size:
+    at = np.flatnonzero(last)
+    ln_p = _ln_p(positives[at], negatives[at], sequences.number)
+    best = int(np.argmin(ln_p)) if at.size else 0
+    if not at.size or ln_p[best] == 0:
         return None
-    ln_p = ln_fisher(positives[at], negatives[at], *sequences.number)
-    best = int(np.argmin(ln_p))
     return _Fit(counts, matrix, sites, int(scores[at[best]]), float(ln_p[best]))
 
 
@@ -368,8 +408,9 @@ def _candidates(sequences: _Sequences, fit: _Fit, widths: tuple[int, int]) -> It
     rows = np.flatnonzero(sequences.top & (fit.sites.score >= fit.threshold))
     width, around = fit.matrix.width, widths[1] - fit.matrix.width
     windows = sequences.windows(rows, fit.sites, width, around)
-    counts = (windows[:, :, None] == np.arange(4)).sum(axis=0).astype(float)
-    informative = np.flatnonzero(_informative(counts, sequences.families[rows]))
+    weights = sequences.weights[0, rows]
+    counts = (weights[:, None, None] * (windows[:, :, None] == np.arange(4))).sum(axis=0)
+    informative = np.flatnonzero(_informative(counts, weights.sum()))
     # Try the same end, one column less, and the next and the farthest informative column.
     first, last = around, around + width - 1
     firsts = {first, first + 1, *_ends(informative[informative < first][::-1])}
@@ -381,21 +422,21 @@ def _candidates(sequences: _Sequences, fit: _Fit, widths: tuple[int, int]) -> It
                 columns = counts[start : end + 1]
                 seen = columns.sum(axis=1, keepdims=True)
                 if (seen > 0).all():
-                    yield columns * (len(rows) / seen)
+                    yield columns * (weights.sum() / seen)
 
 
 def _ends(columns: np.ndarray) -> list[int]:
     return [int(columns[0]), int(columns[-1])] if columns.size else []
 
 
-def _informative(counts: np.ndarray, families: np.ndarray) -> np.ndarray:
+def _informative(counts: np.ndarray, families: float) -> np.ndarray:
     """Returns which columns are informative enough to be an end.
 
     The threshold includes the bits that this number of families has by chance (Schneider et al.
     1986, J. Mol. Biol. 188:415)."""
     shares = (counts + 0.25) / (counts.sum(axis=1, keepdims=True) + 1)
     bits = 2 + (shares * np.log2(shares)).sum(axis=1)
-    return bits > INFORMATION + 3 / (2 * math.log(2) * len(np.unique(families)))
+    return bits > INFORMATION + 3 / (2 * math.log(2) * families)
 
 
 def meme(
@@ -408,9 +449,9 @@ def meme(
 ) -> list[Enriched]:
     """Finds motifs enriched in one FASTA file against another, by MEME 5 with `-objfun de`.
 
-    MEME also tests on a half of the sequences that it did not search, but it halves them at random,
-    not by family. Its E-values are not corrected for the number of motifs, and it reports motifs in
-    the order in which it found them. It uses one processor, because more would need MPI.
+    MEME also tests on a random half of the sequences that it did not search. Its E-values are not
+    corrected for the number of motifs, and it reports motifs in the order in which it found them.
+    It uses one processor, because more would need MPI.
 
     Args:
         program: path of MEME.
