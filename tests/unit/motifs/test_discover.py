@@ -348,11 +348,11 @@ def test_meme_that_fails_or_writes_something_else(files, program, monkeypatch):
             meme(program, files / "r.fa", files / "r.fa", 1)
 
 
-def run_script(files, engine, top=60):
+def run_script(files, engine, top=60, low=False):
     job = SimpleNamespace(
         input=SimpleNamespace(sequences=files / "r.fa", table=files / "r.tsv"),
         output=SimpleNamespace(motifs=files / "discover.meme", table=files / "discover.tsv"),
-        params=SimpleNamespace(top=top, motifs=2, widths=[6, 12], engine=engine, seed=1),
+        params=SimpleNamespace(top=top, motifs=2, widths=[6, 12], engine=engine, seed=1, low=low),
         log=[files / "log"],
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
@@ -392,6 +392,13 @@ def test_the_script_with_meme(files, program, engine):
     seen = json.loads((files / "seen.json").read_text())
     lines = (files / "r.fa").read_text().splitlines(keepends=True)
     assert seen["files"] == ["".join(lines[:120]), "".join(lines[-120:])]
+
+
+def test_the_low_end_is_searched_against_the_high_one(files, program):
+    run_script(files, "tool", low=True)
+    seen = json.loads((files / "seen.json").read_text())
+    lines = (files / "r.fa").read_text().splitlines(keepends=True)
+    assert seen["files"] == ["".join(lines[-120:]), "".join(lines[:120])]
 
 
 def test_the_script_takes_no_more_than_half_of_the_list(files, program, capsys):
