@@ -39,6 +39,7 @@ rule figure5:
 rule figureS2:
     """Figure S2: more examples of saliency maps."""
     input:
+        motifs=of_motifs("motifs.tsv"),
         scanned=SCANNED,
         examples=of_motifs("examples.tsv"),
     output:
@@ -53,6 +54,8 @@ rule figureS2:
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
+    params:
+        **similarity(),
     script:
         "../workflow/scripts/figureS2.py"
 

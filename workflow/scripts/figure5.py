@@ -4,7 +4,7 @@ import sys
 
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.logs import log_to
-from crmnet.motifs.matching import limit
+from crmnet.motifs.matching import sources
 from crmnet.motifs.motif import read_meme, selected
 from crmnet.report import motif_figures
 from crmnet.report.style import save
@@ -21,8 +21,7 @@ effects = read_table(job.input.effects)
 print(
     f"{len(motifs)} motifs selected, {examples['target'].nunique()} with a match", file=sys.stderr
 )
-page, table = motif_figures.figure_5(
-    motifs, scanned, examples, effects, limit(job.params.measure, job.params.cutoff)
-)
+known = sources(table, job.params.measure, job.params.cutoff)
+page, table = motif_figures.figure_5(motifs, scanned, examples, effects, known)
 save(page, job.output.pdf)
 write_tsv(job.output.tsv, table)

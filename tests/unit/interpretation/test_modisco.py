@@ -137,7 +137,7 @@ def figure(tmp_path):
         for key, values in (("motif", [m.name for m in motifs]), ("sign", signs)):
             table[key] = values
         table.assign(sites=1234).to_csv(tmp_path / "m.tsv", sep="\t", index=False)
-        columns = ["motif", "by", "target", "target_name", "e_value", "tie", "engine"]
+        columns = ["motif", "by", "target", "target_name", "e_value", "tie", "known"]
         matches = pd.DataFrame(matches, columns=columns)
         matches.to_csv(tmp_path / "matches.tsv", sep="\t", index=False)
         job = SimpleNamespace(
@@ -147,7 +147,7 @@ def figure(tmp_path):
                 matches=tmp_path / "matches.tsv",
             ),
             output=SimpleNamespace(pdf=tmp_path / "f.pdf", tsv=tmp_path / "f.tsv"),
-            params=SimpleNamespace(measure="tomtom"),
+            params=SimpleNamespace(measure="tomtom", cutoff=0.1),
             log=[tmp_path / "log"],
         )
         run(job, "figure_modisco.py")

@@ -109,7 +109,9 @@ def figure5(folder):
 
 
 def figure_s2(folder):
-    return draw("figureS2", folder, {"scanned": "known.meme", "examples": "examples.tsv"})
+    tables = {name: f"{name}.tsv" for name in ("motifs", "examples")}
+    params = {"measure": "pearson", "cutoff": 0.9}
+    return draw("figureS2", folder, {"scanned": "known.meme", **tables}, **params)
 
 
 @pytest.fixture(autouse=True)
@@ -184,11 +186,12 @@ def test_a_planted_site_is_where_it_is_from_the_scan_to_figure_5(start, strand, 
     saliency[0, start - 1 : end] = 0.5
     motifs = pd.DataFrame({"target": ["MA1"], "target_name": "REB1", "engine": "meme 5.5.7"})
     motifs = motifs.assign(e_value="1e-9", reproduced_by="gadem", ties="")
+    motifs = motifs.assign(measure="pearson", match=1.0)
     rows = examples(motifs, hits, ranked, saliency, [insert], np.array([8.0]))
     lengths, bits = np.array([width]), {"MA1": motif.information()}
     draws = {"replicates": 9, "permutations": 9, "seed": 1}
     effects = motif_effects(motifs, hits, ranked, saliency, lengths, bits, **draws)
-    page, table = motif_figures.figure_5(motifs, {"MA1": motif}, rows, effects)
+    page, table = motif_figures.figure_5(motifs, {"MA1": motif}, rows, effects, "")
 
     drawn = table[table["panel"] == "A"]
     assert drawn["position"].tolist() == list(range(1, width + 1))
@@ -233,6 +236,7 @@ def test_figure_s2(tmp_path, texts, count, each):
     assert panels == panel_letters(each * count)
     assert set(panels) <= set(texts)
     assert any("no example" in text for text in texts) == (count == 0)
+    assert any("JASPAR of yeast" in text for text in texts) == (count > 0)
     if count:
         shares = [f"{share:.0%} of families have" for share in rows["share_above"].unique()]
         assert all(any(text.startswith(share) for text in texts) for share in shares)
@@ -337,7 +341,7 @@ def test_letters_stand_where_their_height_is():
 def test_motifs_of_maps_have_room_for_all_letters():
     motifs = known()[1:3]
     table = {"sites": 9, "sign": "positive", "target": [None, None]}
-    axes = motif_figures.patterns(motifs, pd.DataFrame(table)).axes
+    axes = motif_figures.patterns(motifs, pd.DataFrame(table), "pearson", "").axes
     for axis, motif in zip(axes[1::3], motifs, strict=True):
         assert axis.get_xlim() == (0.5, 11.5)
         boxes = [patch.get_path().get_extents() for patch in axis.patches]

@@ -179,6 +179,13 @@ def limit(measure: str, cutoff: float) -> str:
     return f"{_NAMES[measure]} {'at least' if measure == PEARSON else 'at most'} {cutoff:g}"
 
 
+def sources(table: pd.DataFrame, measure: str, cutoff: float) -> str:
+    """Returns a sentence for figures: where the known motifs of a table (`known`) come from, and
+    what counts as a match."""
+    known = ", ".join(table["known"].dropna().unique())
+    return f"Known motifs: {known}; a match has {limit(measure, cutoff)}."
+
+
 def stated(measure: str, value: float) -> str:
     """Returns the value of a match as a text, such as `r = 0.95`."""
     return f"{_NAMES[measure].split()[-1]} = {value:.2g}"

@@ -63,7 +63,7 @@ def figure_5(
     scanned: Mapping[str, Motif],
     examples: pd.DataFrame,
     effects: pd.DataFrame,
-    limit: str,
+    sources: str,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draws Figure 5: a saliency map and a logo for each selected motif, and the motifs' effects.
 
@@ -72,7 +72,7 @@ def figure_5(
         scanned: target -> the motif whose sites are shown.
         examples: one example for each target that has a match, see `effects.examples`.
         effects: see `effects.motif_effects`.
-        limit: the limit of similarity to a known motif, see `matching.limit`.
+        sources: see `matching.sources`.
 
     Returns:
         The figure, and the numbers in it, with `FIGURE_5_COLUMNS`.
@@ -89,8 +89,7 @@ def figure_5(
         for axis, letter, (measure, name) in zip(axes, below, MEASURES.items(), strict=True):
             _effects(axis, effects[effects["measure"] == measure], name)
             panel(axis, letter)
-        note = f"Known motifs: {motifs['known'].iloc[0]}; a match has {limit}."
-        page.supxlabel(note, x=0.01, ha="left", fontsize=SMALL)
+        _note(page, sources)
     else:
         page = note_page(
             "No motif passes the selection rule.\nThe table of all motifs gives the reasons."
@@ -102,6 +101,11 @@ def figure_5(
     numbers = numbers.assign(panel=numbers["measure"].map(panel_of_measure))
     table = pd.concat([maps.rename(columns={"saliency": "value"}), numbers])
     return page, table.reindex(columns=FIGURE_5_COLUMNS)
+
+
+def _note(page: Figure, text: str) -> None:
+    """Writes a line below all panels."""
+    page.supxlabel(text, x=0.01, ha="left", fontsize=SMALL)
 
 
 def _origin(motif: pd.Series) -> str:
@@ -152,11 +156,13 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
 
 
 @styled()
-def figure_s2(scanned: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
+def figure_s2(
+    scanned: Mapping[str, Motif], examples: pd.DataFrame, sources: str
+) -> tuple[Figure, pd.DataFrame]:
     """Draws Figure S2: more saliency maps, each with the logo of a selected motif.
 
     Args:
-        scanned: see `figure_5`.
+        scanned, sources: see `figure_5`.
         examples: see `effects.examples`.
 
     Returns:
@@ -171,6 +177,7 @@ def figure_s2(scanned: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Fig
             note = f"{first['share_above']:.0%} of families have more saliency at their match; "
             note += f"measured {first['expression']:.1f}, predicted {first['predicted']:.1f}"
             example(place, rows, scanned[target], letter, note)
+        _note(page, sources)
     else:
         page = note_page("No motif was selected, so there is no example.")
     panel_of = {key: letter for letter, (key, _) in zip(panels, groups, strict=True)}
@@ -181,7 +188,7 @@ def figure_s2(scanned: Mapping[str, Motif], examples: pd.DataFrame) -> tuple[Fig
 
 
 @styled()
-def patterns(motifs: Sequence[Motif], table: pd.DataFrame, measure: str) -> Figure:
+def patterns(motifs: Sequence[Motif], table: pd.DataFrame, measure: str, sources: str) -> Figure:
     """Draws the motifs of saliency maps, each with its effect on expression, its logo and the known
     motif that matches it best.
 
@@ -189,6 +196,7 @@ def patterns(motifs: Sequence[Motif], table: pd.DataFrame, measure: str) -> Figu
         motifs: the motifs of `table`, in its order.
         table: the result of `modisco.table` with the columns of `selection.best_matches`.
         measure: the measure of the matches.
+        sources: see `figure_5`.
     """
     shown = list(zip(motifs, table.itertuples(), strict=True))[:PATTERNS]
     if not shown:
@@ -207,6 +215,7 @@ def patterns(motifs: Sequence[Motif], table: pd.DataFrame, measure: str) -> Figu
     axes[0, 0].set_title("expression", loc="left")
     axes[0, 1].set_title("sites (bits)", loc="left")
     axes[0, 2].set_title("best known motif", loc="left")
+    _note(page, sources)
     return page
 
 
