@@ -134,20 +134,12 @@ class _Sequences:
     Attributes:
         tokens: (n, length) uint8.
         top: (n,) bool, whether each sequence is of the top.
-        families: (n,) the family of each sequence.
-        weights: (2, n) of each sequence in the top, and in the bottom. The weights of a family sum
-            to 1, so that a search counts each family once.
-        number: numbers of families in the top and in the bottom. A family in both counts in both,
-            by its share of sequences.
+        number: numbers of sequences of the top and of the bottom.
     """
 
-    def __init__(
-        self, tokens: np.ndarray, top: np.ndarray, families: np.ndarray, widest: int
-    ) -> None:
-        self.tokens, self.top, self.families = tokens, top, families
-        _, family, sizes = np.unique(families, return_inverse=True, return_counts=True)
-        self.weights = np.stack([top, ~top]) / sizes[family]
-        self.number = tuple(self.weights.sum(axis=1))
+    def __init__(self, tokens: np.ndarray, top: np.ndarray, widest: int) -> None:
+        self.tokens, self.top = tokens, top
+        self.number = int(top.sum()), int((~top).sum())
         self.widest = widest
         # N on both sides, so that `windows` can also take the positions around a site.
         margin = widest + WORD
@@ -193,7 +185,7 @@ class _Sequences:
         for shift in range(matrix.width):
             covered[:, shift:] |= sites[:, : length - shift]
         tokens = np.where(covered, np.uint8(N), self.tokens)
-        return _Sequences(tokens, self.top, self.families, self.widest)
+        return _Sequences(tokens, self.top, self.widest)
 
 
 def discover(
@@ -210,14 +202,13 @@ def discover(
     Half of the sequences are searched, and the other half is held out for the test (see
     `hold_out`). The search starts from the most enriched words, with and without a gap, and makes
     motifs of them and their neighbours by one substitution. It then updates sites, counts, width
-    and threshold in turn for as long as the enrichment grows (see `_ln_p`). The motif is tested in
-    the held-out half by Fisher's exact test, its sites are masked in all sequences, and the search
-    goes on. Both strands are searched. A site has a p-value of at most `SITE_P`.
+    and threshold in turn for as long as P of Fisher's test falls. The motif is tested in the
+    held-out half, its sites are masked in all sequences, and the search goes on. Each sequence
+    counts once, whatever its number of sites, and both strands are searched. A site has a p-value
+    of at most `SITE_P`.
 
-    The search counts each family once, whatever its number of sequences, so that relatives do not
-    shape a motif by what they share by descent. The test counts each sequence once, whatever its
-    number of sites, as MEME does. It is exact if the labels of all sequences are exchangeable. If
-    families are large, its p-values are far too small, because relatives are in both halves.
+    The test is exact if the labels of all sequences are exchangeable. If families are large, its
+    p-values are far too small, because relatives are in both halves, as they are with MEME.
 
     The E-value is the p-value times `number`. A search of the given half makes the same motifs
     whatever the labels of the held-out half are, so at most x of its E-values are expected to be x
@@ -242,9 +233,7 @@ def discover(
     """
     frequencies = background(tokens)
     held = hold_out(top, seed)
-    sought, tested = (
-        _Sequences(tokens[half], top[half], families[half], widths[1]) for half in (~held, held)
-    )
+    sought, tested = (_Sequences(tokens[half], top[half], widths[1]) for half in (~held, held))
     tried, failures, progress = [], 0, Progress(number, "motifs")
     while len(tried) < number and failures < PATIENCE:
         fit = _search(sought, widths, frequencies)
@@ -253,13 +242,11 @@ def discover(
         there = tested.best(fit.matrix).score >= fit.threshold
         ends = [there & tested.top, there & ~tested.top]
         positives, negatives = (int(end.sum()) for end in ends)
-        number_held = int(tested.top.sum()), int((~tested.top).sum())
-        ln_p = float(ln_fisher(positives, negatives, *number_held))
+        ln_p = float(ln_fisher(positives, negatives, *tested.number))
         sites = int(((fit.sites.score >= fit.threshold) & sought.top).sum())
-        counts = fit.counts * (sites / fit.counts.sum(axis=1, keepdims=True))
-        motif = Motif(MEME, counts, sites, ln_e_value=ln_p + math.log(number))
-        of = (len(np.unique(tested.families[end])) for end in ends)
-        tried.append(Enriched(motif, ln_p, positives, negatives, *number_held, *of))
+        motif = Motif(MEME, fit.counts, sites, ln_e_value=ln_p + math.log(number))
+        of = (len(np.unique(families[held][end])) for end in ends)
+        tried.append(Enriched(motif, ln_p, positives, negatives, *tested.number, *of))
         progress(len(tried))
         failures = failures + 1 if ln_p >= math.log(NOT_SIGNIFICANT) else 0
         sought, tested = (half.masked(fit.matrix, fit.threshold) for half in (sought, tested))
@@ -294,38 +281,19 @@ def _search(sequences: _Sequences, widths: tuple[int, int], frequencies: np.ndar
     return best and best[0]
 
 
-def _ln_p(positives: np.ndarray, negatives: np.ndarray, number: tuple[float, float]) -> np.ndarray:
-    """Returns how enriched a motif is in the top: minus half of G of the test of this name (Sokal
-    and Rohlf 1981, Biometry), which is close to ln P of Fisher's test, and 0 without enrichment.
-
-    Fisher's test itself needs whole numbers.
-
-    Args:
-        positives, negatives: families with a site in the top and in the bottom; any shape.
-        number: all families in the top and in the bottom.
-    """
-    seen = np.stack([positives, negatives, number[0] - positives, number[1] - negatives])
-    both = (positives + negatives) / sum(number)
-    expected = np.stack([share * total for share in (both, 1 - both) for total in number])
-    terms = np.zeros(seen.shape)
-    some = seen > 1e-9
-    terms[some] = seen[some] * np.log(seen[some] / expected[some])
-    return np.where(positives > expected[0], -terms.sum(axis=0), 0.0)
-
-
 def _seeds(
     sequences: _Sequences, letters: int, gap: int, frequencies: np.ndarray
 ) -> Iterator[np.ndarray]:
     """Yields counts (letters + gap, 4) of the most enriched words with their neighbours."""
-    positives, negatives = word_counts(sequences.tokens, sequences.weights, letters, gap)
-    ln_p = _ln_p(positives, negatives, sequences.number)
-    # The number of the top's families with a word, minus the number expected from the bottom.
+    positives, negatives = word_counts(sequences.tokens, sequences.top, letters, gap)
+    words = np.flatnonzero(positives * sequences.number[1] > negatives * sequences.number[0])
+    ln_p = ln_fisher(positives[words], negatives[words], *sequences.number)
+    # The number of the top's sequences with a word, minus the number expected from the bottom.
     excess = positives - negatives * (sequences.number[0] / sequences.number[1])
     places = 4 ** np.arange(letters)[::-1]
     every = np.arange(4**letters)
     canonical = np.minimum(every, reverse_words(every, letters))
-    best = np.argsort(ln_p, kind="stable")[:TRIED]
-    for word in best[ln_p[best] < 0]:
+    for word in words[np.argsort(ln_p, kind="stable")[:TRIED]]:
         digits = word // places % 4
         neighbours = word + (np.arange(4) - digits[:, None]) * places[:, None]
         counts = np.maximum(excess[canonical[neighbours]], 0)
@@ -333,9 +301,11 @@ def _seeds(
         yield np.insert(counts, [letters // 2] * gap, middle, axis=0)
 
 
-def word_counts(tokens: np.ndarray, weights: np.ndarray, letters: int, gap: int = 0) -> np.ndarray:
-    """Returns the summed weights (ends, 4**letters) of the sequences that have each word on either
-    strand.
+def word_counts(
+    tokens: np.ndarray, top: np.ndarray, letters: int, gap: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns in how many sequences of the top, and of the bottom, each word (4**letters,) occurs
+    on either strand.
 
     A word's number has two bits per letter, with the first letter in the highest bits. A word and
     its reverse complement are counted under the lower of their two numbers. A word has no N, also
@@ -343,7 +313,7 @@ def word_counts(tokens: np.ndarray, weights: np.ndarray, letters: int, gap: int 
 
     Args:
         tokens: (n, width).
-        weights: (ends, n) of each sequence in the top, and in the bottom.
+        top: (n,) bool, whether each sequence is of the top.
         letters: number of letters of a word.
         gap: number of positions in its middle that can have any letter. Words with a gap have an
             even number of letters.
@@ -354,7 +324,7 @@ def word_counts(tokens: np.ndarray, weights: np.ndarray, letters: int, gap: int 
     numbers = np.minimum(numbers, reverse_words(numbers, letters))
     once = np.sort((np.arange(len(tokens))[:, None] * 4**letters + numbers)[known])
     row, word = np.divmod(once[np.diff(once, prepend=-1) > 0], 4**letters)
-    return np.stack([np.bincount(word, weight[row], 4**letters) for weight in weights])
+    return tuple(np.bincount(word[top[row] == end], minlength=4**letters) for end in (True, False))
 
 
 def _widened(counts: np.ndarray, width: int, frequencies: np.ndarray) -> np.ndarray:
@@ -374,15 +344,16 @@ def _fit(sequences: _Sequences, counts: np.ndarray, frequencies: np.ndarray) -> 
     sites = sequences.best(matrix)
     order = np.argsort(-sites.score, kind="stable")
     scores = sites.score[order]
-    positives, negatives = sequences.weights[:, order].cumsum(axis=1)
+    positives, negatives = np.cumsum(sequences.top[order]), np.cumsum(~sequences.top[order])
     # The most likely site always counts, even if the motif is so short that its p-value is larger.
     lowest = min(matrix.cutoff(SITE_P), matrix.scores.max(axis=1).sum())
     last = (np.diff(scores, append=-1) != 0) & (scores >= lowest)
-    at = np.flatnonzero(last)
-    ln_p = _ln_p(positives[at], negatives[at], sequences.number)
-    best = int(np.argmin(ln_p)) if at.size else 0
-    if not at.size or ln_p[best] == 0:
+    enriched = positives * sequences.number[1] > negatives * sequences.number[0]
+    at = np.flatnonzero(last & enriched)
+    if not at.size:
         return None
+    ln_p = ln_fisher(positives[at], negatives[at], *sequences.number)
+    best = int(np.argmin(ln_p))
     return _Fit(counts, matrix, sites, int(scores[at[best]]), float(ln_p[best]))
 
 
@@ -408,9 +379,8 @@ def _candidates(sequences: _Sequences, fit: _Fit, widths: tuple[int, int]) -> It
     rows = np.flatnonzero(sequences.top & (fit.sites.score >= fit.threshold))
     width, around = fit.matrix.width, widths[1] - fit.matrix.width
     windows = sequences.windows(rows, fit.sites, width, around)
-    weights = sequences.weights[0, rows]
-    counts = (weights[:, None, None] * (windows[:, :, None] == np.arange(4))).sum(axis=0)
-    informative = np.flatnonzero(_informative(counts, weights.sum()))
+    counts = (windows[:, :, None] == np.arange(4)).sum(axis=0).astype(float)
+    informative = np.flatnonzero(_informative(counts, len(rows)))
     # Try the same end, one column less, and the next and the farthest informative column.
     first, last = around, around + width - 1
     firsts = {first, first + 1, *_ends(informative[informative < first][::-1])}
@@ -422,21 +392,21 @@ def _candidates(sequences: _Sequences, fit: _Fit, widths: tuple[int, int]) -> It
                 columns = counts[start : end + 1]
                 seen = columns.sum(axis=1, keepdims=True)
                 if (seen > 0).all():
-                    yield columns * (weights.sum() / seen)
+                    yield columns * (len(rows) / seen)
 
 
 def _ends(columns: np.ndarray) -> list[int]:
     return [int(columns[0]), int(columns[-1])] if columns.size else []
 
 
-def _informative(counts: np.ndarray, families: float) -> np.ndarray:
+def _informative(counts: np.ndarray, sites: int) -> np.ndarray:
     """Returns which columns are informative enough to be an end.
 
-    The threshold includes the bits that this number of families has by chance (Schneider et al.
+    The threshold includes the bits that this number of sites has by chance (Schneider et al.
     1986, J. Mol. Biol. 188:415)."""
     shares = (counts + 0.25) / (counts.sum(axis=1, keepdims=True) + 1)
     bits = 2 + (shares * np.log2(shares)).sum(axis=1)
-    return bits > INFORMATION + 3 / (2 * math.log(2) * families)
+    return bits > INFORMATION + 3 / (2 * math.log(2) * sites)
 
 
 def meme(
