@@ -5,6 +5,9 @@
 # config has the section `motifs`.
 
 
+from crmnet.motifs.known import YEAST
+
+
 include: "helpers/motifs.smk"
 
 
@@ -13,9 +16,9 @@ MOTIF_SET = PLAN.test_tables(MOTIFS["medium"])[MOTIFS["test_set"]]
 MOTIF_MODEL = model_path(MOTIFS["model"], MOTIFS["medium"])
 MAPS = f"{OUT}/saliency/{MOTIFS['model']}/{MOTIFS['medium']}/{MOTIFS['test_set']}"
 # The figures that every run with motif jobs draws. figure_truth needs simulated data, because only
-# these come with planted sites.
+# these come with planted sites, and the known motifs that were planted.
 MOTIF_FIGURES = list(plan.MOTIF_FIGURES)
-if Path(MOTIF_SET["path"]).is_relative_to(PLAN.simulated()):
+if Path(MOTIF_SET["path"]).is_relative_to(PLAN.simulated()) and MOTIFS["known"] == YEAST:
     MOTIF_FIGURES.append("figure_truth")
 
 

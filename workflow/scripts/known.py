@@ -12,5 +12,5 @@ job = snakemake
 
 log_to(job.log[0])
 motifs, source = known_motifs(job.params.known)
-print(f"{len(motifs)} motifs: {source}", file=sys.stderr)
+print(source, file=sys.stderr)
 write_meme(job.output[0], motifs, np.full(4, 0.25))

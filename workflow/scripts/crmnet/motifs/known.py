@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +41,8 @@ def known_motifs(known: str | Mapping = YEAST) -> Known:
             be used (see `of_file`).
     """
     if isinstance(known, str):
-        return Known(of_file(known), Path(known).name)
+        motifs = of_file(known)
+        return Known(motifs, f"{Path(known).name} ({len(motifs)} motifs)")
     column, value, name = taxon_of(**known)
     from pyjaspar import jaspardb  # slow to import
 
@@ -54,7 +56,8 @@ def known_motifs(known: str | Mapping = YEAST) -> Known:
             motifs.append(Motif(matrix.matrix_id, counts, alt=matrix.name))
         else:
             print(f"{matrix.matrix_id} is left out: a position has no counts", file=sys.stderr)
-    return Known(motifs, f"JASPAR 2022 {known['collection']}, {name}")
+    source = f"JASPAR 2022 {known['collection']}, {name} ({len(motifs)} motifs)"
+    return Known(motifs, source)
 
 
 def of_file(path: str) -> list[Motif]:
@@ -64,11 +67,13 @@ def of_file(path: str) -> list[Motif]:
         MotifError: see `read_meme`; or the file has no motif, or two of one name.
     """
     motifs = read_meme(path)
+    if not motifs:
+        raise MotifError(f"{path}: has no motif; give a file with known motifs")
     twice = [name for name, number in Counter(m.name for m in motifs).items() if number > 1]
-    if twice or not motifs:
-        what = f"several motifs are named {', '.join(twice[:5])}" if twice else "has no motif"
-        raise MotifError(f"{path}: {what}; give known motifs with different names")
-    return motifs
+    if twice:
+        raise MotifError(f"{path}: several motifs are named {', '.join(twice[:5])}; rename them")
+    # Tables and figures show the second name.
+    return [replace(motif, alt=motif.alt or motif.name) for motif in motifs]
 
 
 def taxon_of(collection: str, taxon: int | str) -> tuple[str, str, str]:
@@ -96,9 +101,9 @@ def taxon_of(collection: str, taxon: int | str) -> tuple[str, str, str]:
             return "tax_group", group[0], group[0]
         species = database.execute(
             "SELECT TAX.TAX_ID, SPECIES FROM TAX JOIN MATRIX_SPECIES ON TAX.TAX_ID = "
-            "CAST(MATRIX_SPECIES.TAX_ID AS INTEGER) WHERE (TAX.TAX_ID = ? OR SPECIES = ?) "
-            f"AND ID IN ({of_collection})",
-            (taxon, str(taxon), collection),
+            "CAST(MATRIX_SPECIES.TAX_ID AS INTEGER) WHERE "
+            f"(CAST(TAX.TAX_ID AS TEXT) = ? OR SPECIES = ?) AND ID IN ({of_collection})",
+            (str(taxon), str(taxon), collection),
         ).fetchone()
         if species:
             return "species", str(species[0]), species[1]
@@ -110,7 +115,7 @@ def taxon_of(collection: str, taxon: int | str) -> tuple[str, str, str]:
     finally:
         database.close()
     raise MotifError(
-        f"JASPAR 2022 has no motif of {taxon} in its collection {collection}; give a species that "
-        "it has, by its number in the NCBI's taxonomy or its name, one of its groups "
+        f"JASPAR 2022 has no motif of {taxon!r} in its collection {collection}; give a species "
+        "that it has, by its number in the NCBI's taxonomy or its name, one of its groups "
         f"({', '.join(name for (name,) in groups)}), or a file of motifs in MEME's format"
     )

@@ -4,6 +4,7 @@ numpy."""
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -280,15 +281,19 @@ def read_background(path: str | Path) -> np.ndarray:
 def _lines(path: Path) -> list[str]:
     """Returns the lines of a file after a check that it is in MEME's text format."""
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
         raise MotifError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise MotifError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise MotifError(f"{path}: is not a text file; give motifs in MEME's text format") from None
     if not any(line.startswith("MEME version") for line in lines):
         raise MotifError(f"{path}: has no line `MEME version`; give motifs in MEME's text format")
     for number, line in enumerate(lines, 1):
-        if line.startswith("ALPHABET=") and line.split("=", 1)[1].strip() != LETTERS:
+        # An alphabet is its letters, or a block that begins with its name in quotes.
+        stated = re.match(r'ALPHABET(?:=\s*(?P<letters>.*\S)|\s+"(?P<name>[^"]*)")', line)
+        if stated and (stated["letters"] or LETTERS, stated["name"] or "DNA") != (LETTERS, "DNA"):
             raise MotifError(f"{path}: line {number}: the alphabet is not {LETTERS}: {line}")
     return lines
 

@@ -98,7 +98,7 @@ def select(
     """Selects motifs by the paper's rule (section 4.5).
 
     These are the first motifs by MEME's E-value that a method on the ranked list reproduces. If
-    several match the same known motif, only the first is selected.
+    several match motifs of the same factor, only the first is selected.
 
     Args:
         table: one row per motif: method, motif, ln_e_value, target, target_name, match,
@@ -129,13 +129,13 @@ def select(
             reason = f"no known motif matches ({matching.limit(measure, cutoff)})"
         elif not row.reproduced_by:
             reason = "no method on the ranked list reproduces it"
-        elif row.target in chosen:
+        elif row.target_name in chosen:
             reason = f"{row.target_name} is selected already"
         elif len(chosen) == motifs:
             reason = f"{motifs} are selected before it"
         else:
-            chosen[row.target] = len(chosen) + 1
-        selected.append(pd.NA if reason else chosen[row.target])
+            chosen[row.target_name] = len(chosen) + 1
+        selected.append(pd.NA if reason else chosen[row.target_name])
         why.append(reason)
     return table.assign(selected=pd.array(selected, "Int64"), why=why)
 
