@@ -148,13 +148,13 @@ def test_a_motif_found_elsewhere_is_reproduced():
         "nothing": [],
     }
     unlike = random_motif(501, 12, "meme_2")
-    same = reproductions([motif, unlike], others, KNOWN, EVEN, "tomtom", 1e-3)
+    same = reproductions([motif, unlike], others, KNOWN, EVEN, "tomtom", 1e-3, {})
     assert same == {"meme_1": ["drimust", "gadem"], "meme_2": []}
     # Nothing known is needed to compare motifs, only their number.
-    loose = (EVEN, "tomtom", 10.0)
+    loose = (EVEN, "tomtom", 10.0, {})
     assert reproductions([motif], {"a": others["gadem"]}, [], *loose) == {"meme_1": ["a"]}
     assert reproductions([motif], {"a": []}, KNOWN, *loose) == {"meme_1": []}
-    assert reproductions([], others, KNOWN, EVEN, "tomtom", 0.1) == {}
+    assert reproductions([], others, KNOWN, EVEN, "tomtom", 0.1, {}) == {}
 
 
 @pytest.mark.parametrize(("measure", "cutoff"), [("pearson", 0.99), ("euclidean", 0.01)])
@@ -167,9 +167,21 @@ def test_a_motif_is_reproduced_by_tfbstools_similarity(measure, cutoff):
         "nothing": [],
     }
     unlike = random_motif(501, 12, "meme_2")
-    same = reproductions([motif, unlike], others, KNOWN, EVEN, measure, cutoff)
+    same = reproductions([motif, unlike], others, KNOWN, EVEN, measure, cutoff, {})
     assert same == {"meme_1": ["drimust", "gadem"], "meme_2": []}
-    assert reproductions([motif], {"nothing": []}, KNOWN, EVEN, measure, cutoff) == {"meme_1": []}
+    none = reproductions([motif], {"nothing": []}, KNOWN, EVEN, measure, cutoff, {})
+    assert none == {"meme_1": []}
+
+
+def test_two_parts_of_a_known_motif_reproduce_each_other():
+    motif = random_motif(500, 12)
+    first, last = part(motif, "meme_1", 0, 9), part(motif, "gadem_1", 3, 12)
+    names = {"meme_1": {"F1", "F2"}, "gadem_1": {"F2"}}
+    found = [
+        reproductions([first], {"gadem": [last]}, KNOWN, EVEN, "euclidean", 0.01, given)
+        for given in (names, {}, names | {"gadem_1": {"F3"}})
+    ]
+    assert found == [{"meme_1": ["gadem"]}, {"meme_1": []}, {"meme_1": []}]
 
 
 def test_the_e_value_counts_the_motifs_of_the_method():
@@ -179,7 +191,7 @@ def test_the_e_value_counts_the_motifs_of_the_method():
     compared = tomtom(motif, [*many, *KNOWN], EVEN).set_index("target")["p_value"]
     best = compared[[m.name for m in many]].min() * 10
     for limit, said in ((best * 1.01, ["drimust"]), (best * 0.99, [])):
-        same = reproductions([motif], {"drimust": many}, KNOWN, EVEN, "tomtom", limit)
+        same = reproductions([motif], {"drimust": many}, KNOWN, EVEN, "tomtom", limit, {})
         assert same == {"meme_1": said}
 
 
@@ -194,6 +206,7 @@ def test_a_method_that_finds_noise_reproduces_one_motif_in_ten():
             EVEN,
             "tomtom",
             0.1,
+            {},
         )["m"]
         for i in range(60)
     ]

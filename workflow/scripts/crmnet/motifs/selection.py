@@ -52,8 +52,13 @@ def reproductions(
     background: np.ndarray,
     measure: str,
     cutoff: float,
+    names: Mapping[str, set[str]],
 ) -> dict[str, list[str]]:
-    """Returns which other methods reproduce each motif, with one that is similar to it.
+    """Returns which other methods reproduce each motif, with one that is similar to it or matches
+    the same known motif.
+
+    TFBSTools compares two motifs only where the narrower lies inside the wider. So two parts of one
+    motif that overlap are not similar by its measures, although both match this motif.
 
     Args:
         motifs: the motifs to reproduce.
@@ -63,6 +68,7 @@ def reproductions(
         measure: one of `matching.MEASURES`.
         cutoff: the limit of the measure. Tomtom's E-value is the p-value times the number of motifs
             of the method.
+        names: name of a motif -> the names of the known motifs that match it best.
 
     Returns:
         Name of a motif -> methods.
@@ -83,11 +89,14 @@ def reproductions(
             method
             for method, theirs in others.items()
             if theirs
-            and matching.alike(
-                measure,
-                measured[[m.name for m in theirs]] * (len(theirs) if measure == TOMTOM else 1),
-                cutoff,
-            ).any()
+            and (
+                any(names.get(m.name, set()) & names.get(motif.name, set()) for m in theirs)
+                or matching.alike(
+                    measure,
+                    measured[[m.name for m in theirs]] * (len(theirs) if measure == TOMTOM else 1),
+                    cutoff,
+                ).any()
+            )
         ]
     return reproduced_by
 
@@ -183,6 +192,11 @@ def table(
         method: [by_name[name] for name in names]
         for method, names in rows.groupby("method")["motif"]
     }
+    rows = rows.join(best_matches(matches, measure), on="motif").assign(measure=measure)
+    named = rows[matching.alike(measure, rows["match"], cutoff)]
+    names = {
+        row.motif: {row.target_name, *row.ties.split(", ")} - {""} for row in named.itertuples()
+    }
     reproduced_by = reproductions(
         by_method.get(RANKED_BY, []),
         {method: by_method.get(method, []) for method in REPRODUCED_BY},
@@ -190,8 +204,8 @@ def table(
         background,
         measure,
         cutoff,
+        names,
     )
-    rows = rows.join(best_matches(matches, measure), on="motif").assign(measure=measure)
     for by, value in ((EUCLIDEAN, EUCLIDEAN), (TOMTOM, "tomtom_e_value")):
         best = best_matches(matches, by)[["target_name", "match", "ties"]]
         rows = rows.join(best.set_axis([f"{by}_name", value, f"{by}_ties"], axis=1), on="motif")
