@@ -235,7 +235,7 @@ use rule scan as scan_found with:
 
 # The motifs whose sites stand for a selected motif, and these sites.
 if MOTIFS["scan"]["motifs"] == "found":
-    SCANNED, HITS = rules.discover.output.motifs, rules.scan_found.output[0]
+    SCANNED, HITS = rules.discover.output.motifs, f"{OUT}/motifs/{{families}}/found_hits.tsv.gz"
 else:
     SCANNED, HITS = rules.known.output[0], rules.scan.output[0]
 
@@ -285,8 +285,8 @@ use rule match as match_modisco with:
 use rule match as match_low with:
     """The known motif that matches each motif of low expression best."""
     input:
-        motifs=[rules.discover_low.output.motifs],
-        tables=[rules.discover_low.output.table],
+        motifs=[f"{OUT}/motifs/{{families}}/discover_low.meme"],
+        tables=[f"{OUT}/motifs/{{families}}/discover_low.tsv"],
         known=PLAN.known_motifs,
     output:
         f"{OUT}/motifs/{{families}}/low_matches.tsv",
@@ -356,8 +356,8 @@ rule truth:
     input:
         motifs=rules.selection.output[0],
         matches=rules.match.output[0],
-        low=rules.discover_low.output.table,
-        low_matches=rules.match_low.output[0],
+        low=f"{OUT}/motifs/{{families}}/discover_low.tsv",
+        low_matches=f"{OUT}/motifs/{{families}}/low_matches.tsv",
         hits=rules.scan.output[0],
         ranked=f"{OUT}/motifs/all/ranked.tsv",
         saliency=lambda wildcards: f"{MAPS}.npz",

@@ -586,8 +586,11 @@ def _known_motifs(known: str | dict) -> Iterator[str]:
     key = "motifs.known"
     if isinstance(known, str) and is_url(known):
         yield f"{key}: {known} is a URL; download the file, and give its path"
-    elif isinstance(known, str) and re.search(r"[{}<>]", known):
-        yield f"{key}: {known} has one of {{ }} < > in its path; rename the file or its folder"
+    elif isinstance(known, str) and not re.fullmatch(r"[^{}<>\x00-\x1f\x7f]+", known):
+        yield (
+            f"{key}: {known!r} cannot be the path of a file; leave out {{ }} < > and control "
+            "characters"
+        )
     elif isinstance(known, str) or find_spec("pyjaspar"):
         # On a machine that only starts jobs, the package may be missing; the job then checks.
         try:

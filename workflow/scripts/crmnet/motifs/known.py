@@ -116,6 +116,6 @@ def taxon_of(collection: str, taxon: int | str) -> tuple[str, str, str]:
         database.close()
     raise MotifError(
         f"JASPAR 2022 has no motif of {taxon!r} in its collection {collection}; give a species "
-        "that it has, by its number in the NCBI's taxonomy or its name, one of its groups "
-        f"({', '.join(name for (name,) in groups)}), or a file of motifs in MEME's format"
+        "by its number or name in the NCBI's taxonomy, a group "
+        f"({', '.join(name for (name,) in groups)}), or a file in MEME's format"
     )
