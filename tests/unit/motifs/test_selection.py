@@ -139,15 +139,20 @@ def test_the_best_match_and_those_as_good():
     assert best_matches(matches_of(), "pearson").empty
 
 
-def test_a_motif_found_elsewhere_is_reproduced():
-    motif = random_motif(500, 12, "meme_1")
+def methods():
+    """A motif, another one, and the motifs of methods of which two find parts of the first."""
+    motif, unlike = random_motif(500, 12, "meme_1"), random_motif(501, 12, "meme_2")
     others = {
         "drimust": [random_motif(600, 8, "d1"), part(motif, "d2", 3, 11)],
         "gadem": [part(motif.reverse_complement(), "g1", 0, 9)],
         "random": [random_motif(700 + i, 8, f"r{i}") for i in range(5)],
         "nothing": [],
     }
-    unlike = random_motif(501, 12, "meme_2")
+    return motif, unlike, others
+
+
+def test_a_motif_found_elsewhere_is_reproduced():
+    motif, unlike, others = methods()
     same = reproductions([motif, unlike], others, KNOWN, EVEN, "tomtom", 1e-3, {})
     assert same == {"meme_1": ["drimust", "gadem"], "meme_2": []}
     # Nothing known is needed to compare motifs, only their number.
@@ -159,14 +164,7 @@ def test_a_motif_found_elsewhere_is_reproduced():
 
 @pytest.mark.parametrize(("measure", "cutoff"), [("pearson", 0.99), ("euclidean", 0.01)])
 def test_a_motif_is_reproduced_by_tfbstools_similarity(measure, cutoff):
-    motif = random_motif(500, 12, "meme_1")
-    others = {
-        "drimust": [random_motif(600, 8, "d1"), part(motif, "d2", 3, 11)],
-        "gadem": [part(motif.reverse_complement(), "g1", 0, 9)],
-        "random": [random_motif(700 + i, 8, f"r{i}") for i in range(5)],
-        "nothing": [],
-    }
-    unlike = random_motif(501, 12, "meme_2")
+    motif, unlike, others = methods()
     same = reproductions([motif, unlike], others, KNOWN, EVEN, measure, cutoff, {})
     assert same == {"meme_1": ["drimust", "gadem"], "meme_2": []}
     none = reproductions([motif], {"nothing": []}, KNOWN, EVEN, measure, cutoff, {})
