@@ -10,7 +10,7 @@ import pandas as pd
 
 from crmnet.evaluation.statistics import average_precision, interval, precision_recall
 from crmnet.interpretation.effects import covered
-from crmnet.motifs.matching import TOMTOM, alike
+from crmnet.motifs.matching import alike, column
 
 ALL = "all"
 MOTIF_COLUMNS = [
@@ -53,7 +53,7 @@ def found_motifs(
         factor, the row has the one with the lowest E-value.
     """
     rows = matches[matches["by"] == measure]
-    rows = rows[alike(measure, rows["e_value" if measure == TOMTOM else measure], cutoff)]
+    rows = rows[alike(measure, rows[column(measure)], cutoff)]
     best = ~rows["motif"].duplicated()
     rows = rows[best | rows["tie"].astype(bool)][["motif", "target", "tie"]]
     rows = rows.merge(table[["method", "motif", "e_value", "ln_e_value"]], on="motif")

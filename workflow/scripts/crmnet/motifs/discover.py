@@ -32,8 +32,10 @@ from crmnet.motifs.motif import (
 from crmnet.motifs.programs import run_tool, version
 from crmnet.motifs.scanning import WORD, ScoreMatrix, score_matrix
 
-POSITIVE_FAMILIES = ("positive_families", "negative_families")
-HELD = ("positives", "negatives", "held_top", "held_bottom", *POSITIVE_FAMILIES)
+HELD = (
+    *("positives", "negatives", "held_top", "held_bottom"),
+    *("positive_families", "negative_families"),
+)
 COLUMNS = [
     *MOTIF_COLUMNS,
     *("p_value", *HELD, "top", "bottom", "families_top", "families_bottom"),

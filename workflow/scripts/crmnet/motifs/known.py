@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crmnet.motifs.motif import LETTERS, Motif, MotifError, read_meme
+from crmnet.motifs.motif import LETTERS, Motif, MotifError, read_meme, repeated_names
 
 RELEASE = "JASPAR2022"
 YEAST = {"collection": "CORE", "taxon": 4932}
@@ -69,8 +68,7 @@ def of_file(path: str) -> list[Motif]:
     motifs = read_meme(path)
     if not motifs:
         raise MotifError(f"{path}: has no motif; give a file with known motifs")
-    twice = [name for name, number in Counter(m.name for m in motifs).items() if number > 1]
-    if twice:
+    if twice := repeated_names(motifs):
         raise MotifError(f"{path}: several motifs are named {', '.join(twice[:5])}; rename them")
     # Tables and figures show the second name.
     return [replace(motif, alt=motif.alt or motif.name) for motif in motifs]

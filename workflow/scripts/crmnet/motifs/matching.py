@@ -169,6 +169,11 @@ def _best(columns: np.ndarray) -> float:
     return max(float(np.diagonal(columns, place).mean()) for place in places)
 
 
+def column(measure: str) -> str:
+    """Returns the column with the values of a measure in a table of matches."""
+    return "e_value" if measure == TOMTOM else measure
+
+
 def alike(measure: str, values: pd.Series, cutoff: float) -> pd.Series:
     """Tells which values of a measure (`MEASURES`) are within a cutoff. A missing value is not."""
     return values >= cutoff if measure == PEARSON else values <= cutoff

@@ -195,6 +195,11 @@ def background(tokens: np.ndarray, *, both_strands: bool = True) -> np.ndarray:
     return counts / counts.sum()
 
 
+def repeated_names(motifs: Iterable[Motif]) -> list[str]:
+    """Returns the names that several motifs have."""
+    return [name for name, number in Counter(m.name for m in motifs).items() if number > 1]
+
+
 def write_meme(path: str | Path, motifs: Iterable[Motif], background: np.ndarray) -> None:
     """Writes motifs in MEME's text format, version 4, with background frequencies (4,).
 
@@ -202,8 +207,7 @@ def write_meme(path: str | Path, motifs: Iterable[Motif], background: np.ndarray
         MotifError: two motifs have the same name.
     """
     motifs = list(motifs)
-    twice = [name for name, number in Counter(m.name for m in motifs).items() if number > 1]
-    if twice:
+    if twice := repeated_names(motifs):
         raise MotifError(f"{path}: several motifs are named {', '.join(twice)}; rename them")
     frequencies = " ".join(
         f"{letter} {frequency:.{DECIMALS}f}"

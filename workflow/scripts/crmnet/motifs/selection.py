@@ -40,7 +40,7 @@ def best_matches(matches: pd.DataFrame, measure: str) -> pd.DataFrame:
     rows = matches[matches["by"] == measure]
     tied = rows[rows["tie"].astype(bool)].groupby("motif")["target_name"].agg(", ".join)
     best = rows.drop_duplicates("motif").set_index("motif")
-    best = best.rename(columns={"e_value" if measure == TOMTOM else measure: "match"})
+    best = best.rename(columns={matching.column(measure): "match"})
     best["ties"] = tied.reindex(best.index).fillna("")
     return best[["target", "target_name", "match", "ties"]]
 
