@@ -32,6 +32,10 @@ MOTIF_FIGURES = ("figure5", "figureS2", "figure_sanity")
 FIGURES = (*SCATTERS, "figure3", "figure4")
 # The settings of a recipe that decide how long a training step takes.
 STEP_KEYS = ("weight_decay", "ema", "reverse_complement", "synchronized", "steps_per_execution")
+# The keys of a table that say how it is read.
+READ_KEYS = (
+    *("header", "columns", "separator", "comment", "where", "transform", "missing", "flanks"),
+)
 # The table that `rule hold_out` writes, in `outdir`.
 HELD_OUT = "data/{medium}/held_out/{test_set}.tsv"
 
@@ -143,7 +147,7 @@ class Plan:
         return {name: table["held_out"] for name, table in tests.items() if "held_out" in table}
 
     def _as_read(self, table: dict) -> dict:
-        return {"path": self.path(table), "header": table["header"], "columns": table["columns"]}
+        return {"path": self.path(table)} | {key: table[key] for key in READ_KEYS if key in table}
 
     # Models and trainings
 

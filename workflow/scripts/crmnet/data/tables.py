@@ -58,6 +58,14 @@ class Table:
         values: name -> column, for each column of numbers to read ("expression", ...).
         header: whether the first line names the columns.
         family: column of the family's name, if the table tells which sequences are relatives.
+        weight: column of the weight of a row in training.
+        split: column that says whether a row is for training, validation or test.
+        separator: what separates the columns; None detects it.
+        comment: a line that begins with this text is no row.
+        where: column -> condition that a row must meet to be used.
+        transform: the function of each expression that is used in its place ("log2", ...).
+        missing: whether a row without an expression is a bad row ("stop") or is left out ("skip").
+        flanks: whether sequences have the construct's flanks ("present") or get them ("add").
     """
 
     path: Path
@@ -65,6 +73,14 @@ class Table:
     values: dict[str, str | int]
     header: bool = True
     family: str | int | None = None
+    weight: str | int | None = None
+    split: str | int | None = None
+    separator: str | None = None
+    comment: str | None = None
+    where: dict[str, object] | None = None
+    transform: str | None = None
+    missing: str = "stop"
+    flanks: str = "present"
 
 
 @dataclass
@@ -113,8 +129,9 @@ class Chunk:
 def table_of(entry: dict) -> Table:
     """Returns the table that an entry of the config declares."""
     columns = dict(entry["columns"])
-    sequence, family = columns.pop("sequence"), columns.pop("family", None)
-    return Table(Path(entry["path"]), sequence, columns, entry["header"], family)
+    named = {name: columns.pop(name, None) for name in ("sequence", "family", "weight", "split")}
+    read = {key: value for key, value in entry.items() if key not in ("path", "columns")}
+    return Table(Path(entry["path"]), values=columns, **named, **read)
 
 
 def read(table: Table, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
