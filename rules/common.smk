@@ -1,6 +1,5 @@
 # What all rules share: the checked config, the names of folders, models and media, the contents of
 # the report, and the memory and time that jobs request.
-import copy
 import math
 import os
 import sys
@@ -8,7 +7,6 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import update_config
 
 if not isinstance(workflow.current_basedir, os.PathLike):
     raise WorkflowError(
@@ -41,18 +39,21 @@ if IS_MODULE and snakemake_internals.changes_paths(workflow):
         "this workflow cannot be imported with `prefix:` or `replace_prefix:`; set `outdir` and "
         "`resources` in its config instead"
     )
-if snakemake_internals.has_given_config(workflow):
-    given, config = config, yaml.safe_load((HERE / "config" / "config.yaml").read_text())
-    update_config(config, copy.deepcopy(given))
-elif repeated := [
-    line for file in workflow.configfiles for line in configuration.repeated_keys(Path(file))
-]:
-    raise WorkflowError("\n".join(repeated))
 try:
-    config = configuration.checked(config)
+    if snakemake_internals.has_given_config(workflow):
+        configs = [configuration.paper(), config]
+    else:
+        configs = configuration.given(*snakemake_internals.given_configs(workflow))
+    config = configuration.checked(configuration.laid(*configs))
 except configuration.ConfigError as error:
     raise WorkflowError(str(error)) from None
 PLAN = plan.Plan(config)
+if workflow.is_main_process and (inherited := configuration.inherited_media(configs)):
+    print(
+        f"Note: the training files of {', '.join(inherited)} are those of config/config.yaml, "
+        "because no other config names any; `null` removes a medium.",
+        file=sys.stderr,
+    )
 
 snakemake_internals.take_over_from_killed_run(workflow)
 snakemake_internals.shorten_terminal(workflow)

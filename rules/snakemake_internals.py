@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from snakemake import __version__
+from snakemake.common.configfile import load_configfile
 from snakemake.common.workdir_handler import WorkdirHandler
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import ColorizingTextHandler, logger
@@ -35,6 +36,19 @@ def has_given_config(workflow) -> bool:
     """Whether the importing workflow gives the config (`config:`). Snakemake then ignores
     `configfile:`."""
     return workflow.modifier.skip_configfile
+
+
+def given_configs(workflow) -> tuple[dict[Path, dict], list[str]]:
+    """Returns the config files of a run with their content, and the `--config` entries (key=value).
+
+    The first file is the workflow's own, unless others replace it."""
+    with _known("the configs of the command line cannot be read", fatal=True):
+        settings = workflow.config_settings
+        # The workflow's own comes last in `configfiles`, although Snakemake lays the others over
+        # it.
+        own = [] if settings.replace_workflow_config else workflow.configfiles[-1:]
+        files = dict.fromkeys(map(Path, (*own, *settings.configfiles)))
+        return {path: load_configfile(path) for path in files}, list(settings.config_args or ())
 
 
 def changes_paths(workflow) -> bool:

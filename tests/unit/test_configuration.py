@@ -1,13 +1,23 @@
 """Each error in a config gives a sentence that names the key and says what to change."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from configs import CONFIG, PAPER, config, overlaid
 
-from crmnet.configuration import SCHEMA, ConfigError, checked, overlay, repeated_keys
+from crmnet.configuration import (
+    SCHEMA,
+    ConfigError,
+    checked,
+    faults_of_yaml,
+    given,
+    inherited_media,
+    laid,
+    overlay,
+)
 from crmnet.plan import Plan
 from crmnet.report.provenance import plain
 
@@ -266,6 +276,8 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
         ({"training": {"peak_rate": "1e-3"}}, ["training.peak_rate", "1.0e-3"]),
         ({"training": {"launcher": "srun 'a"}}, ["training.launcher", "quote"]),
         ({"training": {"launcher": "srun -N {nodes}"}}, ["training.launcher", "{hosts}"]),
+        # Python would make a text of this many letters.
+        ({"training": {"launcher": "srun {hosts:>9999999999}"}}, ["training.launcher", "braces"]),
         ({"recipes": {"paper": {"bins": 1}}}, ["models.crmnet", "bins", "2 or more"]),
         ({"seed": 2**31}, ["seed", "2147483648"]),
         ({"outdir": "a{b}"}, ["outdir", "a{b}", "folder"]),
@@ -616,13 +628,11 @@ def test_a_column_of_families_is_one_of_the_table(tmp_path):
         ("a: &a {b: 1,\n  b: 2}\nc: *a\n", ["a.b occurs in lines 1 and 2"]),
     ],
 )
-def test_an_error_gives_the_lines_of_a_repeated_key(tmp_path, text, said):
-    path = tmp_path / "twice.yaml"
-    path.write_text(text)
-    lines = repeated_keys(path)
+def test_an_error_gives_the_lines_of_a_repeated_key(text, said):
+    lines = faults_of_yaml(text, "twice.yaml")
     assert len(lines) == len(said)
     for line, words in zip(lines, said, strict=True):
-        assert line == f"{path}: the key {words}; keep only one of them"
+        assert line == f"twice.yaml: the key {words}; keep only one of them"
 
 
 @pytest.mark.parametrize(
@@ -632,13 +642,78 @@ def test_an_error_gives_the_lines_of_a_repeated_key(tmp_path, text, said):
         "base: &base {a: 1, b: 2}\nother:\n  <<: *base\n  a: 3\n",
         "base: &base {a: 1}\nmore: &more {b: 1}\nall:\n  <<: *base\n  <<: *more\n",
         "1: a\n'1': b\n",
-        "loop: &loop [*loop]\n",
+        "a: &a [1, 2]\nb: &b [*a, *a]\nc: [*b, *b]\n",
     ],
 )
-def test_anchors_and_merges_are_no_repetition(tmp_path, text):
-    path = tmp_path / "once.yaml"
+def test_anchors_and_merges_are_no_repetition(text):
+    assert faults_of_yaml(text, "once.yaml") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "loop: &loop [*loop]\n",
+        "loop: &loop {a: *loop}\n",
+        "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 10}]\n" for n in range(1, 30)),
+    ],
+)
+def test_aliases_that_never_end_are_refused(text):
+    (line,) = faults_of_yaml(text, "bomb.yaml")
+    assert line.startswith("bomb.yaml: its aliases")
+
+
+def write(path, text):
     path.write_text(text)
-    assert repeated_keys(path) == []
+    return {path: yaml.safe_load(text)}
+
+
+def test_inner_values_of_the_command_line_have_the_types_of_yaml(tmp_path):
+    files = write(tmp_path / "base.yaml", "a: {b: 1, c: x}\nd: 1\ne: folder\n")
+    entries = ["a={b: 2.5, f: [1, true, null]}", "d=", "e=null", "g='3'", "h=results/mine"]
+    assert laid(*given(files, entries)) == {
+        "a": {"b": 2.5, "c": "x", "f": [1, True, None]},
+        **{"d": None, "e": None, "g": "3", "h": "results/mine"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (["a={b: 1, b: 2}"], "--config a: the key b occurs in lines 1 and 1"),
+        (["a=1", "b=2", "a=3"], "--config: the key a is given twice"),
+        (["a={b: 1"], "--config a={b: 1: the value is not YAML"),
+    ],
+)
+def test_a_fault_of_the_command_line_names_the_entry(entries, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        given({}, entries)
+
+
+def test_a_config_does_not_revive_what_an_earlier_one_removed(tmp_path):
+    """Snakemake itself lays the second file over the first before both lie over the workflow's."""
+    files = write(tmp_path / "1.yaml", "media: {a: {train: [1], test: {x: 1}}, b: {train: [2]}}\n")
+    files |= write(tmp_path / "2.yaml", "media: {a: null, mine: {train: [3]}}\n")
+    files |= write(tmp_path / "3.yaml", "media: {a: {test: {y: 2}}}\n")
+    media = laid(*given(files, []))["media"]
+    assert media == {"mine": {"train": [3]}, "a": {"test": {"y": 2}}, "b": {"train": [2]}}
+    assert list(media) == ["a", "mine", "b"]
+
+
+def test_media_of_the_papers_config_beside_ones_own_are_named():
+    own = {"media": {"complex": None, "mine": {"train": [1]}}}
+    assert inherited_media([PAPER, own]) == ["defined"]
+    assert inherited_media([PAPER, own, {"media": {"defined": {"train": [2]}}}]) == []
+    assert inherited_media([PAPER, own, {"media": {"complex": {"label": "x"}}}]) == [
+        "complex",
+        "defined",
+    ]
+    assert inherited_media([PAPER, {"media": {"complex": {"label": "x"}}}]) == []
+
+
+def test_configs_are_laid_over_each_other_as_snakemake_lays_them():
+    for name in ("demo", "lite"):
+        over = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
+        assert repr(laid(PAPER, over)) == repr(config(**over))
 
 
 @pytest.mark.parametrize(
@@ -647,4 +722,4 @@ def test_anchors_and_merges_are_no_repetition(tmp_path, text):
     ids=lambda path: f"{path.parent.name}/{path.name}",
 )
 def test_no_file_of_the_workflow_has_a_key_twice(path):
-    assert repeated_keys(path) == []
+    assert faults_of_yaml(path.read_text(), path) == []

@@ -22,6 +22,7 @@ from snakemake.persistence.file import FilePersistence
 from snakemake.rules import Rule, RuleProxy
 from snakemake.scheduling.job_scheduler import JobScheduler
 from snakemake.settings.types import (
+    ConfigSettings,
     DAGSettings,
     DeploymentSettings,
     OutputSettings,
@@ -48,6 +49,7 @@ def test_snakemake_is_the_one_that_the_workflow_was_written_for():
         (RuleProxy(None), ["rule"]),
         (api.Workflow, ["rules", "is_main_process", "local_exec", "scheduler", "persistence"]),
         (api.Workflow, ["modifier"]),
+        (ConfigSettings(), ["configfiles", "config_args", "replace_workflow_config"]),
         (WorkflowModifier, ["is_main_snakefile"]),
         (PathModifier, ["replace_prefix"]),
         (FilePersistence, ["_read_record", "_mark_incomplete", "_filter_incomplete_keys"]),

@@ -528,3 +528,24 @@ def test_a_job_asks_for_more_at_each_attempt_within_the_longest_queue(name, pars
         assert memory == sorted(memory) and memory[0] < memory[1]
         assert minutes == sorted(minutes) and minutes[-1] <= LONGEST
         assert all(isinstance(value, int) for value in (*memory, *minutes))
+
+
+def test_inner_values_of_the_command_line_are_no_text(snakemake):
+    """Snakemake itself would hand over the number, and `null`, as text."""
+    demo = ROOT / "config" / "demo.yaml"
+    inner = ("--config", "evaluation={replicates: 10}", "mirror=null")
+    done = snakemake("-n", "--cores", 1, "--configfile", demo, *inner)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_papers_media_beside_ones_own_are_named(snakemake, tmp_path):
+    table = {"file": "mine.tsv", "columns": {"sequence": "s", "expression": "e"}}
+    own = {"split": "sequences", "train": [table], "test": {"held": {"held_out": 0.1}}}
+    (tmp_path / "mine.tsv").write_text("s\te\n")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"media": {"complex": None, "own": own}}))
+    said = snakemake("-n", "--cores", 1, "--configfile", tmp_path / "mine.yaml").stdout
+    assert "Note: the training files of defined are those of config/config.yaml" in said
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump({"media": {"complex": {"label": "x"}}}))
+    files = tmp_path / "mine.yaml", tmp_path / "more.yaml"
+    done = snakemake("-n", "--cores", 1, "--configfile", *files)
+    assert done.returncode == 1 and "media.complex: lacks the key 'train'" in done.stdout

@@ -243,3 +243,17 @@ def test_an_error_tells_that_an_archive_is_damaged(find):
     content[50_000] ^= 1
     with pytest.raises(ValueError, match="files-archive.* damaged.*download or copy it again"):
         find(content)
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_file_far_larger_than_its_archive_is_refused(find, monkeypatch, inner):
+    """For instance a zip bomb, which would fill the disk."""
+    monkeypatch.setattr(saved_models, "ALLOWED_BYTES", 1000)
+    zeros = {"variables/variables.index": bytes(1 << 20)}
+    files = {"bomb.zip": bytes(1 << 20)} if inner else SAVED_MODEL | zeros
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    with pytest.raises(ValueError, match=r"files-archive: its file \S+ has more than [\d,]+ bytes"):
+        find(packed.getvalue())

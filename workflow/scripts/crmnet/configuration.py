@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import math
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,6 +37,8 @@ BASELINE_LENGTH = 32
 LARGEST = 2**31 - 1
 
 
+# The most values that a config may have. A few lines of YAML aliases can stand for billions.
+MOST_VALUES = 1_000_000
 # The words for the types of JSON Schema in an error message.
 KINDS = {
     "array": "a list",
@@ -79,13 +81,81 @@ def checked(config: dict) -> dict:
     return config
 
 
+def paper() -> dict:
+    """Returns the paper's config, over which every other config is laid."""
+    return _read(CONFIG / "config.yaml")
+
+
+def laid(*configs: dict) -> dict:
+    """Returns the configs laid over each other, key by key, the last over all others.
+
+    An entry that one config removes (null) and a later one declares anew has nothing of the removed
+    entry. The keys of the later configs come first: the first medium is theirs."""
+
+    def lay(under: object, over: object) -> object:
+        if not (isinstance(under, dict) and isinstance(over, dict)):
+            return over
+        return under | {key: lay(under.get(key), value) for key, value in over.items()}
+
+    def ordered(value: object, *like: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        like = [each for each in like if isinstance(each, dict)]
+        keys = dict.fromkeys(key for each in (*like, value) for key in each if key in value)
+        return {key: ordered(value[key], *(each.get(key) for each in like)) for key in keys}
+
+    return ordered(functools.reduce(lay, configs, {}), *configs[1:])
+
+
+def inherited_media(configs: Sequence[dict]) -> list[str]:
+    """Returns the media whose training files are those of the first config, if a later one names
+    training files for others."""
+    first, *others = (config.get("media") or {} for config in configs)
+    left = [medium for medium, entry in laid(first, *others).items() if entry is not None]
+    named = {
+        medium for media in others for medium, entry in media.items() if "train" in (entry or {})
+    }
+    return [medium for medium in left if medium not in named] if named else []
+
+
+def given(files: Mapping[Path, dict], entries: Iterable[str]) -> list[dict]:
+    """Returns the configs of a command line, in the order in which they are `laid` over each other.
+
+    Args:
+        files: the config files with their content.
+        entries: the `--config` entries (key=value), which lie over all files. A value is read as
+            YAML.
+
+    Raises:
+        ConfigError: see `faults_of_yaml`; also if an entry is not YAML or is given twice.
+    """
+    faults = [line for path in files for line in faults_of_yaml(path.read_text("utf-8"), path)]
+    of_entries = {}
+    for entry in entries:
+        key, _, text = entry.partition("=")
+        try:
+            faults += faults_of_yaml(text, f"--config {key}")
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(
+                f"--config {entry}: the value is not YAML ({error.problem}); write for instance "
+                "--config outdir=results/mine, or --config training='{epochs: 20}'"
+            ) from None
+        if key in of_entries:
+            faults.append(f"--config: the key {key} is given twice; keep only one of them")
+        of_entries[key] = value
+    if faults:
+        raise ConfigError("\n".join(faults))
+    return [*files.values(), of_entries]
+
+
 def overlay(config: dict) -> dict:
     """Returns the config with a null for each entry of `config/config.yaml` that it lacks.
 
     Snakemake lays every config over `config/config.yaml`. With these nulls, the result is the
     checked config again.
     """
-    paper = _read(CONFIG / "config.yaml")
+    whole = paper()
 
     def with_nulls(own, base):
         if not (isinstance(own, dict) and isinstance(base, dict)):
@@ -93,44 +163,56 @@ def overlay(config: dict) -> dict:
         kept = {key: with_nulls(value, base.get(key)) for key, value in own.items()}
         return kept | {key: None for key in base if key not in own}
 
-    return config | {key: with_nulls(config[key], paper[key]) for key in REMOVABLE}
+    return config | {key: with_nulls(config[key], whole[key]) for key in REMOVABLE}
 
 
-def repeated_keys(path: Path) -> list[str]:
-    """Returns a sentence for each key that occurs more than once in a mapping of a YAML or JSON
-    file. Snakemake would silently take the last one."""
+def faults_of_yaml(text: str, source: object) -> list[str]:
+    """Returns a sentence for each key that occurs more than once in a mapping of YAML or JSON, of
+    which Snakemake would silently take the last one, and for aliases that never end.
+
+    Args:
+        text: the YAML or JSON.
+        source: the place that the sentences name, such as the path of the file.
+    """
     # JSON may be indented with tabs, YAML may not.
-    text = path.read_text(encoding="utf-8").replace("\t", " ")
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    sentences, seen = [], set()
+    root = yaml.compose(text.replace("\t", " "), Loader=yaml.SafeLoader)
+    sentences, sizes = [], {}
 
     def walk(node, name):
-        # A YAML alias is the same node as its anchor, so it is visited only once.
-        if node in seen or isinstance(node, yaml.ScalarNode):
-            return
-        seen.add(node)
+        """Returns the number of values that a node stands for, with all aliases in it."""
+        # A YAML alias is the same node as its anchor, so it is visited only once. A node within
+        # itself has no end.
+        if node in sizes or isinstance(node, yaml.ScalarNode):
+            return sizes.get(node, 1)
+        sizes[node] = math.inf
         if isinstance(node, yaml.SequenceNode):
-            for number, item in enumerate(node.value):
-                walk(item, (*name, str(number)))
-            return
-        lines = {}
+            items = [walk(item, (*name, str(number))) for number, item in enumerate(node.value)]
+            sizes[node] = sum(items)
+            return sizes[node]
+        lines, size = {}, 0
         for key, value in node.value:
             if key.tag != "tag:yaml.org,2002:merge" and isinstance(key, yaml.ScalarNode):
                 lines.setdefault((key.tag, key.value), []).append(key.start_mark.line + 1)
-            walk(value, (*name, str(key.value)))
+            size += walk(value, (*name, str(key.value)))
+        sizes[node] = size
         for (_, key), at in lines.items():
             if len(at) > 1:
                 sentences.append(
-                    f"{path}: the key {'.'.join((*name, key))} occurs in lines "
+                    f"{source}: the key {'.'.join((*name, key))} occurs in lines "
                     f"{', '.join(map(str, at[:-1]))} and {at[-1]}; keep only one of them"
                 )
 
-    if root is not None:
-        walk(root, ())
+        return size
+
+    if root is not None and walk(root, ()) > MOST_VALUES:
+        sentences.append(
+            f"{source}: its aliases (`*name`) stand for more than {MOST_VALUES:,} values, or for "
+            "themselves; write out what they should stand for"
+        )
     return sentences
 
 
-@cache
+@functools.cache
 def _read(path: Path) -> dict:
     """Returns the content of a YAML file that is part of the workflow."""
     return yaml.safe_load(path.read_text())
@@ -551,13 +633,18 @@ def _training(config: dict) -> Iterator[str]:
             yield (
                 "training.hosts: training on several hosts needs JAX; set `training: backend: jax`"
             )
-    if training["launcher"]:
+    if launcher := training["launcher"]:
+        # Other fields of `str.format` could ask for more memory than a machine has.
+        plain = launcher.replace("{hosts}", str(training["hosts"]))
         try:
-            shlex.split(training["launcher"].format(hosts=training["hosts"]))
-        except (ValueError, LookupError, AttributeError) as error:
+            fault = "there are other braces" if set("{}") & set(plain) else ""
+            shlex.split(plain)
+        except ValueError as error:
+            fault = error
+        if fault:
             yield (
-                f"training.launcher: {training['launcher']} cannot be read as a command ({error}); "
-                "close each quote, and use braces only for `{hosts}`"
+                f"training.launcher: {launcher} cannot be read as a command ({fault}); close each "
+                "quote, and use braces only for `{hosts}`"
             )
 
 

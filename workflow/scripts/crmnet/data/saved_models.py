@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import tarfile
 import tempfile
@@ -23,6 +22,10 @@ FLAT_INDEX = "variables.index"
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 NESTED = 2
 SHOWN = 20
+# What an archive may hold, in bytes: this much, and more in proportion to its own size. Weights
+# hardly shrink when they are packed, but an archive of zeros can be a thousand times its size.
+ALLOWED_BYTES = 1 << 30
+ALLOWED_RATIO = 20
 
 _MEMBER = "set `released: <medium>: member` to a glob that matches one of them"
 _BY_HAND = "unpack it by hand, and name the folder as `released: <medium>: file`"
@@ -42,8 +45,9 @@ def find(archive: Path, member: str | None, folder: Path) -> Path:
         folder: an empty folder to unpack to.
 
     Raises:
-        ValueError: the archive cannot be read, or contains a link, a device, a path outside of it
-            or two files of one path; or there is not exactly one SavedModel that matches.
+        ValueError: the archive cannot be read, or contains a link, a device, a path outside of it,
+            two files of one path or a file far larger than itself; or there is not exactly one
+            SavedModel that matches.
     """
     if archive.is_dir():
         files = (path for path in archive.rglob("*") if path.is_file())
@@ -141,7 +145,7 @@ def _files(
         seen.add(path)
         if depth and is_archive(path.name):
             inner = Path(tempfile.mkdtemp(dir=folder), path.name)
-            _copy(read, inner)
+            _copy(read, inner, container)
             nested = _files(inner, f"{label}: {path}", folder, depth - 1)
             places |= {path / below: place for below, place in nested.items()}
         else:
@@ -201,10 +205,17 @@ def _unpack(
     for container in {container for container, _ in wanted}:
         for path, read in _members(container, str(container)):
             if (container, path) in wanted:
-                _copy(read, wanted[container, path])
+                _copy(read, wanted[container, path], container)
 
 
-def _copy(read: Callable[[], IO[bytes]], destination: Path) -> None:
+def _copy(read: Callable[[], IO[bytes]], destination: Path, container: Path) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
+    most = ALLOWED_BYTES + ALLOWED_RATIO * container.stat().st_size
     with read() as source, destination.open("wb") as file:
-        shutil.copyfileobj(source, file)
+        while part := source.read(1 << 20):
+            if file.tell() + len(part) > most:
+                raise ValueError(
+                    f"{container.name}: its file {destination.name} has more than {most:,} bytes, "
+                    f"far more than weights of an archive of this size have; {_BY_HAND}"
+                )
+            file.write(part)
