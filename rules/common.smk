@@ -73,6 +73,9 @@ PREDICTORS = PLAN.predictors
 BENCHMARK, MOTIFS, SCORE = (config[section] for section in ("benchmark", "motifs", "score"))
 # Each figure that this config cannot make -> the reason.
 LEFT_OUT = PLAN.left_out
+WORDS = config["words"]
+# The measured quantity, as it stands on the axes of figures.
+EXPRESSION = WORDS["expression"] + (f" ({WORDS['unit']})" if WORDS["unit"] else "")
 
 
 wildcard_constraints:
@@ -96,11 +99,11 @@ if not IS_MODULE:
 REPORTED = {
     "figure1": ("1. Model", "Figure 1", "architecture"),
     "training_curves": ("1. Model", "Training curves", "loss and validation R² of every training"),
-    "figure2": ("2. Performance", "Figure 2", "measured and predicted expression"),
+    "figure2": ("2. Performance", "Figure 2", f"measured and predicted {WORDS['expression']}"),
     "figureS1": (
         "2. Performance",
         "Figure S1",
-        "measured and predicted expression in the other media",
+        f"measured and predicted {WORDS['expression']} in the other {WORDS['media']}",
     ),
     "figure3": ("2. Performance", "Figure 3", "comparison with other models"),
     "figure4": ("2. Performance", "Figure 4", "ablations"),

@@ -36,6 +36,7 @@ rule figure1:
     params:
         model=config["model"],
         length=config["construct"]["length"],
+        expression=EXPRESSION,
     script:
         "../workflow/scripts/figure1.py"
 
@@ -60,6 +61,7 @@ rule figure2:
         runtime=grows(10),
     params:
         panels=lambda wildcards: panels("figure2"),
+        expression=EXPRESSION,
     script:
         "../workflow/scripts/figure2.py"
 
@@ -79,6 +81,7 @@ use rule figure2 as figureS1 with:
         f"{BENCHMARKS}/figureS1.tsv"
     params:
         panels=lambda wildcards: panels("figureS1"),
+        expression=EXPRESSION,
 
 
 rule figure3:

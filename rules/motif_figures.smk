@@ -32,6 +32,7 @@ rule figure5:
     params:
         **similarity(),
         sites=MOTIFS["scan"]["motifs"],
+        expression=EXPRESSION,
     script:
         "../workflow/scripts/figure5.py"
 
@@ -124,6 +125,7 @@ rule figure_modisco:
         runtime=grows(10),
     params:
         **similarity(),
+        expression=EXPRESSION,
     script:
         "../workflow/scripts/figure_modisco.py"
 
@@ -144,5 +146,7 @@ rule figure_insertion:
     resources:
         mem_mb=grows(1000),
         runtime=grows(10),
+    params:
+        expression=EXPRESSION,
     script:
         "../workflow/scripts/figure_insertion.py"

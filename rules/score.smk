@@ -99,5 +99,6 @@ rule figure_score:
     params:
         saturated=SCORE["variants"] == "all",
         labels={medium: medium_label(medium) for medium in SCORE_MEDIA},
+        expression=EXPRESSION,
     script:
         "../workflow/scripts/figure_score.py"

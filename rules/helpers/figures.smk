@@ -18,7 +18,7 @@ def panels(figure):
 
 
 def set_label(medium, test_set):
-    return f"{test_set.replace('_', ' ')} promoters, {medium_label(medium)}"
+    return f"{test_set.replace('_', ' ')} {WORDS['sequences']}, {medium_label(medium)}"
 
 
 def run_conditions():

@@ -16,4 +16,4 @@ from crmnet.models.architectures.crmnet import crmnet
 table = blocks(crmnet(job.params.length, **job.params.model))
 write_tsv(job.output.tsv, table)
 print(f"{len(table)} blocks, {table['parameters'].sum():,} parameters", file=sys.stderr)
-save(model_diagram.draw(table), job.output.pdf)
+save(model_diagram.draw(table, job.params.expression), job.output.pdf)

@@ -24,5 +24,6 @@ except ValueError as error:
     files = ", ".join([*job.input.predictions, *job.input.metrics])
     raise ValueError(f"{error}; delete {files} and run the workflow again") from error
 print(numbers.to_string(), file=sys.stderr)
-save(scatter.draw(panels, predictions, numbers, by_seed), job.output.pdf)
+page = scatter.draw(panels, predictions, numbers, by_seed, job.params.expression)
+save(page, job.output.pdf)
 write_tsv(job.output.tsv, numbers)

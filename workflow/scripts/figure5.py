@@ -22,6 +22,8 @@ print(
     f"{len(motifs)} motifs selected, {examples['target'].nunique()} with a match", file=sys.stderr
 )
 known = sources(table, job.params.measure, job.params.cutoff)
-page, table = motif_figures.figure_5(motifs, scanned, examples, effects, known)
+page, table = motif_figures.figure_5(
+    motifs, scanned, examples, effects, known, job.params.expression
+)
 save(page, job.output.pdf)
 write_tsv(job.output.tsv, table)

@@ -10,5 +10,5 @@ job = snakemake
 
 log_to(job.log[0])
 table = read_table(job.input[0])
-save(motif_figures.insertion(table), job.output.pdf)
+save(motif_figures.insertion(table, job.params.expression), job.output.pdf)
 write_tsv(job.output.tsv, table, digits=6)

@@ -24,7 +24,9 @@ shown = score_figure.mapped(predictions, variants, len(labels))
 if path := job.input.get("saliency"):
     chunks = read_table(path, chunksize=CHUNK)
     maps = pd.concat([chunk[chunk["id"].isin(shown["id"])] for chunk in chunks])
-page, table = score_figure.draw(predictions, variants, shown, maps, labels, job.params.saturated)
+page, table = score_figure.draw(
+    predictions, variants, shown, maps, labels, job.params.saturated, job.params.expression
+)
 save(page, job.output.pdf)
 write_tsv(job.output.tsv, table, digits=6)
 print(f"maps of {0 if maps is None else len(shown)} sequences drawn", file=sys.stderr)

@@ -104,7 +104,7 @@ def draw(name, folder, inputs, **params):
 def figure5(folder):
     files = ("motifs", "examples", "effects")
     tables = {name: f"{name}.tsv" for name in files}
-    params = {"sites": "known", "measure": "pearson", "cutoff": 0.9}
+    params = {"sites": "known", "measure": "pearson", "cutoff": 0.9, "expression": "expression"}
     return draw("figure5", folder, {"scanned": "known.meme", **tables}, **params)
 
 
@@ -191,8 +191,12 @@ def test_a_planted_site_is_where_it_is_from_the_scan_to_figure_5(start, strand, 
     lengths, bits = np.array([width]), {"MA1": motif.information()}
     draws = {"replicates": 9, "permutations": 9, "seed": 1}
     effects = motif_effects(motifs, hits, ranked, saliency, lengths, bits, **draws)
-    page, table = motif_figures.figure_5(motifs, {"MA1": motif}, rows, effects, "")
+    page, table = motif_figures.figure_5(
+        motifs, {"MA1": motif}, rows, effects, "", "activity (log2)"
+    )
 
+    labels = [(axis.get_xlabel(), axis.get_ylabel()) for axis in page.axes]
+    assert any("mean activity (log2)" in pair for pair in labels)
     drawn = table[table["panel"] == "A"]
     assert drawn["position"].tolist() == list(range(1, width + 1))
     on_match = drawn["position"].between(drawn["match_start"], drawn["match_end"])
@@ -341,7 +345,7 @@ def test_letters_stand_where_their_height_is():
 def test_motifs_of_maps_have_room_for_all_letters():
     motifs = known()[1:3]
     table = {"sites": 9, "sign": "positive", "target": [None, None]}
-    axes = motif_figures.patterns(motifs, pd.DataFrame(table), "pearson", "").axes
+    axes = motif_figures.patterns(motifs, pd.DataFrame(table), "pearson", "", "activity").axes
     for axis, motif in zip(axes[1::3], motifs, strict=True):
         assert axis.get_xlim() == (0.5, 11.5)
         boxes = [patch.get_path().get_extents() for patch in axis.patches]

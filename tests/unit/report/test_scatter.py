@@ -76,14 +76,17 @@ def test_scatter_of_odd_points(x, y, tmp_path):
 def test_scatter_draws_the_densest_last_in_the_lightest_colour():
     x, y, _ = gaussian(2000)
     figure, (axis,) = squares(1)
-    points = density_scatter(axis, x, y)
+    points = density_scatter(axis, x, y, expression="activity (log2)")
     drawn = points.get_array()
     assert (np.diff(drawn) >= 0).all()
     xy = np.asarray(points.get_offsets())
     assert sorted(map(tuple, xy)) == sorted(zip(x, y, strict=True))
     np.testing.assert_allclose(drawn, local_density(xy[:, 0], xy[:, 1]), rtol=1e-6)
     assert points.get_rasterized()
-    assert (axis.get_xlabel(), axis.get_ylabel()) == ("predicted expression", "measured expression")
+    assert (axis.get_xlabel(), axis.get_ylabel()) == (
+        "predicted activity (log2)",
+        "measured activity (log2)",
+    )
 
 
 def metrics(p_value="< 5e-324"):
@@ -156,7 +159,7 @@ def tables(tmp_path):
 
 def test_figure_2_and_its_numbers(tables, run_script):
     panels = [("rich", "random_2"), ("rich", "native"), ("poor", "native")]
-    params = {"panels": [[*panel, "a title"] for panel in panels]}
+    params = {"panels": [[*panel, "a title"] for panel in panels], "expression": "expression"}
     table = run_script("figure2", input=tables, params=params)
     drawn = table.drop_duplicates("panel")
     assert list(drawn["panel"]) == ["A", "B", "C"] and list(drawn["n"]) == [40, 3000, 50]
@@ -170,6 +173,9 @@ def test_figure_2_and_its_numbers(tables, run_script):
 
 
 def test_figure_2_names_a_test_set_that_is_not_there(tables, run_script):
-    params = {"panels": [["rich", "all_native", "a title"], ["poor", "native", "a title"]]}
+    params = {
+        "expression": "expression",
+        "panels": [["rich", "all_native", "a title"], ["poor", "native", "a title"]],
+    }
     with pytest.raises(ValueError, match="test set all_native of rich: 0 predictions"):
         run_script("figure2", input=tables, params=params)

@@ -42,7 +42,7 @@ _KINDS = {
 
 
 @styled()
-def draw(blocks: pd.DataFrame) -> Figure:
+def draw(blocks: pd.DataFrame, expression: str = "expression") -> Figure:
     """Draws the U of encoders, transformer blocks and decoders, and the blocks after it.
 
     The length of a bar is proportional to the positions of the block's output, its thickness to the
@@ -132,7 +132,7 @@ def draw(blocks: pd.DataFrame) -> Figure:
     _caption(axis, whole, _RIGHT + _LONGEST / 2 + 2, foot + 3, "left")
     _arrow(axis, (_RIGHT, y[up[-1]] + thicknesses[up[-1]] / 2 + 0.4), (_RIGHT, foot - 0.4))
     _arrow(axis, (_RIGHT, foot + 6.4), (_RIGHT, foot + 10.5))
-    axis.text(_RIGHT, foot + 11, "predicted expression", ha="center", fontweight="bold")
+    axis.text(_RIGHT, foot + 11, f"predicted {expression}", ha="center", fontweight="bold")
 
     axis.text(2, HEIGHT - 5, "CRMnet", fontsize=9, fontweight="bold")
     axis.text(

@@ -33,9 +33,9 @@ from crmnet.report.style import (
     styled,
 )
 
-# Figure 5: height of the panels of effects, mm; their measures and the labels of their axes.
+# Figure 5: height of the panels of effects, mm, and their measures.
 EFFECTS = 40.0
-MEASURES = {"saliency": "mean saliency", "expression": "mean expression"}
+MEASURES = ("saliency", "expression")
 FIGURE_5_COLUMNS = [
     *("panel", "target", "target_name", "measure", "value", "low", "high"),
     *("control", "control_low", "control_high", "difference", "p_value", "p_holm"),
@@ -64,6 +64,7 @@ def figure_5(
     examples: pd.DataFrame,
     effects: pd.DataFrame,
     sources: str,
+    expression: str,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draws Figure 5: a saliency map and a logo for each selected motif, and the motifs' effects.
 
@@ -73,6 +74,7 @@ def figure_5(
         examples: one example for each target that has a match, see `effects.examples`.
         effects: see `effects.motif_effects`.
         sources: see `matching.sources`.
+        expression: the name of the measured quantity on the axes, with its unit.
 
     Returns:
         The figure, and the numbers in it, with `FIGURE_5_COLUMNS`.
@@ -86,8 +88,9 @@ def figure_5(
             rows = examples[examples["target"] == target]
             example(place, rows, scanned[target], letter, _origin(motifs.loc[target]))
         below = panels[len(shown) :]
-        for axis, letter, (measure, name) in zip(axes, below, MEASURES.items(), strict=True):
-            _effects(axis, effects[effects["measure"] == measure], name)
+        names = ("saliency", expression)
+        for axis, letter, measure, name in zip(axes, below, MEASURES, names, strict=True):
+            _effects(axis, effects[effects["measure"] == measure], f"mean {name}")
             panel(axis, letter)
         _note(page, sources)
     else:
@@ -188,7 +191,9 @@ def figure_s2(
 
 
 @styled()
-def patterns(motifs: Sequence[Motif], table: pd.DataFrame, measure: str, sources: str) -> Figure:
+def patterns(
+    motifs: Sequence[Motif], table: pd.DataFrame, measure: str, sources: str, expression: str
+) -> Figure:
     """Draws the motifs of saliency maps, each with its effect on expression, its logo and the known
     motif that matches it best.
 
@@ -196,7 +201,7 @@ def patterns(motifs: Sequence[Motif], table: pd.DataFrame, measure: str, sources
         motifs: the motifs of `table`, in its order.
         table: the result of `modisco.table` with the columns of `selection.best_matches`.
         measure: the measure of the matches.
-        sources: see `figure_5`.
+        sources, expression: see `figure_5`.
     """
     shown = list(zip(motifs, table.itertuples(), strict=True))[:PATTERNS]
     if not shown:
@@ -212,7 +217,7 @@ def patterns(motifs: Sequence[Motif], table: pd.DataFrame, measure: str, sources
         for axis, text in ((left, effect), (right, _best_match(row, measure))):
             axis.axis("off")
             axis.text(0, 0.5, text, verticalalignment="center", transform=axis.transAxes)
-    axes[0, 0].set_title("expression", loc="left")
+    axes[0, 0].set_title(expression, loc="left")
     axes[0, 1].set_title("sites (bits)", loc="left")
     axes[0, 2].set_title("best known motif", loc="left")
     _note(page, sources)
@@ -232,12 +237,13 @@ def _best_match(row, measure: str) -> str:
 
 
 @styled()
-def insertion(table: pd.DataFrame) -> Figure:
+def insertion(table: pd.DataFrame, expression: str) -> Figure:
     """Draws the effects of motif sites in random inserts, over all positions and by position and
     strand.
 
     Args:
         table: the result of `insertion.insertion_effects`.
+        expression: see `figure_5`.
     """
     overall = table[table["strand"] == BOTH].reset_index(drop=True)
     count = len(overall)
@@ -260,14 +266,15 @@ def insertion(table: pd.DataFrame) -> Figure:
             right.fill_between(
                 part["position"], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0
             )
-    left.set(ylim=(count - 0.5, -0.5), xlabel="effect on predicted expression", xmargin=0.08)
+    effect = f"effect on predicted {expression}"
+    left.set(ylim=(count - 0.5, -0.5), xlabel=effect, xmargin=0.08)
     left.xaxis.set_major_locator(MaxNLocator(5))
     left.set_yticks(range(count), overall["name"])
     left.tick_params(axis="y", length=0)
     for label, colour in zip(left.get_yticklabels(), colours.values(), strict=True):
         label.set(color=colour, fontweight="bold")
     left.spines["left"].set_visible(False)
-    right.set(xlabel="start of the site in the insert", ylabel="effect on predicted expression")
+    right.set(xlabel="start of the site in the insert", ylabel=effect)
     # Without a margin, the axis has no position 0.
     right.margins(x=0)
     inserts = overall["inserts"].iloc[0]

@@ -64,6 +64,7 @@ def density_scatter(
     predicted: np.ndarray,
     measured: np.ndarray,
     *,
+    expression: str = "expression",
     colour_bar: bool = False,
 ) -> PathCollection:
     """Draws measured against predicted expression, coloured by the local density of the points.
@@ -73,6 +74,7 @@ def density_scatter(
 
     Args:
         predicted, measured: expression (n,).
+        expression: the name of the quantity on the axes, with its unit.
         colour_bar: whether to draw the scale of the density beside the panel.
 
     Returns:
@@ -101,8 +103,8 @@ def density_scatter(
         xlim=limits,
         ylim=limits,
         aspect="equal",
-        xlabel="predicted expression",
-        ylabel="measured expression",
+        xlabel=f"predicted {expression}",
+        ylabel=f"measured {expression}",
     )
     for side in (axis.xaxis, axis.yaxis):
         side.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
@@ -181,6 +183,7 @@ def draw(
     predictions: Mapping[str, pd.DataFrame],
     numbers: pd.DataFrame,
     by_seed: pd.DataFrame,
+    expression: str,
 ) -> Figure:
     """Draws one panel per test set.
 
@@ -188,6 +191,7 @@ def draw(
         panels, predictions: see `panel_numbers`.
         numbers: the result of `panel_numbers`.
         by_seed: the metrics of each training: medium, test_set, seed, metric, value, problem.
+        expression: see `density_scatter`.
     """
     page, axes = squares(len(panels))
     for (letter, rows), axis, (medium, test_set, title) in zip(
@@ -195,7 +199,13 @@ def draw(
     ):
         points = predictions[medium]
         points = points[points["test_set"] == test_set]
-        density_scatter(axis, points[columns(points)[0]], points["measured"], colour_bar=True)
+        density_scatter(
+            axis,
+            points[columns(points)[0]],
+            points["measured"],
+            expression=expression,
+            colour_bar=True,
+        )
         own = by_seed[(by_seed["medium"] == medium) & (by_seed["test_set"] == test_set)]
         panel(axis, letter, title, statistics_text(rows, own))
     return page

@@ -49,6 +49,7 @@ def draw(
     maps: pd.DataFrame | None,
     labels: Mapping[str, str],
     saturated: bool,
+    expression: str,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draws the figure; returns it and the numbers in it, with `COLUMNS`.
 
@@ -60,6 +61,7 @@ def draw(
             if no maps were made.
         labels: medium -> its name in the figure.
         saturated: whether the variants are all possible SNVs.
+        expression: the name of the predicted quantity on the axes, with its unit.
     """
     drawn = [] if maps is None else [(name, medium) for name in shown["id"] for medium in labels]
     heights = [MAP, *([CELLS] if saturated else [])]
@@ -84,9 +86,9 @@ def draw(
             bar = page.colorbar(rows.image, cax=page.add_subplot(grid[-1, -1]))
             bar.set_label("effect of the SNV", fontsize=SMALL)
             bar.outline.set_linewidth(0.4)
-    bars = [("predicted", predictions, "predicted expression", "sequences")]
+    bars = [("predicted", predictions, f"predicted {expression}", "sequences")]
     if variants is not None:
-        bars.append(("effect", variants, "effect on predicted expression", "variants"))
+        bars.append(("effect", variants, f"effect on predicted {expression}", "variants"))
     for column, (measure, table, name, kind) in enumerate(bars):
         axis, letter = page.add_subplot(grid[-1, column]), next(of_letter)
         numbers.append(_histogram(axis, measure, table, name, labels).assign(panel=letter))
