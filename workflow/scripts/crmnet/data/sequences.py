@@ -241,6 +241,23 @@ def unpadded(keys: np.ndarray) -> np.ndarray:
     return keys
 
 
+def strand_hashes(keys: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Returns 64-bit hashes (n,) of keys (n, insert_length; padded with N at the start). A sequence
+    and its reverse complement have the same hash."""
+    width = keys.shape[1]
+    strand, turned = unpadded(keys).copy(), np.zeros(len(keys), bool)
+    rows = np.arange(len(keys))
+    # Of the two strands, hash the one that comes first in the order of the letters.
+    for column in range(width):
+        if not len(rows):
+            break
+        one, other = strand[rows, column], COMPLEMENT[keys[rows, width - 1 - column]]
+        turned[rows[other < one]] = True
+        rows = rows[one == other]
+    strand[turned] = reverse_complement(keys[turned])
+    return hashes(strand, seed)
+
+
 def hashes(keys: np.ndarray, seed: int = 0) -> np.ndarray:
     """Returns 64-bit hashes (n,) of rows of tokens (n, width): multiply and xor-shift, word by word
     (the finaliser of splitmix64, Steele et al. 2014)."""
