@@ -715,7 +715,8 @@ def test_relatives_of_test_sequences_are_counted_and_left_out_when_asked(tmp_pat
     near_other = [insert for insert in found if with_relative([insert], other)]
     assert manifest["leaked"]["rows"] == 1 and len(near_own) > 10
     said = manifest["relatives"]
-    assert said["of_test_set"] == {"a/native": {"sequences": 6, "rows": len(near_own)}}
+    counted = {"sequences": 6, "of": len(own), "rows": len(near_own)}
+    assert said["of_test_set"] == {"a/native": counted}
     trained, apart = bare(training(folder)), bare(rows_in(folder, "elsewhere*"))
     assert len(trained) + len(apart) == manifest["train"] + manifest["elsewhere"]
     if drop:

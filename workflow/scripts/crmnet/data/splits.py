@@ -9,6 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -556,30 +557,30 @@ def folds(
                 f"{several:,} sequences have values of column {by} in several folds; no model of "
                 "these folds is trained on them, and the prediction of the first fold counts"
             )
-    splits_, table = [], []
-    for fold in range(1, number + 1):
-        here = member[fold - 1]
+    table = []
+    for (fold, here), (medium, place) in product(enumerate(member, start=1), rows.items()):
+        those = place[here[place]]
+        sequences = np.unique(those)
+        if len(sequences) < FEWEST:
+            what = "families" if by is None else f"values of column {by}"
+            raise TableError(
+                f"cross_validation.folds: fold {fold} of {number} has {len(sequences)} sequences "
+                f"of medium {medium}, and metrics need {FEWEST}; lower the number of folds (there "
+                f"are {int((load > 0).sum()):,} {what} to deal)"
+            )
         dealt = [] if by is None else np.flatnonzero(fold_of == fold - 1)
-        values = ", ".join(natural(names[n] for n in dealt))
-        for medium, place in rows.items():
-            those = place[here[place]]
-            sequences = np.unique(those)
-            if len(sequences) < FEWEST:
-                raise TableError(
-                    f"cross_validation.folds: fold {fold} of {number} has {len(sequences)} "
-                    f"sequences of medium {medium}, and metrics need {FEWEST}; lower the number of "
-                    f"folds (there are {int((load > 0).sum()):,} "
-                    f"{'families' if by is None else f'values of column {by}'} to deal)"
-                )
-            kinds = len(np.unique(found.family[sequences]))
-            table.append((fold, values, medium, len(sequences), len(those), kinds))
+        values = ", ".join(natural(names[unit] for unit in dealt))
+        kinds = len(np.unique(found.family[sequences]))
+        table.append((fold, values, medium, len(sequences), len(those), kinds))
+    made = []
+    for fold, here in enumerate(member, start=1):
         purposes = np.where(here, FOLD, np.where(found.tested, None, ""))
-        draw = Draw("data.validation_fraction", validation_fraction)
+        draw = Draw(f"data.validation_fraction (without fold {fold})", validation_fraction)
         _take_families(found, {VALIDATION: dict.fromkeys(rows, draw)}, purposes, seed + fold)
         purposes[found.tested & ~here] = ""
-        splits_.append(found.split(purposes))
+        made.append(found.split(purposes))
     columns = ["fold", "values", "medium", "sequences", "rows", "families"]
-    return splits_, pd.DataFrame(table, columns=columns)
+    return made, pd.DataFrame(table, columns=columns)
 
 
 def _dealt(load: np.ndarray, number: int, seed: int, names: Sequence[str] | None) -> np.ndarray:
