@@ -3,41 +3,12 @@
 # Makes: under folds/ the shards, models and predictions of each fold; and in cross_validation/ the
 # predictions for all training sequences by models that were not trained on them, and their metrics.
 # These rules exist only if the config has the section `cross_validation`.
+
+
+include: "helpers/folds.smk"
+
+
 FOLD = f"{OUT}/folds/{{fold}}"
-CROSS_VALIDATED = CROSS_VALIDATION["models"]
-
-
-def fold_train(wildcards):
-    """Returns how the training tables are read, with the column of the folds if there is one."""
-    return PLAN.train_tables(wildcards.medium, PLAN.column_of_folds)
-
-
-def fold_tests(wildcards):
-    """Returns for each medium the test sets and the fold, which no model of the fold may see."""
-    return {
-        medium: PLAN.test_tables(medium) | PLAN.fold_table(medium, wildcards.fold)
-        for medium in MEDIA
-    }
-
-
-def fold_files(pattern, wildcards):
-    """Returns the files of the media on which a model of a fold is trained."""
-    return expand(pattern, medium=train_media(wildcards), fold=wildcards.fold)
-
-
-def fold_models(model, medium, fold, ending=".keras"):
-    return [f"{OUT}/folds/{fold}/models/{model}/{s}/{medium}{ending}" for s in PLAN.seeds(model)]
-
-
-def of_folds(files):
-    """Returns what `files` gives for each model, medium and fold."""
-    return [
-        path
-        for model in CROSS_VALIDATED
-        for medium in MEDIA
-        for fold in PLAN.folds
-        for path in files(model, medium, fold)
-    ]
 
 
 rule cross_validation:
@@ -130,11 +101,7 @@ use rule train as fold_train with:
     input:
         shards=lambda wildcards: fold_files(rules.fold_shards.output.shards, wildcards),
         manifests=lambda wildcards: fold_files(rules.fold_shards.output.manifest, wildcards),
-        start=lambda wildcards: [
-            path.replace(f"{OUT}/models/", f"{OUT}/folds/{wildcards.fold}/models/")
-            for path in [start_from(wildcards)]
-            if path
-        ],
+        start=fold_start,
         pretraining=lambda wildcards: (
             expand(rules.fold_shards.output.shards, medium=MEDIA, fold=wildcards.fold)
             if budget(wildcards)
@@ -194,7 +161,7 @@ rule out_of_fold:
         mem_mb=grows(1000, per_mb=50),
         runtime=grows(30, per_mb=1),
     params:
-        seeds={model: list(map(str, PLAN.seeds(model))) for model in CROSS_VALIDATED},
+        seeds={model: list(map(str, PLAN.seeds(model))) for model in CROSS_VALIDATION["models"]},
         tables={
             medium: [
                 table for fold in PLAN.folds for table in PLAN.fold_table(medium, fold).values()
@@ -230,7 +197,7 @@ rule figure_cross_validation:
     params:
         titles={
             f"{model} {medium}": f"{label(model)}, {medium_label(medium)}"
-            for model in CROSS_VALIDATED
+            for model in CROSS_VALIDATION["models"]
             for medium in MEDIA
         },
     script:
