@@ -43,7 +43,8 @@ Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 related = manifest["relatives"]
 for name, count in related["of_test_set"].items():
     text = (
-        f"{name}: {count['sequences']:,} of {count['of']:,} sequences have relatives among the "
+        f"{name}: {count['sequences']:,} of {count['of']:,} sequences "
+        f"({100 * count['sequences'] / max(count['of'], 1):.1f} %) have relatives among the "
         f"training rows, in {count['rows']:,} of these rows"
     )
     # A test set of whole families has none. One that a column decides may have many.

@@ -15,6 +15,8 @@ from crmnet.report.style import GREY, LOWEST, styled
 
 # The name of the rows with the metrics over all folds.
 ALL = "all"
+# The metrics of the single trainings, which this figure does not show.
+NO_SEEDS = pd.DataFrame(columns=["seed", "metric", "value", "problem"], dtype=str)
 # With more folds than this, the names of the folds are upright.
 FLAT = 6
 
@@ -56,7 +58,7 @@ def draw(
         rows = predictions[(predictions["model"] == model) & (predictions["medium"] == medium)]
         density_scatter(left, rows["prediction"], rows["measured"], colour_bar=True)
         left.set_xlabel("predicted expression, out of fold")
-        note = statistics_text(of[of["fold"] == ALL], pd.DataFrame(columns=["metric"]))
+        note = statistics_text(of[of["fold"] == ALL], NO_SEEDS)
         panel(left, names[2 * number], title, note)
         _folds(right, of[of["metric"] == "pearson_r"])
         panel(right, names[2 * number + 1], "each fold", _note(of[of["fold"] != ALL]))
