@@ -2,8 +2,8 @@
 
 import sys
 
+from crmnet.data.folds import folds
 from crmnet.data.sequences import Construct
-from crmnet.data.splits import folds
 from crmnet.data.tables import table_of, unrecorded
 from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to

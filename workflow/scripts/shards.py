@@ -37,7 +37,7 @@ with open(job.output.rejected, "w") as rejected:
         drop_relatives=job.params.data["relatives"] == "drop",
         **job.params.relatives,
     )
-manifest["families"] = split.counts[job.wildcards.medium] if split else None
+manifest["families"] = split.counts.get(job.wildcards.medium) if split else None
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 
 related = manifest["relatives"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from crmnet.data import splits
+from crmnet.data import folds, splits
 from crmnet.data.sequences import Construct, hashes, leak_keys, strand_hashes
 from crmnet.data.splits import VALIDATION, Relatives, Split, purpose, split
 from crmnet.data.tables import Rejects, Table, TableError, chunks
@@ -419,7 +419,7 @@ def test_the_strands_of_a_sequence_stay_together_without_families(tmp_path, flan
 
 
 def dealt(training, number, tests=(), **options):
-    return splits.folds(
+    return folds.folds(
         training,
         tests,
         number,
@@ -453,7 +453,7 @@ def test_each_sequence_is_in_one_fold_and_its_family_in_no_other_use(tmp_path, k
 
 def test_values_of_a_column_are_dealt_to_folds(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(splits, "say", said.append)
+    monkeypatch.setattr(folds, "say", said.append)
     rng = np.random.default_rng(18)
     inserts = random_inserts(rng, 200)
     chrom = [f"chr{1 + n % 10}" for n in range(200)]

@@ -3,13 +3,11 @@ sets."""
 
 from __future__ import annotations
 
-import heapq
 import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +37,6 @@ SLACK = 0.25
 LEAST = 0.5
 # A message lists this many values of a column.
 SHOWN = 20
-# Metrics need this many sequences.
-FEWEST = 3
 
 
 def families_of(
@@ -131,7 +127,8 @@ class Split:
             out of pre-training, and of every model of a medium that holds them out.
         purposes: (n,), the purpose of each: `VALIDATION`, `FOLD`, or see `purpose`.
         families: (n,), the name of the family of each.
-        counts: medium -> the number of sequences, of families and of the largest family's rows.
+        counts: medium that is split by families -> the number of sequences, of families and of the
+            largest family's rows.
     """
 
     hashes: np.ndarray
@@ -204,7 +201,7 @@ class _Reading:
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """The sequences of some tables.
 
     Attributes:
@@ -213,6 +210,8 @@ class _Found:
         names: the name of each family.
         tested: (k,) bool, whether a test table has it.
         rows: medium -> (n,) the place of each training row in `known`.
+        single: the media whose sequences are drawn one by one; only the two strands of a sequence
+            are a family.
         labels: label (see `tables.Chunk`) -> its values, and medium -> (n,) the number of each
             row's value.
     """
@@ -222,6 +221,7 @@ class _Found:
     names: np.ndarray
     tested: np.ndarray
     rows: dict[str, np.ndarray]
+    single: set[str]
     labels: dict[str | int, tuple[list[str], dict[str, np.ndarray]]]
 
     def sizes(self, medium: str) -> np.ndarray:
@@ -232,6 +232,8 @@ class _Found:
         """Returns `Split.counts`."""
         counts = {}
         for medium, place in self.rows.items():
+            if medium in self.single:
+                continue
             sizes = self.sizes(medium)
             numbers = len(np.unique(place)), (sizes > 0).sum(), sizes.max()
             counts[medium] = dict(zip(COUNTS, map(int, numbers), strict=True))
@@ -248,14 +250,14 @@ class _Found:
         )
 
 
-def _find(
+def find(
     training: Mapping[str, Sequence[Table]],
     tests: Iterable[Table],
     construct: Construct,
     single: Iterable[str],
     near: tuple[int, int],
     rejects: Rejects,
-) -> _Found:
+) -> Found:
     """Reads all tables, and groups their sequences into families."""
     reading = _Reading(construct)
     parts = {
@@ -281,7 +283,7 @@ def _find(
         numbers, values = pd.factorize(np.concatenate(text))
         bounds = np.cumsum([len(some) for some in text])[:-1]
         labels[label] = list(values), dict(zip(media, np.split(numbers, bounds), strict=True))
-    return _Found(known, family, names, is_tested, rows, labels)
+    return Found(known, family, names, is_tested, rows, {*single}, labels)
 
 
 def split(
@@ -325,7 +327,7 @@ def split(
             cannot fill half of a set, or no row of a medium is left to train on.
         TooAlike: see `families.families`.
     """
-    found = _find(training, tests, construct, single, (distance, overlap), rejects)
+    found = find(training, tests, construct, single, (distance, overlap), rejects)
     uses: dict[str, dict[str, Draw]] = {}
     for medium, test_sets in held_out.items():
         for test_set, given in test_sets.items():
@@ -338,7 +340,7 @@ def split(
         use: {medium: draw for medium, draw in media.items() if draw.by is None}
         for use, media in uses.items()
     }
-    _take_families(found, rest, purposes, seed)
+    take_families(found, rest, purposes, seed)
     for medium, place in found.rows.items():
         if not (purposes[place] == "").any():
             taken = Counter(use or "in a test table" for use in purposes[place])
@@ -352,7 +354,7 @@ def split(
 
 
 def _validation(
-    found: _Found, uses: Mapping, fraction: float, given: Mapping[str, Mapping]
+    found: Found, uses: Mapping, fraction: float, given: Mapping[str, Mapping]
 ) -> dict[str, Draw]:
     """Returns how the validation rows of each medium are drawn. Marks in the tables decide, if a
     row has the mark `validation`."""
@@ -381,7 +383,7 @@ def _validation(
 
 
 def _take_labelled(
-    found: _Found, uses: Mapping[str, Mapping[str, Draw]], purposes: np.ndarray, seed: int
+    found: Found, uses: Mapping[str, Mapping[str, Draw]], purposes: np.ndarray, seed: int
 ) -> None:
     """Gives the sequences whose rows are labelled for a use that purpose (k,), in place. `purposes`
     is "" where a sequence is free."""
@@ -407,7 +409,7 @@ def _take_labelled(
 
 
 def _wanted_values(
-    found: _Found, use: str, media: Mapping[str, Draw], named: set, seed: int
+    found: Found, use: str, media: Mapping[str, Draw], named: set, seed: int
 ) -> set[str]:
     """Returns the values of a column whose rows are taken for a use, in all media.
 
@@ -457,7 +459,7 @@ def _wanted_values(
 
 
 def _take_values(
-    found: _Found, use: str, by: str | int, wanted: set[str], purposes: np.ndarray
+    found: Found, use: str, by: str | int, wanted: set[str], purposes: np.ndarray
 ) -> None:
     """Gives the sequences that have a row with a wanted value, in any medium, the purpose."""
     values, media = found.labels[by]
@@ -475,8 +477,8 @@ def _take_values(
         )
 
 
-def _take_families(
-    found: _Found, uses: Mapping[str, Mapping[str, Draw]], purposes: np.ndarray, seed: int
+def take_families(
+    found: Found, uses: Mapping[str, Mapping[str, Draw]], purposes: np.ndarray, seed: int
 ) -> None:
     """Gives the sequences of whole families a purpose (k,), in place. Families with a sequence
     whose purpose is not "" are not free."""
@@ -502,102 +504,6 @@ def _take_families(
                 raise TableError(_too_large(medium, draw.key, *size, left))
     now = use_of[family]
     purposes[now != ""] = now[now != ""]
-
-
-def folds(
-    training: Mapping[str, Sequence[Table]],
-    tests: Iterable[Table],
-    number: int,
-    construct: Construct,
-    *,
-    by: str | int | None = None,
-    validation_fraction: float,
-    single: Iterable[str] = (),
-    distance: int,
-    overlap: int,
-    seed: int,
-    rejects: Rejects,
-) -> tuple[list[Split], pd.DataFrame]:
-    """Deals the sequences of the training tables to the folds of a cross-validation.
-
-    Whole families, or whole values of the column `by`, are dealt, the largest first, each to the
-    fold that has the fewest rows so far. They are in the same fold in all media. A sequence with
-    values of several folds is in each of them, so that it is never trained on where it is tested.
-    In the split of a fold, its sequences have the purpose `FOLD`. Validation is drawn by families
-    from the other folds, as `split` does it. For the other arguments, see `split`.
-
-    Returns:
-        The split of each fold, and the table fold, values (of the column), medium, sequences, rows,
-        families.
-
-    Raises:
-        TableError: see `tables.chunks`; also if there are fewer families or values than folds, or a
-            fold has too few sequences of a medium for metrics.
-        TooAlike: see `families.families`.
-    """
-    found = _find(training, tests, construct, single, (distance, overlap), rejects)
-    rows = {medium: place[~found.tested[place]] for medium, place in found.rows.items()}
-    if by is None:
-        names, unit = found.names, {m: found.family[found.rows[m]] for m in rows}
-    else:
-        names, unit = found.labels[by]
-    load = np.zeros(len(names))
-    for medium, place in rows.items():
-        of_rows = unit[medium][~found.tested[found.rows[medium]]]
-        load += np.bincount(of_rows, minlength=len(names)) / max(len(place), 1)
-    fold_of = _dealt(load, number, seed, names if by is not None else None)
-    member = np.zeros((number, len(found.known)), bool)
-    if by is None:
-        member[fold_of[found.family], np.arange(len(found.known))] = True
-    else:
-        for medium, place in found.rows.items():
-            member[fold_of[unit[medium]], place] = True
-        if several := int((member.sum(axis=0) > 1).sum()):
-            say(
-                f"{several:,} sequences have values of column {by} in several folds; no model of "
-                "these folds is trained on them, and the prediction of the first fold counts"
-            )
-    table = []
-    for (fold, here), (medium, place) in product(enumerate(member, start=1), rows.items()):
-        those = place[here[place]]
-        sequences = np.unique(those)
-        if len(sequences) < FEWEST:
-            what = "families" if by is None else f"values of column {by}"
-            raise TableError(
-                f"cross_validation.folds: fold {fold} of {number} has {len(sequences)} sequences "
-                f"of medium {medium}, and metrics need {FEWEST}; lower the number of folds (there "
-                f"are {int((load > 0).sum()):,} {what} to deal)"
-            )
-        dealt = [] if by is None else np.flatnonzero(fold_of == fold - 1)
-        values = ", ".join(natural(names[unit] for unit in dealt))
-        kinds = len(np.unique(found.family[sequences]))
-        table.append((fold, values, medium, len(sequences), len(those), kinds))
-    made = []
-    for fold, here in enumerate(member, start=1):
-        purposes = np.where(here, FOLD, np.where(found.tested, None, ""))
-        draw = Draw(f"data.validation_fraction (without fold {fold})", validation_fraction)
-        _take_families(found, {VALIDATION: dict.fromkeys(rows, draw)}, purposes, seed + fold)
-        purposes[found.tested & ~here] = ""
-        made.append(found.split(purposes))
-    columns = ["fold", "values", "medium", "sequences", "rows", "families"]
-    return made, pd.DataFrame(table, columns=columns)
-
-
-def _dealt(load: np.ndarray, number: int, seed: int, names: Sequence[str] | None) -> np.ndarray:
-    """Returns the fold (n,), from 0, of each unit with this load (n,). With names, folds are
-    numbered in the natural order of their first names."""
-    random = np.random.default_rng([seed, 5]).permutation(len(load))
-    order = random[np.argsort(-load[random], kind="stable")]
-    heap, fold_of = [(0.0, fold) for fold in range(number)], np.zeros(len(load), int)
-    for unit, size in zip(order.tolist(), load[order].tolist(), strict=True):
-        fold_of[unit] = heap[0][1]
-        heapq.heapreplace(heap, (heap[0][0] + size, heap[0][1]))
-    if names is not None:
-        place = {name: unit for unit, name in enumerate(names)}
-        first = dict.fromkeys(int(fold_of[place[name]]) for name in natural(names))
-        rank = {fold: rank for rank, fold in enumerate([*first, *{*range(number)} - {*first}])}
-        fold_of = np.array([rank[fold] for fold in fold_of.tolist()], int)
-    return fold_of
 
 
 def natural(names: Iterable[str]) -> list[str]:
