@@ -13,6 +13,11 @@ include: "rules/train.smk"  # shards -> models
 include: "rules/evaluate.smk"  # models -> predictions and metrics
 
 
+if CROSS_VALIDATION:
+
+    include: "rules/folds.smk"  # training tables -> models and predictions of each fold
+
+
 if MOTIFS:
 
     include: "rules/motifs.smk"  # ranked sequences -> motifs

@@ -71,6 +71,7 @@ PREDICTORS = PLAN.predictors
 # The sections on training times, motif jobs and scores. A section that the config leaves out is
 # None, and the rules that need it are not included.
 BENCHMARK, MOTIFS, SCORE = (config[section] for section in ("benchmark", "motifs", "score"))
+CROSS_VALIDATION = config["cross_validation"]
 # Each figure that this config cannot make -> the reason.
 LEFT_OUT = PLAN.left_out
 WORDS = config["words"]
@@ -80,6 +81,7 @@ EXPRESSION = WORDS["expression"] + (f" ({WORDS['unit']})" if WORDS["unit"] else 
 
 wildcard_constraints:
     families="all|representatives",
+    fold=r"\d+",
     test_set="|".join({name for entry in config["media"].values() for name in entry["test"]}),
     medium="|".join(MEDIA),
     model="|".join(MODELS),
@@ -107,6 +109,11 @@ REPORTED = {
     ),
     "figure3": ("2. Performance", "Figure 3", "comparison with other models"),
     "figure4": ("2. Performance", "Figure 4", "ablations"),
+    "figure_cross_validation": (
+        "2. Performance",
+        "Cross-validation",
+        "predictions for all training sequences by models that did not see them",
+    ),
     "metrics": ("2. Performance", "Metrics", "metrics of every model on every test set"),
     "figure5": ("3. Motifs", "Figure 5", "saliency maps, motifs and their effects"),
     "figureS2": ("3. Motifs", "Figure S2", "more saliency maps"),

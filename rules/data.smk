@@ -9,9 +9,7 @@ include: "helpers/data.smk"
 
 DOWNLOADS = PLAN.downloads
 SIMULATED_FOLDER = PLAN.simulated()
-# The media that are split by whole families, and the test tables that have files of their own (the
-# other test sets are held out of training tables).
-BY_FAMILIES = [medium for medium in MEDIA if config["media"][medium]["split"] == "families"]
+# The test tables that have files of their own. The other test sets are held out of training tables.
 OWN_TESTS = [
     PLAN.test_tables(medium)[name]
     for medium in MEDIA
@@ -71,10 +69,10 @@ rule simulate:
 
 
 rule split:
-    """The split of training sequences by whole families into training, validation and held-out test
-    sets, the same in all media that are split by families."""
+    """The split of training sequences by whole families, or by columns of the tables, into training,
+    validation and held-out test sets. It is the same in all media that are split so."""
     input:
-        train=[path for medium in BY_FAMILIES for path in paths(PLAN.train_tables(medium))],
+        train=[path for medium in PLAN.split_media for path in paths(PLAN.train_tables(medium))],
         test=paths(OWN_TESTS),
     output:
         f"{OUT}/data/split.npz",
@@ -88,9 +86,16 @@ rule split:
         mem_mb=grows(2000, per_mb=20),
         runtime=grows(30, per_mb=1),
     params:
-        train={medium: PLAN.train_tables(medium) for medium in BY_FAMILIES},
+        train={medium: PLAN.train_tables(medium) for medium in PLAN.split_media},
         test=OWN_TESTS,
-        held_out={medium: PLAN.held_out(medium) for medium in BY_FAMILIES},
+        held_out={medium: PLAN.held_out(medium) for medium in PLAN.split_media},
+        validation={
+            medium: entry["validation"]
+            for medium, entry in config["media"].items()
+            if "validation" in entry
+        },
+        # The media whose sequences are drawn one by one.
+        single=[medium for medium in PLAN.split_media if not PLAN.by_families(medium)],
         construct=config["construct"],
         data={key: config["data"][key] for key in ("on_bad_rows", "validation_fraction")},
         relatives=config["families"],
@@ -117,7 +122,9 @@ rule hold_out:
         runtime=grows(15, per_mb=0.01),
     params:
         train=lambda wildcards: PLAN.train_tables(wildcards.medium),
-        fraction=lambda wildcards: PLAN.held_out(wildcards.medium)[wildcards.test_set],
+        given=lambda wildcards: PLAN.held_out(wildcards.medium)[wildcards.test_set],
+        test=[],
+        families=lambda wildcards: PLAN.by_families(wildcards.medium),
         construct=config["construct"],
         on_bad_rows=config["data"]["on_bad_rows"],
         seed=config["seed"],
@@ -176,6 +183,7 @@ rule shards:
         test={medium: PLAN.test_tables(medium) for medium in MEDIA},
         construct=config["construct"],
         data=config["data"],
+        by_column=lambda wildcards: list(PLAN.by_column(wildcards.medium)),
         relatives=config["families"],
         seed=config["seed"],
     script:

@@ -17,6 +17,7 @@ rule figures:
         f"{OUT}/training_curves.pdf",
         [f"{OUT}/{figure}.pdf" for figure in (MOTIF_FIGURES if MOTIFS else [])],
         f"{OUT}/table1.pdf" if BENCHMARK else [],
+        f"{OUT}/figure_cross_validation.pdf" if CROSS_VALIDATION else [],
 
 
 rule figure1:

@@ -9,6 +9,9 @@ if not MOTIFS:
     ABSENT |= dict.fromkeys([*figures, "motifs", "beyond"], LEFT_OUT["figure5"])
 if not BENCHMARK:
     ABSENT |= dict.fromkeys(["table1", "benchmark"], LEFT_OUT["table1"])
+if not CROSS_VALIDATION:
+    reason = "nothing is cross-validated (`cross_validation: null`; see config/README.md)"
+    ABSENT |= dict.fromkeys(["cross_validation", "figure_cross_validation"], reason)
 if not SCORE:
     ABSENT["score"] = "there is nothing to score (`score: null`; see config/README.md)"
 

@@ -6,6 +6,5 @@ def test_table(wildcards):
 
 
 def split_file(wildcards):
-    """Returns the file with the split of families, for a medium that is split by families."""
-    by_families = config["media"][wildcards.medium]["split"] == "families"
-    return f"{OUT}/data/split.npz" if by_families else []
+    """Returns the file that says what each sequence is for, if families or a column decide."""
+    return f"{OUT}/data/split.npz" if wildcards.medium in PLAN.split_media else []

@@ -606,6 +606,144 @@ def test_a_column_of_families_is_one_of_the_table(tmp_path):
     assert "media.a.train.0" in (said := message(**own("chromosome"))) and "'chromosome'" in said
 
 
+@pytest.fixture
+def drawn(tmp_path):
+    """Returns a config of two media of one's own, with changes of the first, or of both."""
+    header = "insert,level,chrom,set\n"
+    (tmp_path / "mine.csv").write_text(f"{header}ACGT,1,chr1,test\n")
+    (tmp_path / "bare.csv").write_text("insert,level\nACGT,1\n")
+
+    def medium(held_out, second="mine.csv", marks=(False, False), **further):
+        columns = [
+            {"sequence": "insert", "expression": "level"} | ({"split": "set"} if mark else {})
+            for mark in marks
+        ]
+        files = [str(tmp_path / name) for name in ("mine.csv", second)]
+        train = [{"file": f, "columns": c} for f, c in zip(files, columns, strict=True)]
+        return {"train": train, "test": {"far": {"held_out": held_out}}, **further}
+
+    def own(*media, **changes):
+        media = dict(zip("ab", [medium(**keys) for keys in media], strict=False))
+        return {"media": {"complex": None, "defined": None} | media, **changes}
+
+    return own
+
+
+BY = {"by": "chrom", "values": ["chr1", 2]}
+
+
+def test_how_a_column_decides_stays_as_it_is_written(drawn):
+    keys = {"held_out": BY, "validation": {"by": 3, "fraction": 0.1}}
+    done = checked(config(**drawn(keys, keys)))
+    assert done["media"]["a"]["test"]["far"]["held_out"] == BY
+    plan = Plan(done)
+    assert plan.split_media == ["a", "b"] and plan.by_column("b") == {"far": "chrom"}
+    assert [table["by"] for table in plan.train_tables("a")] == [["chrom", 3]] * 2
+    assert checked(done) == done
+
+
+def test_single_sequences_need_no_split_unless_a_column_decides(drawn):
+    one, other = ({"held_out": h, "split": "sequences"} for h in (0.1, BY))
+    assert Plan(checked(config(**drawn(one)))).split_media == []
+    plan = Plan(checked(config(**drawn(other))))
+    assert plan.split_media == ["a"]
+    assert "family" not in plan.test_tables("a")["far"]["columns"]
+    marked = {"held_out": {"by": "split"}, "marks": (True, True), "split": "sequences"}
+    plan = Plan(checked(config(**drawn(marked))))
+    assert plan.split_media == ["a"] and "by" not in plan.train_tables("a")[0]
+
+
+@pytest.mark.parametrize(
+    ("medium", "said"),
+    [
+        ({"held_out": {"by": "chrom"}}, ["far.held_out: lacks `fraction` or `values`"]),
+        ({"held_out": {}}, ["far.held_out: lacks `fraction` or `values`"]),
+        ({"held_out": BY | {"fraction": 0.1}}, ["has both `fraction` and `values`"]),
+        ({"held_out": {"values": ["x"]}}, ["held_out.values: name the column"]),
+        ({"held_out": {"by": "family", "values": ["x"]}}, ["held_out.values: name the column"]),
+        ({"held_out": BY | {"values": [True]}}, ["held_out.values.0", "True"]),
+        ({"held_out": {"by": "chrom", "share": 0.1}}, ["held_out: unknown key 'share'"]),
+        ({"held_out": {"by": "chrom", "fraction": 1.2}}, ["held_out.fraction"]),
+        (
+            {"held_out": {"by": "family", "fraction": 0.1}, "split": "sequences"},
+            ["far.held_out.by: families are known only with `split: families`"],
+        ),
+        ({"held_out": {"by": "split"}}, ["far.held_out.by: the training tables name no column"]),
+        (
+            {"held_out": {"by": "split", "fraction": 0.1}, "marks": (True, True)},
+            ["the marks `test` decide", "remove fraction"],
+        ),
+        (
+            {"held_out": {"by": "split"}, "marks": (True, False)},
+            ["media.a.train.1.columns: names no `split`, but media.a.train.0 does"],
+        ),
+        (
+            {"held_out": 0.1, "marks": (True, True), "validation": BY},
+            ["media.a.validation: the column `split`"],
+        ),
+        ({"held_out": 0.1, "validation": {"by": "split"}}, ["media.a.validation.by"]),
+        (
+            {"held_out": BY, "validation": {"by": "chrom", "values": ["2"]}},
+            ["media.a.validation: media.a.test.far.held_out takes value '2' of column chrom too"],
+        ),
+        (
+            {"held_out": BY, "second": "bare.csv"},
+            ["media.a.train.1: ", "bare.csv: has no column 'chrom', only 'insert', 'level'"],
+        ),
+        (
+            {"held_out": 0.1, "validation": {"by": 5, "fraction": 0.1}},
+            ["media.a.train.0: ", "has no column 5", "correct `by:`"],
+        ),
+    ],
+)
+def test_how_rows_are_drawn_is_checked(drawn, medium, said):
+    text = message(**drawn(medium))
+    assert all(part in text for part in said), text
+
+
+def test_media_of_one_pre_training_are_drawn_by_the_same_columns(drawn):
+    said = message(**drawn({"held_out": BY}, {"held_out": 0.1}))
+    assert "media: in a, chrom decides what rows are for, but in b, no column does" in said
+    alone = {name: {"pretrain": False} for name in PAPER["models"]}
+    checked(config(**drawn({"held_out": BY}, {"held_out": 0.1}, models=alone)))
+    # A value is for one thing in all media.
+    other = {"held_out": {"by": "chrom", "values": ["chr9"]}, "validation": BY}
+    assert "media.b.validation: media.a.test.far.held_out takes" in message(
+        **drawn({"held_out": BY}, other, models=alone)
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"folds": 1}, ["cross_validation.folds"]),
+        ({"models": ["other"]}, ["cross_validation.models: 'other' is not declared"]),
+        ({"by": "split"}, ["cross_validation.by: name a column"]),
+        ({"by": "arm"}, ["media.a.train.0: ", "has no column 'arm'", "correct `by:`"]),
+    ],
+)
+def test_cross_validation_is_checked(drawn, section, said):
+    section = {"folds": 3, "models": ["crmnet"]} | section
+    text = message(**drawn({"held_out": 0.1}, cross_validation=section))
+    assert all(part in text for part in said), text
+
+
+def test_released_weights_cannot_be_cross_validated():
+    said = message(weights="released", cross_validation={"folds": 3, "models": ["crmnet"]})
+    assert "cross_validation.models: crmnet takes the released weights" in said
+
+
+def test_a_cross_validation_changes_no_other_job(drawn):
+    section = {"folds": 3, "models": ["crmnet"], "by": "chrom"}
+    with_it = Plan(checked(config(**drawn({"held_out": 0.1}, cross_validation=section))))
+    without = Plan(checked(config(**drawn({"held_out": 0.1}))))
+    assert with_it.train_tables("a") == without.train_tables("a")
+    assert with_it.train_tables("a", with_it.column_of_folds)[0]["by"] == ["chrom"]
+    assert with_it.folds == [1, 2, 3] and without.folds == []
+    (name, table), *_ = with_it.fold_table("a", 2).items()
+    assert name == "fold 2" and table["path"] == "results/folds/2/data/a/test.tsv"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

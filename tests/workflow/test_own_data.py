@@ -4,6 +4,7 @@ Two media, the test set and a model have names that pandas takes for missing val
 
 import gzip
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -132,6 +133,69 @@ def test_the_same_sequences_are_held_out_of_every_medium_and_trained_on_in_none(
         assert manifest["elsewhere"] == 0
 
 
+def by_chromosome(folder, **changes):
+    """The config of a library with chromosomes, of which one is the test set and one the validation
+    set; two media, one model, two folds. Each chromosome has variants of a sequence of another."""
+    library(folder / "plain.csv.gz")
+    table = pd.read_csv(folder / "plain.csv.gz")
+    # The last 100 rows are the first 100 again.
+    table["chrom"] = [f"chr{1 + n % (ROWS - 100) % 6}" for n in range(ROWS)]
+    other = table.iloc[:60].assign(chrom=[f"chr{1 + (n + 1) % 6}" for n in range(60)])
+    other["promoter"] = other["promoter"].str.replace("^(.{40}).", r"\1A", regex=True)
+    pd.concat([table, other]).to_csv(folder / "library.csv.gz", index=False)
+    config = own_config(folder / "library.csv.gz", media=MEDIA[:2])
+    for medium in MEDIA[:2]:
+        config["media"][medium] |= {
+            "test": {TEST_SET: {"held_out": {"by": "chrom", "values": ["chr6"]}}},
+            "validation": {"by": "chrom", "values": ["chr5"]},
+        }
+    config["motifs"] = None
+    config["models"]["without_pretraining"] = None
+    config["models"]["crmnet"] = {"pretrain": True}
+    config["seeds"] = [1]
+    return config | {"cross_validation": {"folds": 2, "models": ["crmnet", MODEL]}} | changes
+
+
+def test_a_cross_validation_is_in_the_plan(tmp_path):
+    (tmp_path / "cross.yaml").write_text(text(by_chromosome(tmp_path)))
+    done = run_snakemake(tmp_path, "-n", "--cores", 2, "--configfile", tmp_path / "cross.yaml")
+    assert done.returncode == 0, done.stdout
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
+    # CRMnet has three trainings in each fold, the other model two.
+    counts = {"folds": 1, "fold_hold_out": 4, "fold_shards": 4, "fold_train": 10, "fold_predict": 8}
+    counts |= {"out_of_fold": 1, "figure_cross_validation": 1, "split": 1, "hold_out": 2}
+    assert {name: int(jobs[name]) for name in counts} == counts
+
+
+@pytest.mark.slow
+def test_chromosomes_and_folds_from_the_table_to_the_figure(tmp_path):
+    (tmp_path / "cross.yaml").write_text(text(by_chromosome(tmp_path)))
+    arguments = ("--cores", 2, "--configfile", tmp_path / "cross.yaml")
+    done = run_snakemake(tmp_path, "cross_validation", "tableS1", *arguments)
+    assert done.returncode == 0, done.stdout
+    results = tmp_path / "results" / "mine"
+    chrom = pd.read_csv(tmp_path / "library.csv.gz").groupby("promoter")["chrom"].agg(set)
+    tested = as_text(results / "data" / "glucose" / "held_out" / f"{TEST_SET}.tsv")
+    assert set(tested["sequence"]) == set(chrom.index[["chr6" in names for names in chrom]])
+    said = re.findall(rf"glucose/{TEST_SET}: (\d+) of (\d+) sequences .*training rows", done.stdout)
+    assert said[0][1] == str(len(tested)) and int(said[0][0]) >= 10
+    table = as_text(results / "cross_validation" / "predictions.tsv")
+    for _, rows in table.groupby(["model", "medium"]):
+        # Every sequence that is not in the test set, once; and no family in two folds.
+        assert rows["sequence"].is_unique
+        assert set(rows["sequence"]) == set(chrom.index) - set(tested["sequence"])
+        assert (rows.groupby("family")["fold"].nunique() == 1).all()
+        assert rows["prediction"].astype(float).notna().all()
+    assert {*table["model"]} == {"crmnet", MODEL} and {*table["medium"]} == {*MEDIA[:2]}
+    numbers = as_text(results / "cross_validation" / "metrics.tsv")
+    assert {*numbers["fold"]} == {"all", "1", "2"}
+    for path in results.glob("folds/*/data/*/manifest.json"):
+        manifest = json.loads(path.read_text())
+        fold = manifest["relatives"]["of_test_set"][f"{path.parts[-2]}/fold {path.parts[-4]}"]
+        assert fold["sequences"] == fold["rows"] == 0 and fold["of"] > 300
+    assert (results / "figure_cross_validation.pdf").exists()
+
+
 def test_one_medium_needs_no_second(tmp_path):
     library(tmp_path / "library.csv.gz")
     config = own_config(tmp_path / "library.csv.gz", media=["glucose"])
@@ -153,6 +217,8 @@ def test_a_figure_that_is_left_out_cannot_be_asked_for(tmp_path):
         ("benchmark", "`benchmark: null`"),
         ("score", "nothing to score"),
         ("motifs", "`motifs: null`"),
+        ("cross_validation", "nothing is cross-validated"),
+        ("results/mine/figure_cross_validation.pdf", "`cross_validation: null`"),
         ("results/mine/figure5.pdf", "`motifs: null`"),
     ]:
         done = run_snakemake(tmp_path, target, *arguments)

@@ -39,15 +39,15 @@ LONGEST = 48 * 60
 
 def rules():
     """Name -> text of every rule; a rule that is made from another has the other's text before."""
-    texts = {}
+    texts, others = {}, {}
     for path in [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]:
         blocks = re.split(r"^(?=rule \w+:|use rule )", path.read_text(), flags=re.M)
         for block in blocks:
             if match := re.match(r"rule (\w+):", block):
                 texts[match[1]] = block
             elif match := re.match(r"use rule (\w+) as (\w+) with:", block):
-                texts[match[2]] = texts[match[1]] + block
-    return texts
+                others[match[2]] = match[1], block
+    return texts | {name: texts[base] + block for name, (base, block) in others.items()}
 
 
 RULES = rules()
@@ -75,10 +75,13 @@ def parsed(deployment=(), **config):
 
 @pytest.fixture(scope="module")
 def parsed_rules(tmp_path_factory):
-    """All rules: the paper's config and a section on scores."""
+    """All rules: the paper's config, and the sections on scores and cross-validation."""
     sequences = tmp_path_factory.mktemp("score") / "mine.fa"
     sequences.write_text(">a\nACGT\n")
-    return parsed(score={"medium": "complex", "sequences": {"file": str(sequences)}})
+    return parsed(
+        score={"medium": "complex", "sequences": {"file": str(sequences)}},
+        cross_validation={"folds": 2, "models": ["crmnet"]},
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ log_to(job.log[0])
 parts = []
 for name, entry in job.params.test.items():
     sequences, family = families_of(
-        table_of(entry), Construct(**job.params.construct), **job.params.relatives
+        [table_of(entry)], Construct(**job.params.construct), **job.params.relatives
     )
     parts.append(pd.DataFrame({"test_set": name, "sequence": sequences, "family": family}))
     sizes = np.bincount(family)

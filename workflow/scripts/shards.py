@@ -37,16 +37,21 @@ with open(job.output.rejected, "w") as rejected:
         drop_relatives=job.params.data["relatives"] == "drop",
         **job.params.relatives,
     )
-manifest["families"] = split.counts[job.wildcards.medium] if split else None
+manifest["families"] = split.counts.get(job.wildcards.medium) if split else None
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 
 related = manifest["relatives"]
 for name, count in related["of_test_set"].items():
-    print(
-        f"{name}: {count['sequences']:,} sequences have relatives among the training rows, in "
-        f"{count['rows']:,} of these rows",
-        file=sys.stderr,
+    text = (
+        f"{name}: {count['sequences']:,} of {count['of']:,} sequences "
+        f"({100 * count['sequences'] / max(count['of'], 1):.1f} %) have relatives among the "
+        f"training rows, in {count['rows']:,} of these rows"
     )
+    # A test set of whole families has none. One that a column decides may have many.
+    if count["sequences"] and name.partition("/")[2] in job.params.by_column:
+        say(f"{text}; `data: {{relatives: drop}}` would leave these rows out")
+    else:
+        print(text, file=sys.stderr)
 print(f"{related['dropped']:,} relatives of test sequences were left out", file=sys.stderr)
 if (share := manifest["validation_with_relative"]) is not None:
     say(f"{100 * share:.1f} % of the validation rows have a relative among the training rows")

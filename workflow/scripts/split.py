@@ -1,4 +1,5 @@
-"""Takes whole families of the training sequences for validation and for held-out test sets."""
+"""Takes training sequences for validation and for held-out test sets: whole families, or the rows
+with some values in a column."""
 
 import sys
 from collections import Counter
@@ -18,6 +19,8 @@ with unrecorded(job.params.data["on_bad_rows"]) as rejects:
         job.params.held_out,
         Construct(**job.params.construct),
         validation_fraction=job.params.data["validation_fraction"],
+        validation=job.params.validation,
+        single=job.params.single,
         seed=job.params.seed,
         rejects=rejects,
         **job.params.relatives,

@@ -323,6 +323,30 @@ def test_hashes_of_two_seeds_are_independent(many_keys):
     assert abs(correlation) < 5 / len(many_keys) ** 0.5
 
 
+@pytest.mark.parametrize("shortest", [30, 12])
+def test_the_two_strands_share_a_hash_and_others_do_not(shortest):
+    rng = np.random.default_rng(3)
+    construct = Construct("", "", 31, 32)
+    letters_ = [*"ACGTN"]
+    texts = []
+    for _ in range(2000):
+        inner = rng.choice(letters_, rng.integers(shortest, 32) - 2, p=[0.24] * 4 + [0.04])
+        texts.append("A" + "".join(inner) + rng.choice([*"ACGT"]))
+    turned = [text.translate(str.maketrans("ACGT", "TGCA"))[::-1] for text in texts]
+
+    def hashed(some):
+        buffer = np.concatenate([sequences.tokenise(text) for text in some])
+        ends = np.cumsum([len(text) for text in some])
+        keys = sequences.leak_keys(buffer, ends - [len(text) for text in some], ends, construct)
+        return sequences.strand_hashes(keys, 5)
+
+    first = hashed(texts)
+    assert (first == hashed(turned)).all()
+    assert len(set(first.tolist())) == len({min(*both) for both in zip(texts, turned, strict=True)})
+    changed = ["C" + text[1:] for text in texts]
+    assert not set(first.tolist()) & set(hashed(changed).tolist())
+
+
 def test_codes_of_words_by_hand():
     tokens = sequences.tokenise("ACNT")
     assert sequences.codes(tokens, 2).tolist() == [0 * 5 + 1, 1 * 5 + 4, 4 * 5 + 3]

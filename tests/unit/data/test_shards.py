@@ -671,6 +671,16 @@ def test_no_validation_row_has_a_relative_in_training(tmp_path):
     assert with_relative(validated, trained) == manifest["validation_with_relative"] == 0
 
 
+@pytest.mark.parametrize("dress", [whole, str])
+def test_the_strands_of_a_sequence_are_for_one_use_without_families(tmp_path, dress):
+    found = [strand for insert in inserts(11, 200) for strand in (insert, other_strand(insert))]
+    source = table(tmp_path / "rows.tsv", [(dress(insert), 1) for insert in found])
+    folder, manifest = write(tmp_path, [source], fraction=0.2)
+    validated = {text.removeprefix(LEFT).removesuffix(RIGHT) for text, _ in held_out(folder)}
+    assert 40 < len(validated) < 120 and validated == set(map(other_strand, validated))
+    assert manifest["validation_with_relative"] == 0
+
+
 def test_of_many_validation_rows_some_are_measured(tmp_path, monkeypatch):
     source = table(tmp_path / "rows.tsv", [(whole(insert), 1) for insert in library(2, 150)])
     _, manifest = write(tmp_path / "all", [source], fraction=0.4)
@@ -715,7 +725,8 @@ def test_relatives_of_test_sequences_are_counted_and_left_out_when_asked(tmp_pat
     near_other = [insert for insert in found if with_relative([insert], other)]
     assert manifest["leaked"]["rows"] == 1 and len(near_own) > 10
     said = manifest["relatives"]
-    assert said["of_test_set"] == {"a/native": {"sequences": 6, "rows": len(near_own)}}
+    counted = {"sequences": 6, "of": len(own), "rows": len(near_own)}
+    assert said["of_test_set"] == {"a/native": counted}
     trained, apart = bare(training(folder)), bare(rows_in(folder, "elsewhere*"))
     assert len(trained) + len(apart) == manifest["train"] + manifest["elsewhere"]
     if drop:
@@ -759,6 +770,8 @@ def test_relatives_by_a_column_of_families_need_no_search(tmp_path, monkeypatch)
     held = {"a/native": dataclasses.replace(table(tmp_path / "test.tsv", test), family=3)}
     folder, manifest = write(tmp_path, [source], held=held, drop_relatives=True)
     # Genes 8 and 9; there is no tenth.
-    assert manifest["relatives"]["of_test_set"] == {"a/native": {"sequences": 2, "rows": 20}}
+    assert manifest["relatives"]["of_test_set"] == {
+        "a/native": {"sequences": 2, "of": 3, "rows": 20}
+    }
     assert manifest["train"] == 80 and manifest["validation_with_relative"] is None
     assert {value % 10 for _, value in training(folder)} == set(range(8))

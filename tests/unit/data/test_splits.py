@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from crmnet.data import splits
-from crmnet.data.sequences import Construct, hashes, leak_keys
+from crmnet.data import folds, splits
+from crmnet.data.sequences import Construct, hashes, leak_keys, strand_hashes
 from crmnet.data.splits import VALIDATION, Relatives, Split, purpose, split
 from crmnet.data.tables import Rejects, Table, TableError, chunks
 
@@ -260,3 +260,228 @@ def test_relatives_are_those_of_one_name_where_both_tables_have_names(tmp_path):
     found, sets = relatives_of(tests, rows)
     assert sets == [set(), {"named"}, {"other"}]
     assert found.rows == {"named": 1, "other": 1} and found.sequences() == {"named": 1, "other": 1}
+
+
+def labelled(path, inserts, columns, **options):
+    """A table with a header, and a column of text for each of `columns`."""
+    rows = [["sequence", "value", *columns]]
+    rows += [
+        [LEFT + insert + RIGHT, "1", *texts]
+        for insert, *texts in zip(inserts, *columns.values(), strict=True)
+    ]
+    path.write_text("".join("\t".join(row) + "\n" for row in rows))
+    return Table(path, "sequence", {"expression": "value"}, **options)
+
+
+def chromosomes(rng, inserts, number=8):
+    """Chromosomes that cut families, of unequal size."""
+    share = np.arange(1, number + 1) / sum(range(1, number + 1))
+    return [f"chr{n + 1}" for n in rng.choice(number, len(inserts), p=share)]
+
+
+def test_values_of_a_column_decide_whatever_the_relatives_are(tmp_path):
+    rng = np.random.default_rng(12)
+    inserts, family = library(rng, "variants", 60)
+    chrom = chromosomes(rng, inserts)
+    source = labelled(tmp_path / "rows.tsv", inserts, {"chrom": chrom}, by=["chrom"])
+    other = labelled(tmp_path / "other.tsv", inserts[:100], {"chrom": chrom[:100]}, by=["chrom"])
+    given = {"by": "chrom", "values": ["chr8", "chr2"]}
+    found = made(
+        {"a": [source], "b": [other]},
+        held_out={m: {"far": given} for m in "ab"},
+        validation={m: {"by": "chrom", "values": ["chr5"]} for m in "ab"},
+    )
+    expected = {"chr8": purpose("far", given), "chr2": purpose("far", given), "chr5": VALIDATION}
+    assert uses(found, source).tolist() == [expected.get(name, "") for name in chrom]
+    assert uses(found, other).tolist() == [expected.get(name, "") for name in chrom[:100]]
+    # Here relatives are on both sides. Without `validation`, whole families that are not cut are
+    # for validation.
+    assert straddling(uses(found, source), family)
+    found = made({"a": [source]}, held_out={"a": {"far": {"by": "chrom", "values": ["chr1"]}}})
+    purposes = uses(found, source)
+    assert [use for use, name in zip(purposes, chrom, strict=True) if name == "chr1"] == [
+        "chrom: chr1"
+    ] * chrom.count("chr1")
+    assert (purposes == VALIDATION).sum() >= 0.05 * len(inserts)
+    assert all(
+        set(purposes[family == f]) == {VALIDATION} for f in set(family[purposes == VALIDATION])
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_share_by_a_column_takes_whole_values_and_the_same_in_all_media(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    inserts = random_inserts(rng, 400)
+    chrom = chromosomes(rng, inserts, 20)
+    first = labelled(tmp_path / "a.tsv", inserts[:250], {"chrom": chrom[:250]}, by=["chrom"])
+    second = labelled(tmp_path / "b.tsv", inserts[150:], {"chrom": chrom[150:]}, by=["chrom"])
+    given = {"by": "chrom", "fraction": 0.2}
+    found = made(
+        {"a": [first], "b": [second]},
+        held_out={m: {"far": given} for m in "ab"},
+        validation={m: {"by": "chrom", "fraction": 0.15} for m in "ab"},
+        seed=seed,
+    )
+    one, two = uses(found, first), uses(found, second)
+    purposes = np.append(one, two[100:])
+    assert (one[150:] == two[:100]).all()
+    assert straddling(purposes, np.array(chrom)) == []
+    for rows in (one, two):
+        assert 0.1 <= (rows == purpose("far", given)).mean() <= 0.25
+        assert 0.075 <= (rows == VALIDATION).mean() <= 0.1875
+
+
+def test_marks_in_a_column_decide_and_test_wins(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(splits, "say", said.append)
+    rng = np.random.default_rng(13)
+    inserts = random_inserts(rng, 60)
+    marks = ["Train", "TEST", "valid", "train", "Validation", "val"] * 10
+    # Three sequences that are marked `test` are marked otherwise in another row.
+    rows = [*inserts, inserts[1], inserts[7], inserts[13]]
+    marks += ["train", "val", "train"]
+    source = labelled(tmp_path / "rows.tsv", rows, {"set": marks}, split="set")
+    found = made({"a": [source]}, held_out={"a": {"t": {"by": "split"}}})
+    use = {"t": "marked test", "v": VALIDATION}
+    expected = [use.get(mark[:1].lower() if mark.lower() != "train" else "", "") for mark in marks]
+    assert uses(found, source).tolist() == [*expected[:60], *["marked test"] * 3]
+    assert said == [
+        "3 sequences have rows in the set 'marked test' and rows with other values of column "
+        "split; all their rows are in the set, and none is trained on"
+    ]
+    with pytest.raises(TableError, match="media.a: rows .* marked `test` .* no test set takes"):
+        made({"a": [source]})
+
+
+def test_without_a_mark_for_validation_families_are_drawn(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(splits, "say", said.append)
+    rng = np.random.default_rng(14)
+    inserts, family = library(rng, "variants")
+    marks = ["test" if f < 10 else "train" for f in family]
+    source = labelled(tmp_path / "rows.tsv", inserts, {"set": marks}, split="set")
+    found = made({"a": [source]}, held_out={"a": {"t": {"by": "split"}}}, fraction=0.2)
+    purposes = uses(found, source)
+    assert straddling(purposes, family) == []
+    # A fifth of the 30 families that are left.
+    assert (purposes == VALIDATION).sum() == 30
+    assert said == [
+        "no row of medium a is marked `validation`, so 0.2 of its other rows are drawn (`data: "
+        "validation_fraction`)"
+    ]
+
+
+def test_what_a_column_cannot_give_is_refused(tmp_path):
+    rng = np.random.default_rng(15)
+    inserts = random_inserts(rng, 100)
+    chrom = [f"chr{1 + n % 2 + 9 * (n > 90)}" for n in range(100)]
+    source = labelled(tmp_path / "rows.tsv", inserts, {"chrom": chrom}, by=["chrom"])
+
+    def refused(given, **options):
+        with pytest.raises(TableError) as error:
+            made({"a": [source]}, held_out={"a": {"far": {"by": "chrom", **given}}}, **options)
+        return str(error.value)
+
+    said = refused({"values": ["chr8", "chr1"]})
+    assert "media.a.test.far.held_out: no row of medium a has 'chr8' in column chrom" in said
+    assert said.endswith("the column has chr1, chr2, chr10, chr11")
+    said = refused({"fraction": 0.3})
+    assert "30 rows (0.3 of them) of medium a are wanted, but whole values of column chrom" in said
+    assert "the smallest free value has 45 rows" in said
+    everything = {"values": ["chr1", "chr2", "chr10", "chr11"]}
+    said = refused(everything, validation={"a": {"by": "chrom", "values": ["chr1"]}})
+    assert "media.a.validation: no row of medium a is left for this set" in said
+    said = refused(
+        {"values": everything["values"][:3]}, validation={"a": {"by": "chrom", "values": ["chr11"]}}
+    )
+    assert "media.a: no row is left to train on" in said and f"{VALIDATION}, " in said
+
+
+@pytest.mark.parametrize("flanks", [True, False])
+def test_the_strands_of_a_sequence_stay_together_without_families(tmp_path, flanks):
+    rng = np.random.default_rng(16)
+    starts = random_inserts(rng, 150) + random_inserts(rng, 50, 61)
+    inserts = [insert for start in starts for insert in (start, other_strand(start))]
+    source = labelled(tmp_path / "rows.tsv", inserts, {"chrom": ["x"] * 400}, by=["chrom"])
+    if not flanks:
+        source.path.write_text(source.path.read_text().replace(LEFT, "").replace(RIGHT, ""))
+    found = made({"a": [source]}, held_out={"a": {"kept": 0.2}}, fraction=0.2, single=["a"])
+    purposes = uses(found, source)
+    pairs = np.arange(400) // 2
+    assert straddling(purposes, pairs) == []
+    assert [(purposes == use).sum() for use in (purpose("kept", 0.2), VALIDATION)] == [80, 80]
+    # The search finds them too.
+    assert straddling(uses(made({"a": [source]}), source), pairs) == []
+    keys = splits.keys_of([source], CONSTRUCT)
+    both = strand_hashes(keys, 3).reshape(-1, 2)
+    assert (both[:, 0] == both[:, 1]).all() and len(np.unique(both)) == 200
+    assert 0.1 < (strand_hashes(keys, 1) < 0.2 * 2.0**64).mean() < 0.3
+
+
+def dealt(training, number, tests=(), **options):
+    return folds.folds(
+        training,
+        tests,
+        number,
+        CONSTRUCT,
+        **{"validation_fraction": 0.15, "seed": 1, "rejects": Rejects(), **NEAR, **options},
+    )
+
+
+@pytest.mark.parametrize("kind", ["variants", "strands", "tiles"])
+def test_each_sequence_is_in_one_fold_and_its_family_in_no_other_use(tmp_path, kind):
+    rng = np.random.default_rng(17)
+    inserts, family = library(rng, kind, 60)
+    half = len(inserts) // 2
+    first = table(tmp_path / "first.tsv", inserts[: half + 30])
+    second = table(tmp_path / "second.tsv", inserts[half - 30 :])
+    test = table(tmp_path / "test.tsv", inserts[:6])
+    found, sizes = dealt({"a": [first], "b": [second]}, 4, [test])
+    whole = [np.append(uses(split, first), uses(split, second)[60:]) for split in found]
+    in_fold = np.stack([purposes == splits.FOLD for purposes in whole])
+    assert (in_fold.sum(axis=0) == 1).all()
+    for purposes in whole:
+        assert straddling(purposes, family) == []
+        assert {*purposes} == {splits.FOLD, VALIDATION, ""}
+    # The folds are about equal, without the sequences of the test set.
+    for medium, rows in (("a", half + 30 - 6), ("b", len(inserts) - half + 30)):
+        of = sizes[sizes["medium"] == medium]
+        assert of["rows"].sum() == rows and of["fold"].tolist() == [1, 2, 3, 4]
+        assert of["rows"].between(0.6 * rows / 4, 1.4 * rows / 4).all()
+    assert (sizes["values"] == "").all()
+
+
+def test_values_of_a_column_are_dealt_to_folds(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(folds, "say", said.append)
+    rng = np.random.default_rng(18)
+    inserts = random_inserts(rng, 200)
+    chrom = [f"chr{1 + n % 10}" for n in range(200)]
+    # The first sequence is on two chromosomes.
+    source = labelled(
+        tmp_path / "rows.tsv", [*inserts, inserts[0]], {"chrom": [*chrom, "chr2"]}, by=["chrom"]
+    )
+    found, sizes = dealt({"a": [source]}, 10, by="chrom")
+    assert sizes["values"].tolist() == [f"chr{n}" for n in range(1, 11)]
+    for number, one in enumerate(found, start=1):
+        fold = uses(one, source) == splits.FOLD
+        expected = np.array([name == f"chr{number}" for name in [*chrom, "chr2"]])
+        if number < 3:
+            expected[[0, -1]] = True
+        assert (fold == expected).all()
+    assert said[0].startswith("1 sequences have values of column chrom in several folds")
+    found, sizes = dealt({"a": [source]}, 3, by="chrom")
+    fold = np.stack([uses(split, source) == splits.FOLD for split in found])
+    for one in fold:
+        assert straddling(one[1:-1], np.array(chrom[1:])) == []
+    assert sizes["rows"].between(60, 82).all() and (sizes["values"].str.count("chr") > 2).all()
+
+
+def test_too_many_folds_are_refused(tmp_path):
+    rng = np.random.default_rng(19)
+    inserts, _ = library(rng, "variants", 3)
+    source = table(tmp_path / "rows.tsv", inserts)
+    with pytest.raises(TableError) as error:
+        dealt({"a": [source]}, 4)
+    assert "cross_validation.folds: fold 4 of 4 has 0 sequences of medium a" in str(error.value)
+    assert "(there are 3 families to deal)" in str(error.value)

@@ -668,6 +668,43 @@ def test_no_sequence_that_is_held_out_is_refused(file):
         hold_out([table(file("ACGTACGT,1\n"))], CONSTRUCT, by_hash(1e-6, 7), Rejects())
 
 
+def test_labels_are_read_without_the_blanks_around_them(file):
+    text = 's,v,chrom,set\nACGT,1,chr1 ,Train\nAC,2,X, VAL\nGG,3,"a,b",test\nTT,4,X,valid\n'
+    source = Table(file(text), "s", {"v": "v"}, split="set", by=["chrom", 4])
+    (chunk,) = chunks(source, Rejects())
+    assert {name: found.tolist() for name, found in chunk.labels.items()} == {
+        "split": ["train", "validation", "test", "validation"],
+        "chrom": ["chr1", "X", "a,b", "X"],
+        4: ["Train", "VAL", "test", "valid"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("ACGT,1,,train", "no value in column chrom"),
+        ("ACGT,1,chr1,", "split '' is not one of train, validation (val, valid) and test"),
+        ("ACGT,1,chr1,dev", "split 'dev' is not one of train, validation (val, valid) and test"),
+        ("ACGX,1,,dev", "letter 'X' (position 4) is not one of ACGTN"),
+    ],
+)
+def test_a_row_without_a_label_is_bad(file, row, reason):
+    source = Table(
+        file(f"s,v,chrom,set\nACGT,1,chr1,test\n{row}\n"),
+        "s",
+        {"v": "v"},
+        split="set",
+        by=["chrom"],
+    )
+    with pytest.raises(TableError, match=re.escape(f"line 3: {reason}")):
+        list(chunks(source, Rejects()))
+    (chunk,) = chunks(source, Rejects(io.StringIO()))
+    assert {name: found.tolist() for name, found in chunk.labels.items()} == {
+        "split": ["test"],
+        "chrom": ["chr1"],
+    }
+
+
 def test_names_of_families_are_read_as_they_stand(file):
     source = Table(
         file('s,v,gene\nACGT,1,NA\nAC,2, 7\nGG,3,"a,b"\n'), "s", {"v": "v"}, True, "gene"

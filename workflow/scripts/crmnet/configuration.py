@@ -390,6 +390,8 @@ def _media(plan: Plan) -> Iterator[str]:
             yield from _unknown(key, table["published"], config["models"])
     yield from _files(plan)
     yield from _splits(config)
+    yield from _draws(plan)
+    yield from _cross_validation(plan)
 
 
 def _files(plan: Plan) -> Iterator[str]:
@@ -416,6 +418,7 @@ def _files(plan: Plan) -> Iterator[str]:
         yield from wrong
         if not wrong and os.path.isfile(path) and "columns" in entry:
             yield from _missing_columns(key, path, entry)
+            yield from _missing_labels(key, path, entry, plan)
     yield from _unfinished(plan)
 
 
@@ -516,6 +519,109 @@ def _splits(config: dict) -> Iterator[str]:
             f"{without}.columns: names no `family`, but {with_it} does, so that relatives between "
             "the two would not be found; name families in every training table, or in none"
         )
+
+
+def _draws(plan: Plan) -> Iterator[str]:
+    """Checks how test sets and validation rows are drawn from the training tables."""
+    media = plan.config["media"]
+    # The value of a column -> the set that takes its rows.
+    owners: dict[tuple[str, str], tuple[str, tuple]] = {}
+    for medium, entry in media.items():
+        yield from _marks(medium, entry)
+        draws = {
+            f"media.{medium}.test.{name}.held_out": given
+            for name, given in plan.held_out(medium).items()
+        }
+        draws |= {f"media.{medium}.validation": entry[key] for key in entry if key == "validation"}
+        met = set()
+        for key, given in draws.items():
+            if not isinstance(given, dict):
+                continue
+            yield from _draw(key, given, entry)
+            by, values = str(given.get("by")), tuple(map(str, given.get("values", ())))
+            for value in ("",) if by == "split" else values:
+                # Media may take the same rows for a test set, but no row is for two sets.
+                use = "validation" if key.endswith("validation") else "test", values
+                other, same = owners.setdefault((by, value), (key, use))
+                if same != use or (by, value) in met:
+                    what = f"value {value!r} of column {by}" if value else "`by: split`"
+                    yield f"{key}: {other} takes {what} too, so its rows would be in two sets"
+                met.add((by, value))
+    columns = {medium: sorted(map(str, plan.columns_of_draws(medium))) for medium in media}
+    first = next(iter(media))
+    for medium, own in columns.items():
+        if own != columns[first] and any(m["pretrain"] for m in plan.config["models"].values()):
+            yield (
+                f"media: in {first}, {', '.join(columns[first]) or 'no column'} decides what rows "
+                f"are for, but in {medium}, {', '.join(own) or 'no column'} does; models are "
+                "pre-trained on all media, so test sequences of one would be training sequences of "
+                "another; draw by the same columns in all media (`by`, `columns: {split: ...}`), "
+                "or set `pretrain: false` for each model"
+            )
+
+
+def _marks(medium: str, entry: dict) -> Iterator[str]:
+    """Checks the columns that say for each row whether it is for training, validation or test."""
+    marked = ["split" in table["columns"] for table in entry["train"]]
+    if any(marked) and not all(marked):
+        yield (
+            f"media.{medium}.train.{marked.index(False)}.columns: names no `split`, but "
+            f"media.{medium}.train.{marked.index(True)} does; name it in every training table of "
+            "the medium, or in none"
+        )
+    if any(marked) and "validation" in entry:
+        yield (
+            f"media.{medium}.validation: the column `split` of the training tables says which rows "
+            "are for validation; remove one of the two"
+        )
+    for name, table in entry["test"].items():
+        if "split" in table.get("columns", {}):
+            yield (
+                f"media.{medium}.test.{name}.columns.split: only training tables have this column; "
+                "remove it"
+            )
+
+
+def _draw(key: str, given: dict, entry: dict) -> Iterator[str]:
+    """Checks the keys of one test set or validation set that is drawn from training tables."""
+    by, keys = given.get("by"), {*given} - {"by"}
+    if by == "split":
+        if key.endswith(".validation"):
+            yield f"{key}.by: `columns: {{split: ...}}` alone says this; remove `validation`"
+        elif keys:
+            yield f"{key}: the marks `test` decide (`by: split`); remove {', '.join(sorted(keys))}"
+        elif not any("split" in table["columns"] for table in entry["train"]):
+            yield (
+                f"{key}.by: the training tables name no column `split`; name the column that says "
+                "train, validation or test (`columns: {split: ...}`)"
+            )
+    elif len(keys) != 1:
+        wrong = "has both `fraction` and `values`" if keys else "lacks `fraction` or `values`"
+        yield f"{key}: {wrong}; give one of them"
+    elif by in (None, "family"):
+        if "values" in keys:
+            yield f"{key}.values: name the column that has these values, as in `by: chromosome`"
+        elif by and entry["split"] != "families":
+            yield (
+                f"{key}.by: families are known only with `split: families` of the medium; set it, "
+                "or remove `by`"
+            )
+
+
+def _cross_validation(plan: Plan) -> Iterator[str]:
+    section = plan.config["cross_validation"]
+    if not section:
+        return
+    key = "cross_validation"
+    if section["by"] == "split":
+        yield f"{key}.by: name a column of the training tables, or `family`"
+    yield from _unknown(f"{key}.models", section["models"], plan.config["models"])
+    for model in section["models"]:
+        if model in plan.config["models"] and plan.released(model):
+            yield (
+                f"{key}.models: {model} takes the released weights, which were trained on all "
+                "folds; set `weights: trained`, or name another model"
+            )
 
 
 def _simulation(config: dict) -> Iterator[str]:
@@ -805,10 +911,20 @@ def _no_folder(path: Path, written: bool) -> str | None:
     return None
 
 
-def _missing_columns(key: str, path: Path, table: dict) -> Iterator[str]:
+def _missing_labels(key: str, path: Path, table: dict, plan: Plan) -> Iterator[str]:
+    """Checks that a training table has the columns that decide what its rows are for."""
+    _, medium, kind, *_ = key.split(".")
+    if kind != "train":
+        return
+    named = dict.fromkeys([*plan.columns_of_draws(medium), plan.column_of_folds])
+    columns = {str(column): column for column in named if column not in (None, "split")}
+    yield from _missing_columns(key, path, table | {"columns": columns}, "by")
+
+
+def _missing_columns(key: str, path: Path, table: dict, by: str = "columns") -> Iterator[str]:
     try:
         cells, _ = first_row(path)
         for column in table["columns"].values():
-            column_number(path, column, cells, table["header"])
+            column_number(path, column, cells, table["header"], by)
     except TableError as error:
         yield f"{key}: {error}"

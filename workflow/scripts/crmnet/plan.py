@@ -38,6 +38,10 @@ READ_KEYS = (
 )
 # The table that `rule hold_out` writes, in `outdir`.
 HELD_OUT = "data/{medium}/held_out/{test_set}.tsv"
+# The table of a fold of the cross-validation, in `outdir`, and the name of its test set. No other
+# test set has a name with a space.
+FOLD_TABLE = "folds/{fold}/data/{medium}/test.tsv"
+FOLD_SET = "fold {fold}"
 
 
 @dataclass(frozen=True)
@@ -122,10 +126,14 @@ class Plan:
             }
         return list(found.values())
 
-    def train_tables(self, medium: str) -> list[dict]:
-        """Returns `path`, `header` and `columns` of each training table of a medium. These are the
-        keys that jobs read, so no job runs again when another key changes."""
-        return [self._as_read(table) for table in self.config["media"][medium]["train"]]
+    def train_tables(self, medium: str, by: str | int | None = None) -> list[dict]:
+        """Returns `path`, `header` and `columns` of each training table of a medium, and the
+        further columns that decide what its rows are for, with one more if it is given (`by`).
+        These are the keys that jobs read, so no job runs again when another key changes."""
+        columns = dict.fromkeys([*self.columns_of_draws(medium), by])
+        columns = [column for column in columns if column not in (None, "split")]
+        further = {"by": columns} if columns else {}
+        return [self._as_read(table) | further for table in self.config["media"][medium]["train"]]
 
     def test_tables(self, medium: str) -> dict[str, dict]:
         """Returns `path`, `header` and `columns` of each test set, by name."""
@@ -134,17 +142,72 @@ class Plan:
             if "held_out" not in table:
                 tables[name] = self._as_read(table)
                 continue
-            path = Path(self.config["outdir"], HELD_OUT.format(medium=medium, test_set=name))
-            columns = {"sequence": "sequence", "expression": "expression"}
-            if entry["split"] == "families":
-                columns["family"] = "family"
-            tables[name] = {"path": str(path), "header": True, "columns": columns}
+            tables[name] = self._made_table(medium, HELD_OUT.format(medium=medium, test_set=name))
         return tables
 
-    def held_out(self, medium: str) -> dict[str, float]:
-        """Returns the test sets that are held out of the training tables -> share of the rows."""
+    def _made_table(self, medium: str, path: str) -> dict:
+        """Returns how a table is read that `rule hold_out` makes."""
+        columns = {"sequence": "sequence", "expression": "expression"}
+        if self.by_families(medium):
+            columns["family"] = "family"
+        return {"path": str(Path(self.config["outdir"], path)), "header": True, "columns": columns}
+
+    def held_out(self, medium: str) -> dict[str, float | dict]:
+        """Returns the test sets that are held out of the training tables -> how they are drawn (see
+        `splits.Draw`)."""
         tests = self.config["media"][medium]["test"]
         return {name: table["held_out"] for name, table in tests.items() if "held_out" in table}
+
+    def by_families(self, medium: str) -> bool:
+        """Tells whether relatives in the training tables of a medium are searched for."""
+        return self.config["media"][medium]["split"] == "families"
+
+    def by_column(self, medium: str) -> dict[str, str | int]:
+        """Returns the test sets that a column of the training tables decides -> the column."""
+        return {
+            name: given["by"]
+            for name, given in self.held_out(medium).items()
+            if isinstance(given, dict) and given.get("by", "family") != "family"
+        }
+
+    def columns_of_draws(self, medium: str) -> list[str | int]:
+        """Returns the columns of a medium's training tables, besides `columns`, that decide what a
+        row is for; "split" stands for the column of that name in `columns`."""
+        entry = self.config["media"][medium]
+        columns = [*self.by_column(medium).values()]
+        columns.append(entry.get("validation", {}).get("by", "family"))
+        if any("split" in table["columns"] for table in entry["train"]):
+            columns.append("split")
+        return [column for column in dict.fromkeys(columns) if column != "family"]
+
+    @cached_property
+    def split_media(self) -> list[str]:
+        """The media whose rows a table of purposes splits (`rule split`), because families or a
+        column decide. In other media, a hash of each sequence decides."""
+        return [
+            medium
+            for medium, entry in self.config["media"].items()
+            if self.by_families(medium) or self.columns_of_draws(medium) or "validation" in entry
+        ]
+
+    # Cross-validation
+
+    @cached_property
+    def folds(self) -> list[int]:
+        """The numbers of the folds of the cross-validation; empty without one."""
+        section = self.config["cross_validation"]
+        return list(range(1, section["folds"] + 1)) if section else []
+
+    @property
+    def column_of_folds(self) -> str | int | None:
+        """The column whose values are dealt to the folds; None if families are."""
+        by = (self.config["cross_validation"] or {}).get("by", "family")
+        return None if by == "family" else by
+
+    def fold_table(self, medium: str, fold: int | str) -> dict[str, dict]:
+        """Returns the test set of a fold in a medium -> how its table is read."""
+        path = FOLD_TABLE.format(fold=fold, medium=medium)
+        return {FOLD_SET.format(fold=fold): self._made_table(medium, path)}
 
     def _as_read(self, table: dict) -> dict:
         return {"path": self.path(table)} | {key: table[key] for key in READ_KEYS if key in table}

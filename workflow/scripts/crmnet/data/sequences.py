@@ -241,6 +241,21 @@ def unpadded(keys: np.ndarray) -> np.ndarray:
     return keys
 
 
+def strand_hashes(keys: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Returns 64-bit hashes (n,) of keys (n, insert_length; padded with N at the start). A sequence
+    and its reverse complement have the same hash.
+
+    At each place, the letters of the two strands are hashed without their order, which is much
+    faster than to find out which strand comes first. Others that share a hash would have to
+    exchange letters between two places from one strand to the other."""
+    # The second half of the places has the complements of the first.
+    half = -(-keys.shape[1] // 2)
+    strand = unpadded(keys)[:, :half]
+    # In uint8, the complement of N is 3 - 4 = 255, which becomes N again.
+    other = np.minimum(np.uint8(T) - keys[:, ::-1][:, :half], np.uint8(N))
+    return hashes(8 * np.maximum(strand, other) + np.minimum(strand, other), seed)
+
+
 def hashes(keys: np.ndarray, seed: int = 0) -> np.ndarray:
     """Returns 64-bit hashes (n,) of rows of tokens (n, width): multiply and xor-shift, word by word
     (the finaliser of splitmix64, Steele et al. 2014)."""

@@ -22,7 +22,15 @@ import tensorflow as tf
 from crmnet.data.checksums import sha256
 from crmnet.data.delimited import is_gzip
 from crmnet.data.relatives import Index
-from crmnet.data.sequences import COMPLEMENT, Construct, hashes, leak_keys, pad, unpadded
+from crmnet.data.sequences import (
+    COMPLEMENT,
+    Construct,
+    hashes,
+    leak_keys,
+    pad,
+    strand_hashes,
+    unpadded,
+)
 from crmnet.data.splits import VALIDATION as FOR_VALIDATION
 from crmnet.data.splits import Relatives, Split
 from crmnet.data.tables import Rejects, Table, TableError, chunks
@@ -144,7 +152,8 @@ def write(
     whose sequence is in a test set of `held` are left out. Rows whose sequence is in a test set of
     `held_elsewhere` (of other media) go to a shard of their own, because only a model of this
     medium alone may be trained on them. The `split` decides which rows are for validation; without
-    one, a hash of the sequence does, so that duplicates stay together. Relatives of test sequences
+    one, a hash of the sequence does, so that duplicates and the two strands of a sequence stay
+    together. Relatives of test sequences
     (`families`) are counted. With `drop_relatives`, relatives of `held` are left out too, and
     relatives of `held_elsewhere` go to that shard too. A shard is a GZIP TFRecord file. Each record
     is a block of sequences: `tokens`, bytes of uint8 (block x length), and `expression`, floats
@@ -190,7 +199,7 @@ def write(
                     for_validation = split.purposes[uses] == FOR_VALIDATION
                     shard[out] = np.where(for_validation, shards, shards + 1)
                 else:
-                    shard[hashes(keys, seed) < validation_fraction * 2.0**64] = shards
+                    shard[strand_hashes(keys, seed) < validation_fraction * 2.0**64] = shards
                 shard[other.among(keys)] = shards + 1
                 training = np.flatnonzero(shard != shards)
                 named = (
@@ -245,7 +254,7 @@ def write(
             return len(records)
 
         counts = list(pool.map(finish, range(len(names))))
-    distinct = relatives.sequences()
+    distinct, sizes = relatives.sequences(), relatives.sizes()
     leaked = count["rows"] - count["dropped"] - sum(counts)
     manifest = {
         "length": length,
@@ -260,7 +269,12 @@ def write(
             "dropped": count["dropped"],
             "elsewhere": count["apart"],
             "of_test_set": {
-                name: {"sequences": distinct[name], "rows": relatives.rows[name]} for name in held
+                name: {
+                    "sequences": distinct[name],
+                    "of": sizes[name],
+                    "rows": relatives.rows[name],
+                }
+                for name in held
             },
         },
         "validation_with_relative": near_validation and near_validation.share(),

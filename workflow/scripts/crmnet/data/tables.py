@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
@@ -45,6 +45,9 @@ BLOCK_BYTES = 1 << 20
 EXAMPLES = 5
 # A larger number is infinite as float32.
 LARGEST = float(np.finfo(np.float32).max)
+# The words in a column `split`, in any case -> what the row is for.
+USES = TRAIN, VALIDATION, TEST = "train", "validation", "test"
+_WORDS = {word: word for word in USES} | dict.fromkeys(("val", "valid"), VALIDATION)
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -60,6 +63,7 @@ class Table:
         family: column of the family's name, if the table tells which sequences are relatives.
         weight: column of the weight of a row in training.
         split: column that says whether a row is for training, validation or test.
+        by: other columns whose values decide what rows are for (chromosome, fold, ...).
         separator: what separates the columns; None detects it.
         comment: a line that begins with this text is no row.
         where: column -> condition that a row must meet to be used.
@@ -75,6 +79,7 @@ class Table:
     family: str | int | None = None
     weight: str | int | None = None
     split: str | int | None = None
+    by: Sequence[str | int] = ()
     separator: str | None = None
     comment: str | None = None
     where: dict[str, object] | None = None
@@ -114,6 +119,8 @@ class Chunk:
         starts, ends: where each row's sequence lies in the buffer, without the N around it.
         values: name -> (n,) float64.
         families: (n,) names, as objects; None if the table has no such column.
+        labels: column of `Table.by`, or "split" -> (n,) the text of each row, as objects. That of
+            "split" is one of `USES`.
     """
 
     buffer: np.ndarray
@@ -121,6 +128,7 @@ class Chunk:
     ends: np.ndarray
     values: dict[str, np.ndarray]
     families: np.ndarray | None = None
+    labels: dict[str | int, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -190,8 +198,9 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
     """Yields the rows of a table, some ten thousand at a time, without the bad ones.
 
     A row is bad if it has a wrong number of columns, no sequence, a letter outside ACGTN (lower
-    case is read as upper case), a value that is not a finite number (float32), or an empty family
-    name. Blank lines at the end of the file are ignored.
+    case is read as upper case), a value that is not a finite number (float32), an empty family
+    name or label, or another word than those for `USES` in the column `split`. Blank lines at the
+    end of the file are ignored.
 
     Raises:
         TableError: the file is empty, truncated or not text, or lacks a column; or a quoted cell
@@ -261,6 +270,8 @@ def _chunks(
     columns = {"sequence": table.sequence, **table.values}
     if table.family is not None:
         columns["family"] = table.family
+    labelled = _labelled(table)
+    columns |= {f"label {label}": column for label, column in labelled.items()}
     wanted = {
         name: column_number(table.path, column, names, table.header)
         for name, column in columns.items()
@@ -274,7 +285,8 @@ def _chunks(
                 if b'"' in block:
                     _check_quotes(table, block, separator, before, rows)
                 lines = np.delete(np.arange(1, rows + 1), [line - 1 for line in bad])
-                chunk, reasons = _check(cells)
+                labels = {label: cells.pop(f"label {label}") for label in labelled}
+                chunk, reasons = _check(cells, labels)
                 bad |= {int(lines[row]): reason for row, reason in reasons.items()}
                 if bad:
                     _reject(table, block, before, bad, rejects)
@@ -347,7 +359,9 @@ def _parse(
     return {name: parsed[str(n)].combine_chunks() for name, n in wanted.items()}, bad
 
 
-def _check(cells: dict[str, pa.BinaryArray]) -> tuple[Chunk, dict[int, str]]:
+def _check(
+    cells: dict[str, pa.BinaryArray], labels: dict[str | int, pa.BinaryArray]
+) -> tuple[Chunk, dict[int, str]]:
     """Returns the usable rows, and why each of the others is not usable (row -> reason)."""
     bad: dict[int, str] = {}
 
@@ -368,13 +382,43 @@ def _check(cells: dict[str, pa.BinaryArray]) -> tuple[Chunk, dict[int, str]]:
         refuse(rows, name, lambda cell, name=name: f"{name} {cell!r} is not a finite number")
     families = None
     if "family" in cells:
-        families = np.array([name.decode() for name in cells["family"].to_pylist()], object)
+        families = _text(cells["family"])
         refuse(np.flatnonzero(families == ""), "family", lambda _: "no family")
+    labels = {label: _labels(label, column, bad) for label, column in labels.items()}
     usable = np.ones(len(starts), bool)
     usable[list(bad)] = False
     values = {name: column[usable] for name, column in values.items()}
     families = families[usable] if families is not None else None
-    return Chunk(buffer, starts[usable], ends[usable], values, families), bad
+    labels = {label: column[usable] for label, column in labels.items()}
+    return Chunk(buffer, starts[usable], ends[usable], values, families, labels), bad
+
+
+def _labelled(table: Table) -> dict[str | int, str | int]:
+    """Returns label -> column for the columns that decide what rows are for."""
+    marks = {} if table.split is None else {"split": table.split}
+    return marks | {column: column for column in table.by}
+
+
+def _text(column: pa.BinaryArray) -> np.ndarray:
+    """Returns the text (n,) of a column, as objects."""
+    coded = column.dictionary_encode()
+    words = np.array([word.decode() for word in coded.dictionary.to_pylist()], object)
+    return words[np.asarray(coded.indices)]
+
+
+def _labels(label: str | int, column: pa.BinaryArray, bad: dict[int, str]) -> np.ndarray:
+    """Returns the labels (n,) of a column. Adds the reason of each row without one to `bad`."""
+    text = _text(column)
+    words = {word: word.strip() for word in set(text)}
+    if label == "split":
+        words = {word: _WORDS.get(plain.lower(), "") for word, plain in words.items()}
+    labels = np.array([words[word] for word in text], object)
+    for row in np.flatnonzero(labels == "").tolist():
+        reason = f"no value in column {label}"
+        if label == "split":
+            reason = f"split {text[row]!r} is not one of train, validation (val, valid) and test"
+        bad.setdefault(row, reason)
+    return labels
 
 
 def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], rejects: Rejects) -> None:

@@ -1,0 +1,90 @@
+"""The figure of a cross-validation: measured expression against out-of-fold predictions, and
+Pearson's r in each fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from crmnet.report.drawings import intervals, letters, panel, squares
+from crmnet.report.scatter import density_scatter, statistics_text
+from crmnet.report.style import GREY, LOWEST, styled
+
+# The name of the rows with the metrics over all folds.
+ALL = "all"
+# The metrics of the single trainings, which this figure does not show.
+NO_SEEDS = pd.DataFrame(columns=["seed", "metric", "value", "problem"], dtype=str)
+# With more folds than this, the names of the folds are upright.
+FLAT = 6
+
+
+def panel_numbers(panels: Sequence[tuple[str, str]], metrics: pd.DataFrame) -> pd.DataFrame:
+    """Returns the metrics with the letter of their panel: for each model and medium, that of the
+    scatter for all folds together, and the next one for the single folds.
+
+    Args:
+        panels: model and medium of each pair of panels.
+        metrics: model, medium, fold, and the columns of `metrics.metrics`.
+    """
+    of = {pair: letters(2 * len(panels))[2 * n : 2 * n + 2] for n, pair in enumerate(panels)}
+    panel_ = [
+        of[model, medium][fold != ALL]
+        for model, medium, fold in metrics[["model", "medium", "fold"]].itertuples(index=False)
+    ]
+    return metrics.assign(panel=panel_)[["panel", *metrics.columns]].sort_values(
+        "panel", key=lambda names: names.str.rjust(3), kind="stable"
+    )
+
+
+@styled()
+def draw(
+    titles: Mapping[tuple[str, str], str], predictions: pd.DataFrame, numbers: pd.DataFrame
+) -> Figure:
+    """Draws two panels for each model and medium.
+
+    Args:
+        titles: model and medium -> the title of their panels.
+        predictions: model, medium, fold, measured, prediction.
+        numbers: the result of `panel_numbers`, with the column `problem`.
+    """
+    page, axes = squares(2 * len(titles))
+    names = letters(len(axes))
+    for number, ((model, medium), title) in enumerate(titles.items()):
+        left, right = axes[2 * number : 2 * number + 2]
+        of = numbers[(numbers["model"] == model) & (numbers["medium"] == medium)]
+        rows = predictions[(predictions["model"] == model) & (predictions["medium"] == medium)]
+        density_scatter(left, rows["prediction"], rows["measured"], colour_bar=True)
+        left.set_xlabel("predicted expression, out of fold")
+        note = statistics_text(of[of["fold"] == ALL], NO_SEEDS)
+        panel(left, names[2 * number], title, note)
+        _folds(right, of[of["metric"] == "pearson_r"])
+        panel(right, names[2 * number + 1], "each fold", _note(of[of["fold"] != ALL]))
+    return page
+
+
+def _folds(axis: Axes, rows: pd.DataFrame) -> None:
+    """Draws r of each fold with its interval, and r over all folds as a line."""
+    folds = rows[rows["fold"] != ALL]
+    (whole,) = rows.loc[rows["fold"] == ALL, "value"]
+    axis.axhline(whole, color=GREY, linewidth=0.6, dashes=(4, 3), zorder=1)
+    intervals(axis, folds["value"], folds["low"], folds["high"])
+    lowest = min(LOWEST, folds[["value", "low"]].min(axis=None) - 0.05)
+    axis.set(xlabel="fold", ylabel="Pearson's r", ylim=(lowest, 1), box_aspect=1)
+    axis.set_xlim(-0.5, len(folds) - 0.5)
+    axis.set_xticks(
+        range(len(folds)),
+        folds["fold"].str.slice(0, 14),
+        rotation=90 if len(folds) > FLAT or (folds["fold"].str.len() > FLAT).any() else 0,
+    )
+
+
+def _note(folds: pd.DataFrame) -> str:
+    """Returns the range of r over the folds, and which folds have a training with a problem."""
+    r = folds.loc[folds["metric"] == "pearson_r"]
+    lines = [f"r from {r['value'].min():.3f} to {r['value'].max():.3f}"]
+    if wrong := list(r.loc[r["problem"] != "", "fold"]):
+        lines.append(f"NOT LEARNED OR NOT FINISHED: fold {', '.join(wrong)}")
+    return "\n".join(lines)
