@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from crmnet.data.flanks import ADD
 from crmnet.data.predictions import RELEASED as RELEASED
 from crmnet.data.web import file_name
+from crmnet.models.origin import PRETRAINED as PRETRAINED
 
-PRETRAINED = "pretrained"
 CRMNET = "crmnet"
 # The name of a predictor that stands for a model's published predictions, not for a training.
 PUBLISHED = "{model}-published"
@@ -125,14 +126,14 @@ class Plan:
     def train_tables(self, medium: str) -> list[dict]:
         """Returns `path`, `header` and `columns` of each training table of a medium. These are the
         keys that jobs read, so no job runs again when another key changes."""
-        return [self._as_read(table) for table in self.config["media"][medium]["train"]]
+        return [self._measured(medium, table) for table in self.config["media"][medium]["train"]]
 
     def test_tables(self, medium: str) -> dict[str, dict]:
         """Returns `path`, `header` and `columns` of each test set, by name."""
         entry, tables = self.config["media"][medium], {}
         for name, table in entry["test"].items():
             if "held_out" not in table:
-                tables[name] = self._as_read(table)
+                tables[name] = self._measured(medium, table)
                 continue
             path = Path(self.config["outdir"], HELD_OUT.format(medium=medium, test_set=name))
             columns = {"sequence": "sequence", "expression": "expression"}
@@ -148,6 +149,13 @@ class Plan:
 
     def _as_read(self, table: dict) -> dict:
         return {"path": self.path(table)} | {key: table[key] for key in READ_KEYS if key in table}
+
+    def _measured(self, medium: str, table: dict) -> dict:
+        """Returns a table of measurements, which are compared with the construct."""
+        return self._as_read(table) | {
+            "construct": self.config["construct"],
+            "longer": self.config["media"][medium]["longer"],
+        }
 
     # Models and trainings
 
@@ -274,7 +282,9 @@ class Plan:
 
     def published_table(self, model: str, medium: str, test_set: str) -> dict:
         """Returns `path`, `header` and `columns` of a model's published predictions."""
-        return self._as_read(self.config["media"][medium]["test"][test_set]["published"][model])
+        table = self._as_read(self.config["media"][medium]["test"][test_set]["published"][model])
+        construct = {"construct": self.config["construct"]}
+        return table | (construct if table.get("flanks") == ADD else {})
 
     @cached_property
     def predictors(self) -> dict[str, list[str]]:
