@@ -64,7 +64,7 @@ def test_bare_inserts_are_an_error_with_the_mends():
     said = complaint(["ACGTACGTAAGGCCT", "TTGACCAGT"])
     assert said.startswith("mine.csv: no sequence begins with `construct: left_flank`, " + LEFT)
     assert f"ends with `construct: right_flank`, {RIGHT}" in said
-    assert "the first sequence is ACGTACGTAAGGCCT" in said
+    assert "the first sequence begins with ACGTACGTAAGG)" in said
     assert "correct `construct`" in said and "`flanks: add`" in said and "flank empty" in said
 
 

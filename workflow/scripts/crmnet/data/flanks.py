@@ -113,16 +113,17 @@ def without_flanks(
             continue
         cut = slice(len(flank)) if side == "left" else slice(-len(flank), None)
         verb = "begin" if side == "left" else "end"
-        (most, number), *_ = Counter(s.upper().strip("N")[cut] for s in sequences).most_common(1)
+        found = [sequence.upper().strip("N")[cut] for sequence in sequences]
+        (most, number), *_ = Counter(found).most_common(1)
         differs = [n for n, base in enumerate(flank, 1) if most[n - 1 : n] != base]
         close = len(differs) <= len(flank) // 4 and number > 1
-        found = (
+        instead = (
             f"{number:,} of the first {len(sequences):,} {verb} with {most}, which differs from it "
             f"at position {', '.join(map(str, differs))}"
             if close
-            else f"the first sequence is {sequences[0]}"
+            else f"the first sequence {verb}s with {found[0]}"
         )
-        parts.append(f"no sequence {verb}s with `construct: {side}_flank`, {flank} ({found})")
+        parts.append(f"no sequence {verb}s with `construct: {side}_flank`, {flank} ({instead})")
     if not parts:
         return None
     return (
