@@ -34,7 +34,7 @@ rule predict:
         test=predicted_sets,
         names=lambda wildcards: list(trained_models(wildcards.model, wildcards.medium)),
         hardware=PLAN.hardware(),
-        length=config["construct"]["length"],
+        construct=config["construct"],
     script:
         "../workflow/scripts/predict.py"
 

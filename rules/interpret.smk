@@ -27,7 +27,6 @@ rule saliency:
         architecture_code=lambda wildcards: architecture_code(wildcards.predictor),
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=PLAN.hardware(),
-        length=config["construct"]["length"],
         construct=config["construct"],
     script:
         "../workflow/scripts/saliency.py"
@@ -56,7 +55,7 @@ rule sanity:
         architecture_code=lambda wildcards: architecture_code(wildcards.predictor),
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=PLAN.hardware(),
-        length=config["construct"]["length"],
+        construct=config["construct"],
         sequences=MOTIFS["sanity"]["sequences"],
         seed=config["seed"],
     script:
@@ -86,6 +85,7 @@ rule insertion:
         architecture_code=architecture_code(MOTIFS["model"]),
         hardware=PLAN.hardware(),
         construct=config["construct"],
+        medium=MOTIFS["medium"],
         inserts=MOTIFS["insertion"]["inserts"],
         positions=MOTIFS["insertion"]["positions"],
         sites=MOTIFS["scan"]["motifs"],

@@ -50,7 +50,7 @@ rule train:
         architecture_code=lambda wildcards: architecture_code(wildcards.model),
         architecture=lambda wildcards: PLAN.architecture(wildcards.model),
         training=lambda wildcards: PLAN.recipe(wildcards.model, stage_kind(wildcards)),
-        length=config["construct"]["length"],
+        construct=config["construct"],
         seed=lambda wildcards: int(wildcards.seed),
         budget=budget,
         # It is not an `output`, because Snakemake deletes outputs when a job fails.
@@ -77,6 +77,7 @@ rule ensemble_model:
     params:
         architecture_code=lambda wildcards: architecture_code(wildcards.model),
         backend=config["training"]["backend"],
+        construct=config["construct"],
     script:
         "../workflow/scripts/ensemble_model.py"
 
@@ -99,6 +100,6 @@ rule released:
     params:
         member=lambda wildcards: config["released"][wildcards.medium].get("member"),
         architecture=config["model"] | {"flavour": "released"},
-        length=config["construct"]["length"],
+        construct=config["construct"],
     script:
         "../workflow/scripts/released.py"

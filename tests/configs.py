@@ -10,6 +10,8 @@ CONFIG = Path(__file__).parents[1] / "config"
 PAPER = yaml.safe_load((CONFIG / "config.yaml").read_text())
 # The arguments of the paper's model, as its builder takes them.
 MODEL = {"length": PAPER["construct"]["length"], **PAPER["model"]}
+# The shortest sequence with the paper's flanks and an insert.
+WHOLE = PAPER["construct"]["left_flank"] + "ACGT" + PAPER["construct"]["right_flank"]
 
 
 def config(**changes):

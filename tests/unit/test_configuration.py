@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from configs import CONFIG, PAPER, config, overlaid
+from configs import CONFIG, PAPER, WHOLE, config, overlaid
 
 from crmnet.configuration import (
     SCHEMA,
@@ -424,7 +424,7 @@ def test_a_file_with_the_name_of_an_unfinished_download(ending, tmp_path):
     assert f"media.complex.test.random.file: {name} is what the download of " in said
     assert "media.complex.test.native is called until it is complete" in said
     local = tmp_path / name
-    local.write_text("sequence,Measured Expression\nACGT,1\n")
+    local.write_text(f"sequence,Measured Expression\n{WHOLE},1\n")
     assert f"{name} is what" in message(**random_set(file=str(local)), resources=str(tmp_path))
     # Without that download, the name is as good as any.
     checked(config(**random_set(file=str(local))))
@@ -473,7 +473,7 @@ def test_a_checksum_of_another_form():
 
 def test_a_checksum_of_a_file_that_is_no_download(tmp_path):
     path = tmp_path / "mine.csv"
-    path.write_text("sequence,Measured Expression\nACGT,1\n")
+    path.write_text(f"sequence,Measured Expression\n{WHOLE},1\n")
     said = message(**random_set(file=str(path), checksum=f"md5:{'0' * 32}"))
     assert "media.complex.test.random.checksum" in said and "remove it" in said
 
@@ -485,7 +485,7 @@ def test_a_download_whose_name_is_none():
 
 def test_a_local_file_whose_name_is_a_pattern(tmp_path):
     path = tmp_path / "{x}.csv"
-    path.write_text("sequence,Measured Expression\nACGT,1\n")
+    path.write_text(f"sequence,Measured Expression\n{WHOLE},1\n")
     assert "{ } < >" in message(**random_set(file=str(path)))
 
 
@@ -579,7 +579,7 @@ def test_shown_media_follow_from_the_declared_media():
 
 def test_data_of_ones_own_need_only_be_declared(tmp_path):
     table = tmp_path / "mine.csv"
-    table.write_text("insert,level\nACGT,1\n")
+    table.write_text(f"insert,level\n{WHOLE},1\n")
     mine = {"file": str(table), "columns": {"sequence": "insert", "expression": "level"}}
     media = {name: {"train": [mine], "test": {"kept": {"held_out": 0.1}}} for name in "abc"}
     done = checked(config(media={"complex": None, "defined": None} | media))
@@ -593,7 +593,7 @@ def test_data_of_ones_own_need_only_be_declared(tmp_path):
 
 def test_a_column_of_families_is_one_of_the_table(tmp_path):
     table = tmp_path / "mine.csv"
-    table.write_text("insert,level,gene\nACGT,1,x\n")
+    table.write_text(f"insert,level,gene\n{WHOLE},1,x\n")
     columns = {"sequence": "insert", "expression": "level"}
 
     def own(family):

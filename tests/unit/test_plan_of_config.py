@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from configs import config, overlaid
+from configs import WHOLE, config, overlaid
 
 from crmnet.configuration import checked
 from crmnet.motifs.motif import Motif, write_meme
@@ -35,7 +35,7 @@ def test_a_plan_leaves_its_config_as_it_is(name):
 
 def test_downloads_and_local_files_get_their_path(tmp_path):
     table = tmp_path / "mine.csv"
-    table.write_text("sequence,Measured Expression\nACGT,1\n")
+    table.write_text(f"sequence,Measured Expression\n{WHOLE},1\n")
     random = {"test": {"random": {"file": str(table)}}}
     plan = planned(config(resources="elsewhere", media={"complex": random}))
     download = "elsewhere/complex_media_training_data_Glu.txt"
@@ -56,7 +56,7 @@ def test_a_file_of_known_motifs_is_an_input(tmp_path):
 
 def test_a_held_out_test_set_lies_where_its_rule_writes_it(tmp_path):
     table = tmp_path / "mine.csv"
-    table.write_text("insert,level,gene\nACGT,1,x\n")
+    table.write_text(f"insert,level,gene\n{WHOLE},1,x\n")
     columns = {"sequence": "insert", "expression": "level", "family": "gene"}
     train = [{"file": str(table), "columns": columns}]
     media = {

@@ -307,7 +307,7 @@ def in_the_way(tmp_path, file, **changes):
     """The demo's config, changed, and a table where a rule of the demo writes `file`."""
     path = tmp_path / "results" / "demo" / file
     path.parent.mkdir(parents=True)
-    path.write_text("id\tsequence\tMeasured Expression\nmine\tACGT\t1\n")
+    path.write_text(f"id\tsequence\tMeasured Expression\nmine\t{configs.WHOLE}\t1\n")
     config = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config | changes))
     return path, tmp_path / "mine.yaml"

@@ -25,11 +25,12 @@ if missing:
 motifs = [known[target] for target in dict.fromkeys(targets)]
 if not motifs:
     print(f"{job.input.selected}: no motif is selected", file=sys.stderr)
-model = load_model(job.input.model)
+construct = Construct(**job.params.construct)
+model = load_model(job.input.model, construct, job.params.medium)
 effects = insertion_effects(
     motifs,
     lambda tokens: predict(model, tokens),
-    Construct(**job.params.construct),
+    construct,
     inserts=job.params.inserts,
     positions=job.params.positions,
     seed=job.params.seed,

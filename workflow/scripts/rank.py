@@ -25,6 +25,12 @@ family = known.loc[known["test_set"] == job.params.test_set, "family"].to_numpy(
 ranked = ranking.rank(
     inserts, values["expression"], family, job.params.families == "representatives"
 )
+if reason := ranking.unfit(ranked, inserts):
+    each = " (one of each family)" if job.params.families == "representatives" else ""
+    raise ValueError(
+        f"{entry['path']}{each}: {reason}; name another test set (`motifs: test_set`), make this "
+        "one larger, or leave the motif jobs out (`motifs: null`)"
+    )
 rows = ranked["row"].to_numpy()
 sequences = texts(inserts[rows], lengths[rows])
 write_fasta(job.output.fasta, zip(ranked["sequence"], sequences, strict=True))

@@ -14,9 +14,9 @@ from crmnet.interpretation.saliency import insert_saliency
 from crmnet.models.files import load_model
 
 ((name, entry),) = job.params.test.items()
-model = load_model(job.input.model)
-tokens, values = read(table_of(entry), job.params.length)
 construct = Construct(**job.params.construct)
+model = load_model(job.input.model, construct, job.wildcards.medium)
+tokens, values = read(table_of(entry), construct.length)
 try:
     maps = insert_saliency(model, tokens, values["expression"], construct)
 except ValueError as error:

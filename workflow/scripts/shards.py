@@ -16,6 +16,20 @@ log_to(job.log[0])
 # TensorFlow prints messages when it is imported, so it is imported after `log_to`.
 from crmnet.data import shards
 
+
+def tell(name, numbers):
+    """Says how many rows of a table have the construct's flanks, and how many are cut."""
+    said = (
+        f"{name}: {numbers['both']:,} of {numbers['rows']:,} sequences have both flanks, "
+        f"{numbers['left']:,} the left and {numbers['right']:,} the right"
+    )
+    if numbers["longer"]:
+        said += f"; {numbers['longer']:,} are longer than the model reads and are cut at their end"
+    # Rows that fit need no line on the terminal.
+    fits = numbers["both"] == numbers["rows"] and not numbers["longer"]
+    print(said, file=sys.stderr) if fits else say(said)
+
+
 tests = {
     medium: {f"{medium}/{name}": table_of(entry) for name, entry in entries.items()}
     for medium, entries in job.params.test.items()
@@ -40,6 +54,10 @@ with open(job.output.rejected, "w") as rejected:
 manifest["families"] = split.counts.get(job.wildcards.medium) if split else None
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 
+for table in manifest["fit"]["train"]:
+    tell(table["file"], table)
+for name, numbers in manifest["fit"]["test"].items():
+    tell(name, numbers)
 related = manifest["relatives"]
 for name, count in related["of_test_set"].items():
     text = (

@@ -13,6 +13,14 @@ from crmnet.logs import log_to
 job = snakemake
 
 log_to(job.log[0])
+
+
+def fit(tables):
+    """Returns how many sequences of tables have both flanks, and how many are cut."""
+    names = {"with both flanks": "both", "cut at the end": "longer"}
+    return {name: sum(table[key] for table in tables) for name, key in names.items()}
+
+
 SHARE = "validation with relatives in training"
 paper = yaml.safe_load(Path(job.input.paper).read_text())["data_sizes"]
 rows = []
@@ -25,6 +33,7 @@ for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), s
             "sequences": manifest["rows"],
             "paper": paper.get(medium, {}).get("train"),
             "rejected": manifest["rejected"],
+            **fit(manifest["fit"]["train"]),
             "in a test set": manifest["leaked"]["rows"],
             "in another medium's": manifest["elsewhere"],
             "relatives left out": manifest["relatives"]["dropped"],
@@ -44,6 +53,7 @@ for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), s
                 "set": name,
                 "sequences": len(tokens),
                 "paper": size,
+                **fit([manifest["fit"]["test"][f"{medium}/{name}"]]),
                 "with relatives in the training files": related["sequences"],
                 "rows that are their relatives": related["rows"],
             }

@@ -20,20 +20,38 @@ hardware = devices.setup_job(
 )
 
 from crmnet.data import shards
+from crmnet.data.bins import placed
+from crmnet.data.sequences import Construct
+from crmnet.logs import say
 from crmnet.models import registry
 from crmnet.models.files import load_model, save_model
+from crmnet.models.layers import BINS, expected_bin
 from crmnet.models.means import both_strands
+from crmnet.models.origin import PRETRAINED
 from crmnet.training import loop
 
 
 def build():
     """Returns a new model: the one that predicts, and the one that the builder returns."""
-    model = registry.build(**job.params.architecture, length=job.params.length)
+    model = registry.build(**job.params.architecture, length=construct.length)
+    if bins := expected_bin(model):
+        bins.first, bins.width = places(model.get_layer(BINS).units)
     return (both_strands(model) if recipe.reverse_complement else model), model
 
 
+def places(number):
+    """Returns the centre of the first bin and the width of the bins: those of the model to start
+    from, or those that the expressions of all training rows give."""
+    if start:
+        bins = expected_bin(start)
+        return bins.first, bins.width
+    return placed(number, [manifest["expression_range"] for manifest in manifests])
+
+
+construct = Construct(**job.params.construct)
 recipe = loop.recipe_of(options, seed=job.params.seed)
 folders = [Path(folder) for folder in job.input.shards]
+manifests = [shards.manifest_of(folder) for folder in folders]
 rows = shards.training_rows(folders)
 batch = recipe.batch_size * hardware.count
 steps = max(1, rows // batch)
@@ -54,10 +72,14 @@ print(
 )
 
 with hardware.scope():
+    start = job.input.start and load_model(job.input.start, construct, PRETRAINED)
     model, built = build()
-    if job.input.start:
-        model.set_weights(load_model(job.input.start).get_weights())
+    if start:
+        model.set_weights(start.get_weights())
     fitted = loop.compile_model(built, recipe, hardware.kind)
+if bins := expected_bin(built):
+    last = bins.first + bins.width * (built.get_layer(BINS).units - 1)
+    say(f"the bins of expression are {bins.first:g} to {last:g}, {bins.width:g} apart")
 
 with shards.named(folders):
     history = loop.train(
@@ -86,8 +108,11 @@ with shards.named(folders):
             options["backend"],
             options["precision"],
             hardware.count,
-            [shards.manifest_of(folder)["inputs"] for folder in folders],
-            [shards.manifest_of(folder)["shards"] for folder in folders],
+            dict(job.params.construct),
+            [
+                [manifest[key] for key in ("inputs", "shards", "expression_range")]
+                for manifest in manifests
+            ],
             model.get_weights(),
         ),
     )
@@ -97,5 +122,5 @@ final, _ = build()
 final.set_weights(model.get_weights())
 if hardware.host == 0:
     write_tsv(job.output.history, history)
-    save_model(final, job.output.model)
+    save_model(final, job.output.model, construct, job.wildcards.stage)
     checkpoint.unlink(missing_ok=True)

@@ -135,7 +135,12 @@ def test_manifest_counts_what_is_in_the_files(written):
     }
     assert of_kind == {kind: manifest[kind] for kind in of_kind}
     assert manifest["rows"] == 3000 == sum(of_kind.values()) + manifest["leaked"]["rows"]
-    assert manifest["truncated"] == 50, "110 + 10 bases are more than 112"
+    (fit,) = manifest["fit"]["train"]
+    counted = {"rows": 3000, "left": 3000, "right": 3000, "both": 3000}
+    # 110 + 10 bases are more than 112.
+    assert fit == {"file": str(source.path), **counted, "longer": 50}
+    values = np.array([value for _, value in ROWS], np.float32)
+    assert manifest["expression_range"] == [values.min(), values.max()]
     assert manifest["rejected"] == 0
     assert manifest["length"] == 112 and manifest["seed"] == 1
     digest = hashlib.sha256(source.path.read_bytes()).hexdigest()
@@ -775,3 +780,53 @@ def test_relatives_by_a_column_of_families_need_no_search(tmp_path, monkeypatch)
     }
     assert manifest["train"] == 80 and manifest["validation_with_relative"] is None
     assert {value % 10 for _, value in training(folder)} == set(range(8))
+
+
+# The construct against the data.
+
+
+def declared(source, **changes):
+    return dataclasses.replace(source, construct=CONSTRUCT, **changes)
+
+
+@pytest.mark.parametrize("kind", ["train", "test"])
+def test_a_table_without_the_flanks_is_refused(tmp_path, kind):
+    bare = declared(table(tmp_path / "bare.tsv", [(insert, 1) for insert in inserts(5, 40)]))
+    fine = declared(table(tmp_path / "fine.tsv", ROWS[:40]))
+    sources, held = ([bare], {}) if kind == "train" else ([fine], {"set": bare})
+    with pytest.raises(TableError, match="bare.tsv: no sequence begins with .*`flanks: add`"):
+        write(tmp_path, sources, held=held)
+
+
+def test_a_part_without_flanks_is_counted(tmp_path):
+    rows = [*ROWS[:97], *((insert, 1) for insert in inserts(5, 3))]
+    source = declared(table(tmp_path / "rows.tsv", rows))
+    others = [*ROWS[100:197], *((insert, 1) for insert in inserts(9, 3))]
+    test = table(tmp_path / "test.tsv", others)
+    _, manifest = write(tmp_path, [source], held={"set": declared(test)}, fraction=0.1)
+    numbers = {"rows": 100, "left": 97, "right": 97, "both": 97, "longer": 0}
+    assert manifest["fit"]["train"] == [{"file": str(source.path), **numbers}]
+    assert manifest["fit"]["test"] == {"set": numbers}
+
+
+def test_bare_inserts_with_added_flanks_give_the_same_shards(tmp_path):
+    known, leaked = inserts(6, 300), inserts(7, 20)
+    values = [*range(320)]
+    written = {}
+    for name, form, flanks in (("whole", whole, "present"), ("bare", str, "add")):
+        rows = zip(map(form, [*known, *leaked]), values, strict=True)
+        source = declared(table(tmp_path / f"{name}.tsv", rows), flanks=flanks)
+        # The test set always has its flanks.
+        held = {"set": declared(table(tmp_path / "test.tsv", [(whole(i), 1) for i in leaked]))}
+        folder, manifest = write(tmp_path / name, [source], held=held, fraction=0.1)
+        written[name] = rows_in(folder), manifest["leaked"], manifest["fit"]["train"][0]["both"]
+    assert written["whole"] == written["bare"]
+    assert written["bare"][1]["rows"] == 20 and written["bare"][2] == 320
+
+
+def test_the_range_of_the_expressions_spares_outliers(tmp_path):
+    values = [*np.linspace(0, 10, 500), 1e6]
+    rows = zip(map(whole, inserts(8, 501)), values, strict=True)
+    _, manifest = write(tmp_path, [table(tmp_path / "rows.tsv", rows)], rows_per_shard=250)
+    low, high = manifest["expression_range"]
+    assert low == 0 and 10 < high < 20

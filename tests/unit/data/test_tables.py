@@ -1,6 +1,7 @@
 """Tables of measured sequences: every line is kept exactly, or refused with its line number."""
 
 import csv
+import dataclasses
 import gzip
 import io
 import math
@@ -821,3 +822,41 @@ def test_a_whole_gzip_file_that_is_truncated_is_refused(tmp_path, cut):
     content = gzip.compress("".join(many_rows(50)).encode())[:cut]
     with pytest.raises(TableError, match="download or create it again"):
         preview(table(tmp_path / "none.gz"), content, Rejects(), whole=True)
+
+
+# The construct against the data.
+FLANKS = ("GACTACGG", "CTCGAG")
+FLANKED = Construct(*FLANKS, 10, 32)
+
+
+def declared(path, **changes):
+    return dataclasses.replace(table(path), construct=FLANKED, longer="stop", **changes)
+
+
+def test_a_sequence_longer_than_the_model_reads_is_a_bad_row(file):
+    path = file(f"{'A' * 32}\t1\nNN{'A' * 32}NNN\t2\n{'C' * 33}\t3\n{'g' * 40}\t4\n")
+    said = refused(declared(path))
+    assert "2 bad row(s), the first in line 3" in said
+    assert "line 4: too long: 40 letters, but the model reads 32" in said
+    assert "Raise `construct: length`, or set `longer: cut`" in said
+    rows, bad = rejected(declared(path))
+    assert len(rows) == 2 and [line for line, *_ in bad] == [3, 4]
+    assert len(rows_of(dataclasses.replace(declared(path), longer="cut"))) == 4
+    assert len(rows_of(table(path))) == 4
+
+
+def test_flanks_are_added_to_bare_inserts(file):
+    path = file("acgtn\t1\nNNTTTNN\t2\nAC\t3\n")
+    wanted = [(insert.join(FLANKS), n) for n, insert in enumerate(("ACGT", "TTT", "AC"), 1)]
+    assert rows_of(declared(path, flanks="add")) == wanted
+    tokens, values = tables.read(declared(path, flanks="add"), 32)
+    assert [letters(row) for row in tokens] == [sequence for sequence, _ in wanted]
+
+
+def test_flanks_are_not_added_twice_nor_beyond_the_length(file):
+    path = file(f"{'ACGT'.join(FLANKS)}\t1\n{'A' * 18}\t2\n{'A' * 19}\t3\nxx\t4\n")
+    said = refused(declared(path, flanks="add"))
+    assert "line 1: has the construct's flanks already" in said and "`flanks: present`" in said
+    assert "line 3: too long: 33 letters with the flanks, but the model reads 32" in said
+    rows, bad = rejected(declared(path, flanks="add"))
+    assert rows == [((18 * "A").join(FLANKS), 2.0)] and [line for line, *_ in bad] == [1, 3, 4]

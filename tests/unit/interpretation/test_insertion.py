@@ -208,7 +208,7 @@ class Model:
 def run(tmp_path, monkeypatch):
     """Runs insertion.py, then figure_insertion.py, on a table of motifs."""
     monkeypatch.setattr("crmnet.training.devices.setup", lambda **settings: None)
-    monkeypatch.setattr("crmnet.models.files.load_model", lambda path: Model())
+    monkeypatch.setattr("crmnet.models.files.load_model", lambda path, *_: Model())
 
     def both_scripts(selected, targets=("MA1", "MA2", "MA2"), sites="known"):
         motifs = [motif_of(SITE), motif_of("CACGTG", "MA2", "CBF1")]
@@ -222,8 +222,8 @@ def run(tmp_path, monkeypatch):
             output=[tmp_path / "insertion.tsv"],
             params=SimpleNamespace(
                 hardware={},
-                length=32,
                 construct=vars(CONSTRUCT),
+                medium="complex",
                 inserts=20,
                 positions=3,
                 sites=sites,

@@ -575,13 +575,14 @@ def job(tmp_path, monkeypatch):
     table.to_csv(tmp_path / "test.csv", index=False)
     columns = {"sequence": "s", "expression": "y"}
     entry = {"path": str(tmp_path / "test.csv"), "columns": columns, "header": True}
-    params = {"length": LENGTH, "construct": vars(CONSTRUCT), "hardware": {}, "seed": 1}
+    params = {"construct": vars(CONSTRUCT), "hardware": {}, "seed": 1}
 
     def run(script, output, **inputs):
         job = SimpleNamespace(
             input=SimpleNamespace(model=tmp_path / "model.keras", test=entry["path"], **inputs),
             output=[tmp_path / output],
             params=SimpleNamespace(test={"native": entry}, sequences=15, **params),
+            wildcards=SimpleNamespace(medium="complex"),
             threads=1,
             log=[tmp_path / "log"],
         )

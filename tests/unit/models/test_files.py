@@ -1,7 +1,11 @@
 """Model files: damaged files, files of older versions and of other models, complete saves."""
 
+import dataclasses
 import json
+import os
 import runpy
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -10,11 +14,16 @@ import numpy as np
 import pytest
 from configs import MODEL
 
+from crmnet.data.sequences import Construct
 from crmnet.models import registry
 from crmnet.models.files import load_model, save_model
+from crmnet.models.layers import expected_bin
+from crmnet.models.means import both_strands
+from crmnet.models.origin import OriginError, origin
 from crmnet.training.prediction import predict_sequences
 
 ROOT = Path(__file__).parents[3]
+CONSTRUCT = Construct("TGCA", "GGTT", 20, 32)
 # Module of today -> those in which its layers stood in earlier versions.
 FORMER = {
     "crmnet.models.layers": "crmnet.layers",
@@ -98,7 +107,7 @@ def test_a_model_with_code_in_it_is_refused(tmp_path):
 def test_a_file_of_an_older_version_predicts_the_same(name, tmp_path):
     """The config in the file names modules that no longer exist."""
     model = small(name)
-    save_model(model, tmp_path / "new.keras")
+    save_model(model, tmp_path / "new.keras", CONSTRUCT, "complex")
     with (
         zipfile.ZipFile(tmp_path / "new.keras") as new,
         zipfile.ZipFile(tmp_path / "old.keras", "w") as old,
@@ -157,7 +166,7 @@ def test_a_newer_model_that_is_damaged_is_called_damaged(saved, tmp_path):
 
 def test_a_model_is_saved_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
     path, model = tmp_path / "model.keras", small("cnn")
-    save_model(model, path)
+    save_model(model, path, CONSTRUCT, "complex")
     whole = path.read_bytes()
 
     def interrupted(part):
@@ -166,7 +175,7 @@ def test_a_model_is_saved_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(model, "save", interrupted)
     with pytest.raises(OSError, match="No space"):
-        save_model(model, path)
+        save_model(model, path, CONSTRUCT, "complex")
     assert path.read_bytes() == whole
     assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
 
@@ -178,7 +187,90 @@ def test_the_lines_of_the_docs_predict(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     path.parent.mkdir(parents=True)
     model = small("crmnet", 112)
-    save_model(model, path)
+    save_model(model, path, CONSTRUCT, "complex")
     (tmp_path / "lines.py").write_text(lines)
     sequences = runpy.run_path("lines.py")["promoters"]
     assert capsys.readouterr().out == f"{predict_sequences(model, sequences)}\n"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    path = tmp_path_factory.mktemp("trained") / "model.keras"
+    save_model(small("cnn"), path, CONSTRUCT, "complex")
+    return path
+
+
+def test_a_model_says_what_it_was_trained_with(trained):
+    construct = {"left_flank": "TGCA", "right_flank": "GGTT", "insert_length": 20, "length": 32}
+    assert origin(trained) == {"construct": construct, "alphabet": "ACGTN", "medium": "complex"}
+    assert load_model(trained, CONSTRUCT, "complex").count_params() > 0
+
+
+def test_what_a_model_says_is_read_without_a_framework(trained):
+    code = f"from crmnet.models.origin import origin; import sys; print(origin({str(trained)!r}))"
+    code += "; assert not {'keras', 'tensorflow', 'jax'} & {*sys.modules}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "workflow" / "scripts")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "'medium': 'complex'" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "medium", "said"),
+    [
+        (
+            {"left_flank": "TGCC"},
+            "complex",
+            "was trained with left_flank TGCA, but the config has left_flank TGCC; correct",
+        ),
+        (
+            {"right_flank": ""},
+            "complex",
+            "right_flank GGTT, but the config has right_flank (empty)",
+        ),
+        (
+            {"insert_length": 24, "length": 40},
+            "complex",
+            "insert_length 20, length 32, but the config has insert_length 24, length 40",
+        ),
+        ({}, "defined", "was trained in medium complex, not in defined"),
+        ({}, "pretrained", "was trained in medium complex, not in pretrained"),
+    ],
+)
+def test_a_model_of_another_construct_or_medium_is_refused(trained, changes, medium, said):
+    with pytest.raises(OriginError) as error:
+        load_model(trained, dataclasses.replace(CONSTRUCT, **changes), medium)
+    assert str(error.value).startswith(f"{trained}: ") and said in str(error.value)
+
+
+def test_a_model_that_does_not_say_its_construct_is_told_of(saved, tmp_path, capsys):
+    path = tmp_path / "model.keras"
+    path.write_bytes(saved)
+    assert origin(path) is None
+    load_model(path, CONSTRUCT, "complex")
+    said = capsys.readouterr().err
+    assert f"{path}: does not say with which construct" in said and "left_flank TGCA" in said
+    with pytest.raises(OriginError, match="reads 32 tokens, not 40"):
+        load_model(path, dataclasses.replace(CONSTRUCT, length=40), "complex")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_bins_are_kept_with_the_model(tmp_path, wrapped):
+    model = registry.build(**SMALL["crmnet"] | {"length": 32, "bins": 9}, architecture="crmnet")
+    bins = expected_bin(model)
+    bins.first, bins.width = -2.2, 0.55
+    model = both_strands(model) if wrapped else model
+    save_model(model, tmp_path / "model.keras", CONSTRUCT, "complex")
+    loaded = load_model(tmp_path / "model.keras", CONSTRUCT, "complex")
+    assert (expected_bin(loaded).first, expected_bin(loaded).width) == (-2.2, 0.55)
+    tokens = np.random.default_rng(1).integers(0, 5, (8, 32)).astype(np.uint8)
+    expected = model.predict_on_batch(tokens)
+    assert (loaded.predict_on_batch(tokens) == expected).all()
+    assert (expected > -2.2).all() and (expected < -2.2 + 8 * 0.55).all()
+
+
+def test_a_model_without_bins_has_none():
+    assert expected_bin(small("cnn")) is None and expected_bin(both_strands(small("cnn"))) is None

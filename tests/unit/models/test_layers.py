@@ -235,6 +235,7 @@ def test_layers_come_back_from_their_config(layer, tokens, activations):
 def test_the_expected_bin_is_the_mean_over_the_bins():
     logits = np.log([[0.5, 0.25, 0.25], [1e-9, 1e-9, 1.0]]).astype(np.float32)
     np.testing.assert_allclose(of(ExpectedBin(), logits), [[0.75], [2.0]], rtol=1e-5)
+    np.testing.assert_allclose(of(ExpectedBin(-2.0, 0.5), logits), [[-1.625], [-1.0]], rtol=1e-5)
 
 
 def test_reverse_complement_is_that_of_the_sequences(tokens):

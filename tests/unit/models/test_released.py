@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from archives import as_gzipped_tar, as_zip, below, contents
-from configs import MODEL
+from configs import MODEL, PAPER
 from keras_2 import Excitation, TransformerBlock, legacy, one_hot, tf_keras, trained_like
 
 from crmnet.models import released
 from crmnet.models.architectures import crmnet as architecture
 from crmnet.models.architectures.crmnet import FLAVOURS, crmnet
+from crmnet.models.origin import origin
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "released.py"
 WHOLE = MODEL | {"flavour": "released"}
@@ -227,7 +228,12 @@ def test_the_script_makes_a_model_of_an_archive(
     job = SimpleNamespace(
         input=SimpleNamespace(archive=str(archive)),
         output=SimpleNamespace(model=str(output)),
-        params=SimpleNamespace(member="*complex*", length=112, architecture=sizes),
+        params=SimpleNamespace(
+            member="*complex*",
+            construct=PAPER["construct"],
+            architecture=sizes,
+        ),
+        wildcards=SimpleNamespace(medium="complex"),
         log=[str(tmp_path / "log")],
         threads=1,
     )
@@ -236,6 +242,7 @@ def test_the_script_makes_a_model_of_an_archive(
     said = capsys.readouterr().err
     assert "complex.tar.gz/complex_media_model/crm_net" in said
     assert f"{trained.count_params():,} parameters loaded" in said
+    assert origin(output)["medium"] == "complex"
     found = predictions(keras.models.load_model(output, compile=False), tokens)
     expected = legacy_predictions(trained, tokens)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)

@@ -141,7 +141,7 @@ def test_two_hosts_train_the_model_that_two_devices_of_one_train(tmp_path):
                 "architecture": PAPER["model"]
                 | {"architecture": "crmnet", "width": 8, "heads": 2}
                 | {"kernel_size": 3, "transformer": False},
-                "length": 16,
+                "construct": vars(construct),
                 "seed": 4,
                 "budget": None,
                 "checkpoint": str(tmp_path / f"{name}.npz"),

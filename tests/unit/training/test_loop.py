@@ -19,7 +19,7 @@ import pytest
 import scipy.stats
 from keras import layers
 
-from crmnet.models.layers import OneHot, SelfAttention, expression_head
+from crmnet.models.layers import OneHot, SelfAttention, expected_bin, expression_head
 from crmnet.models.means import both_strands
 from crmnet.training import loop
 from crmnet.training.loop import Recipe, compile_model, learning_rate, soft_bins, train
@@ -428,6 +428,51 @@ def test_a_checkpoint_that_cannot_be_used_is_set_aside(model, checkpoint, damage
     )
     assert started == [0]
     assert len(history) == 1
+    # What another config has left is no damage.
+    assert checkpoint.with_suffix(".damaged").exists() == ("cannot be used" in message)
+
+
+def without_best(about, arrays):
+    return {"belongs_to": about["belongs_to"]}, arrays
+
+
+def other_shapes(about, arrays):
+    return about, {name: array[:1] for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about, arrays: ([1], arrays),
+        without_best,
+        other_shapes,
+        lambda about, arrays: (about, {n: a.astype(np.float32) for n, a in arrays.items()}),
+        lambda about, arrays: (about | {"history": []}, arrays),
+        lambda about, arrays: (about | {"history": [1, 2]}, arrays),
+        lambda about, arrays: (about | {"history": 3}, arrays),
+        lambda about, arrays: (about | {"best": "high"}, arrays),
+        lambda about, arrays: (about | {"best": 0.75}, arrays),
+        lambda about, arrays: (about, {n: a for n, a in arrays.items() if n != "best/0"}),
+    ],
+    ids=[
+        *("a list", "no best", "shapes", "types", "no epochs", "numbers", "no list", "text"),
+        *("another best", "an array less"),
+    ],
+)
+def test_a_checkpoint_with_other_content_is_set_aside(tmp_path, change, capsys):
+    path = tmp_path / "model.npz"
+    state_of(path, 1.0).end_epoch({"epoch": 1, "validation_r2": 0.5}, [np.full(9, 2.0)])
+    with np.load(path) as saved:
+        arrays = {name: saved[name] for name in saved.files}
+    about, arrays = change(json.loads(str(arrays.pop("about"))), arrays)
+    np.savez(path, about=np.array(json.dumps(about)), **arrays)
+    content = path.read_bytes()
+    state = state_of(path, 3.0)
+    state.restore()
+    said = capsys.readouterr().err
+    assert f"{path}: cannot be used (" in said and "it is now model.damaged" in said
+    assert (state.model.values[0][0], state.best_weights[0][0], state.history) == (3.0, 3.0, [])
+    assert not path.exists() and path.with_suffix(".damaged").read_bytes() == content
 
 
 class Held:
@@ -553,14 +598,45 @@ def test_a_validation_set_without_variance_is_refused(model, checkpoint, express
         run(model, checkpoint, validation=(tokens, np.array(expression, np.float32)))
 
 
-@pytest.mark.parametrize("expression", [-1.0, 13.0])
-def test_expressions_outside_the_bins_are_refused(checkpoint, expression):
+def test_expressions_outside_the_bins_are_no_error(checkpoint):
     tokens, _ = VALIDATION
-    values = np.linspace(0, expression, len(tokens)).astype(np.float32)
+    values = np.linspace(-30, 40, len(tokens)).astype(np.float32)
     model = built(seed=1, bins=13)
     fitted = compile_model(model, RECIPE, "cpu")
-    with pytest.raises(ValueError, match="0 to 12; set `bins`"):
-        run(model, checkpoint, fitted=fitted, validation=(tokens, values))
+    history = run(
+        model,
+        checkpoint,
+        replace(RECIPE, epochs=1),
+        fitted=fitted,
+        epoch_batches=lambda epoch: ((tokens[:16], values[:16]) for _ in range(STEPS)),
+        validation=(tokens, values),
+    )
+    assert np.isfinite(history["loss"]).all()
+
+
+@pytest.mark.parametrize(("first", "width"), [(-2.2, 0.26), (0.0, 1 / 12), (-500.0, 900.0)])
+def test_bins_of_any_scale_learn_the_same(checkpoint, first, width):
+    """The same data on another scale give the same training, on that scale."""
+    predicted = []
+    for number, scale in enumerate([(0.0, 1.0), (first, width)]):
+        model = built(seed=1, bins=13)
+        bins = expected_bin(model)
+        bins.first, bins.width = scale
+
+        def scaled(tokens, values, scale=scale):
+            return tokens, (scale[0] + scale[1] * values).astype(np.float32)
+
+        run(
+            model,
+            checkpoint.with_name(f"{number}.npz"),
+            replace(RECIPE, epochs=2),
+            fitted=compile_model(model, RECIPE, "cpu"),
+            epoch_batches=lambda epoch, scaled=scaled: (scaled(*batch) for batch in batches(epoch)),
+            validation=scaled(*VALIDATION),
+        )
+        predicted.append((model.predict_on_batch(VALIDATION[0]) - scale[0]) / scale[1])
+    np.testing.assert_allclose(predicted[1], predicted[0], atol=0.02)
+    assert np.ptp(predicted[0]) > 0.5
 
 
 def test_fingerprint_tells_configs_and_data_apart():

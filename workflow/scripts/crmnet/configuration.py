@@ -12,14 +12,17 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import jsonschema
 import yaml
 
 from crmnet.data import zenodo
-from crmnet.data.delimited import TableError, column_number, first_row, is_fasta
+from crmnet.data.delimited import TableError, column_number, first_row, is_fasta, rows
 from crmnet.data.downloads import UNFINISHED
+from crmnet.data.flanks import ADD, SEEN, STOP, lacks, without_flanks
+from crmnet.data.sequences import Construct
 from crmnet.data.web import DownloadError
 from crmnet.models import registry
 from crmnet.motifs.known import of_file, taxon_of
@@ -30,6 +33,8 @@ CONFIG = Path(__file__).parents[3] / "config"
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 # The sections in which a config may remove an entry by setting it to null.
 REMOVABLE = ("media", "models", "recipes", "figures")
+# The number of rows of a local table whose sequences are measured before any job starts.
+FIRST = 200
 # The fewest tokens that the baselines' kernels and pools can take.
 BASELINE_LENGTH = 32
 # The largest whole number that a config may hold. Some of them become seeds of R, which are signed
@@ -417,9 +422,43 @@ def _files(plan: Plan) -> Iterator[str]:
             wrong = list(_local_file(key, entry, plan))
         yield from wrong
         if not wrong and os.path.isfile(path) and "columns" in entry:
-            yield from _missing_columns(key, path, entry)
-            yield from _missing_labels(key, path, entry, plan)
+            wrong = list(_missing_columns(key, path, entry))
+            yield from wrong
+            if not wrong:
+                yield from _missing_labels(key, path, entry, plan)
+            if not wrong and ".published." not in key:
+                yield from _other_construct(key, path, entry, plan)
     yield from _unfinished(plan)
+
+
+def _other_construct(key: str, path: Path, entry: dict, plan: Plan) -> Iterator[str]:
+    """Checks that a table's first sequences fit the model, and that its file has the construct's
+    flanks anywhere. The jobs then look at all rows."""
+    construct = Construct(**plan.config["construct"])
+    columns = {"sequence": entry["columns"]["sequence"]}
+    flanks = {"left": construct.left_flank, "right": construct.right_flank}
+    added = len("".join(flanks.values())) if entry.get("flanks") == ADD else 0
+    try:
+        absent = [] if added else [side for side in flanks if lacks(path, flanks[side])]
+        first = list(islice(rows(path, columns, entry["header"]), SEEN if absent else FIRST))
+    except TableError:
+        return
+    lines = {line: cells["sequence"].strip().upper().strip("N") for line, cells in first}
+    if lines and (said := without_flanks(absent, [*lines.values()], construct)):
+        yield f"{key}: {path}: {said}"
+    too_long = [line for line, cell in lines.items() if len(cell) + added > construct.length]
+    part, medium = key.split(".")[2], plan.config["media"][key.split(".")[1]]
+    # Whether a row may be left out before its sequence counts.
+    spared = part == "train" and plan.config["data"]["on_bad_rows"] == "drop"
+    spared = spared or "where" in entry or "missing" in entry
+    if too_long and medium["longer"] == STOP and not spared:
+        yield (
+            f"{key}: {path}: {len(too_long)} of the first {len(lines)} sequences are longer than "
+            f"`construct: length` ({construct.length}), the first in line {too_long[0]} with "
+            f"{len(lines[too_long[0]]) + added} letters{' with the flanks' if added else ''}; "
+            "raise `construct: length`, or set `longer: cut` for the medium, which cuts them at "
+            "their end"
+        )
 
 
 def _unfinished(plan: Plan) -> Iterator[str]:

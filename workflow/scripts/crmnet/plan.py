@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from crmnet.data.flanks import ADD
 from crmnet.data.predictions import RELEASED as RELEASED
 from crmnet.data.web import file_name
+from crmnet.models.origin import PRETRAINED as PRETRAINED
 
-PRETRAINED = "pretrained"
 CRMNET = "crmnet"
 # The name of a predictor that stands for a model's published predictions, not for a training.
 PUBLISHED = "{model}-published"
@@ -133,14 +134,15 @@ class Plan:
         columns = dict.fromkeys([*self.columns_of_draws(medium), by])
         columns = [column for column in columns if column not in (None, "split")]
         further = {"by": columns} if columns else {}
-        return [self._as_read(table) | further for table in self.config["media"][medium]["train"]]
+        tables = self.config["media"][medium]["train"]
+        return [self._measured(medium, table) | further for table in tables]
 
     def test_tables(self, medium: str) -> dict[str, dict]:
         """Returns `path`, `header` and `columns` of each test set, by name."""
         entry, tables = self.config["media"][medium], {}
         for name, table in entry["test"].items():
             if "held_out" not in table:
-                tables[name] = self._as_read(table)
+                tables[name] = self._measured(medium, table)
                 continue
             tables[name] = self._made_table(medium, HELD_OUT.format(medium=medium, test_set=name))
         return tables
@@ -211,6 +213,13 @@ class Plan:
 
     def _as_read(self, table: dict) -> dict:
         return {"path": self.path(table)} | {key: table[key] for key in READ_KEYS if key in table}
+
+    def _measured(self, medium: str, table: dict) -> dict:
+        """Returns a table of measurements, which are compared with the construct."""
+        return self._as_read(table) | {
+            "construct": self.config["construct"],
+            "longer": self.config["media"][medium]["longer"],
+        }
 
     # Models and trainings
 
@@ -337,7 +346,9 @@ class Plan:
 
     def published_table(self, model: str, medium: str, test_set: str) -> dict:
         """Returns `path`, `header` and `columns` of a model's published predictions."""
-        return self._as_read(self.config["media"][medium]["test"][test_set]["published"][model])
+        table = self._as_read(self.config["media"][medium]["test"][test_set]["published"][model])
+        construct = {"construct": self.config["construct"]}
+        return table | (construct if table.get("flanks") == ADD else {})
 
     @cached_property
     def predictors(self) -> dict[str, list[str]]:

@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 
 from crmnet.data.families import medoids
-from crmnet.data.sequences import Construct, N, insert_span, pad
+from crmnet.data.sequences import ALPHABET, Construct, N, insert_span, pad
+
+# The fewest sequences in which motifs can be looked for: two halves of two ends of the ranked list.
+FEWEST = 4
 
 
 def inserts_of(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, np.ndarray]:
@@ -60,3 +63,24 @@ def rank(
     table.insert(0, "sequence", "s" + table["row"].astype(str))
     table.insert(2, "rank", np.arange(len(table)))
     return table
+
+
+def unfit(ranked: pd.DataFrame, inserts: np.ndarray) -> str | None:
+    """Returns why motifs cannot be looked for in a ranked table of inserts; None if they can be.
+
+    Args:
+        ranked: what `rank` returns.
+        inserts: (n, length), the inserts that it ranks.
+    """
+    if len(ranked) < FEWEST:
+        return (
+            f"gives only {len(ranked)} sequence(s) to look for motifs in, but the two halves of "
+            f"the most and of the least expressed ones need at least {FEWEST}"
+        )
+    if ranked["expression"].nunique() == 1:
+        return "has the same expression for all sequences, so that none is high or low"
+    present = np.bincount(inserts[ranked["row"]].ravel(), minlength=len(ALPHABET))
+    for pair in ("AT", "CG"):
+        if not present[[ALPHABET.index(letter) for letter in pair]].any():
+            return f"has inserts without {' and '.join(pair)}"
+    return None

@@ -196,25 +196,41 @@ def insert_span(tokens: np.ndarray, construct: Construct) -> tuple[np.ndarray, n
     ends = lengths(tokens)
     flat = np.ascontiguousarray(tokens).reshape(-1)
     offsets = np.arange(len(tokens)) * tokens.shape[1]
-    starts, ends = _without_flanks(flat, offsets, offsets + ends, construct)
+    flanked = has_flanks(flat, offsets, offsets + ends, construct)
+    starts, ends = _without_flanks(offsets, offsets + ends, construct, flanked)
     return starts - offsets, ends - offsets
 
 
-def _without_flanks(
+def has_flanks(
     buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, construct: Construct
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which sequences buffer[start:end] (n,) have the left flank, and which the right one,
+    letter for letter. The two do not share letters. An empty flank is there."""
     left, right = tokenise(construct.left_flank), tokenise(construct.right_flank)
-    if len(right):
-        here = (_window(buffer, ends - len(right), starts, ends, len(right)) == right).all(axis=1)
-        ends = np.where(here, ends - len(right), ends)
-    if len(left):
-        here = (_window(buffer, starts, starts, ends, len(left)) == left).all(axis=1)
-        starts = np.where(here, starts + len(left), starts)
-    return starts, ends
+    windows = _window(buffer, ends - len(right), starts, ends, len(right))
+    at_end = (windows == right).all(axis=1)
+    ends = np.where(at_end, ends - len(right), ends)
+    windows = _window(buffer, starts, starts, ends, len(left))
+    return (windows == left).all(axis=1), at_end
+
+
+def _without_flanks(
+    starts: np.ndarray,
+    ends: np.ndarray,
+    construct: Construct,
+    flanked: tuple[np.ndarray, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    left, right = flanked
+    starts = np.where(left, starts + len(construct.left_flank), starts)
+    return starts, np.where(right, ends - len(construct.right_flank), ends)
 
 
 def leak_keys(
-    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, construct: Construct
+    buffer: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    construct: Construct,
+    flanked: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Returns keys (n, insert_length), uint8. Two measured sequences are the same if their keys
     are.
@@ -222,8 +238,15 @@ def leak_keys(
     A key is the last `insert_length` letters of a sequence without N-padding and flanks, padded
     with N at the start. The last letters count because published test sets cut longer sequences
     from the left.
+
+    Args:
+        flanked: what `has_flanks` returns for these sequences, if it is known. There must then be
+            no N around them.
     """
-    starts, ends = _without_flanks(buffer, *strip_n(buffer, starts, ends), construct)
+    if flanked is None:
+        starts, ends = strip_n(buffer, starts, ends)
+        flanked = has_flanks(buffer, starts, ends, construct)
+    starts, ends = _without_flanks(starts, ends, construct, flanked)
     width = construct.insert_length
     return _window(buffer, ends - width, starts, ends, width)
 

@@ -19,8 +19,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
+from crmnet.data.bins import usual_range
 from crmnet.data.checksums import sha256
 from crmnet.data.delimited import is_gzip
+from crmnet.data.flanks import FlankCount
 from crmnet.data.relatives import Index
 from crmnet.data.sequences import (
     COMPLEMENT,
@@ -67,14 +69,24 @@ class Held:
 
     Attributes:
         removed: name of the test set -> the number of rows that `among` has found in it.
+        counts: name of the test set -> how its rows fit the construct.
+
+    Raises:
+        TableError: see `tables.chunks` and `FlankCount.check`.
     """
 
     def __init__(self, tables: dict[str, Table], construct: Construct):
         self.owners: dict[bytes, set[str]] = {}
+        self.counts = {name: FlankCount(construct) for name in tables}
         for name, table in tables.items():
             for chunk in chunks(table, Rejects()):
-                for key in leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct):
+                places = chunk.buffer, chunk.starts, chunk.ends
+                flanked = self.counts[name].count(*places)
+                for key in leak_keys(*places, construct, flanked):
                     self.owners.setdefault(key.tobytes(), set()).add(name)
+            # A held-out table, which has no construct, is a part of training tables.
+            if table.construct:
+                self.counts[name].check(table.path)
         keys = np.frombuffer(b"".join(self.owners), np.uint8)
         self._hashes = np.unique(hashes(keys.reshape(-1, construct.insert_length)))
         self.removed = dict.fromkeys(tables, 0)
@@ -179,16 +191,19 @@ def write(
     deal = np.random.default_rng([seed, 0])
     progress = Progress(expected, "rows")
     count: Counter[str] = Counter()
+    fits = [FlankCount(construct) for _ in sources]
+    lowest, highest = np.inf, -np.inf
     validated = [np.zeros((0, construct.insert_length), np.uint8)]
 
     def dealt(worker):
         """Yields for each chunk the places, keys and shards of the rows that are kept, which of
         them are for training, and a future of the test sets in which these have relatives."""
-        for source in sources:
+        for source, fit in zip(sources, fits, strict=True):
             for chunk in chunks(source, rejects):
                 count["rows"] += len(chunk)
-                count["truncated"] += int((chunk.ends - chunk.starts > length).sum())
-                keys = leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct)
+                places = chunk.buffer, chunk.starts, chunk.ends
+                flanked = fit.count(*places)
+                keys = leak_keys(*places, construct, flanked)
                 place = np.flatnonzero(~own.among(keys))
                 keys = keys[place]
                 shard = deal.integers(0, shards, len(keys))
@@ -207,6 +222,8 @@ def write(
                 )
                 related = worker.submit(relatives.among, keys[training], named)
                 yield chunk, place, keys, shard, training, related
+            if source.construct:
+                fit.check(source.path)
 
     with (
         ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool,
@@ -231,6 +248,8 @@ def write(
             records = np.empty(len(keys), row)
             records["tokens"] = pad(chunk.buffer, chunk.starts[place], chunk.ends[place], length)
             records["expression"] = chunk.values["expression"][place]
+            lowest = records["expression"].min(initial=lowest)
+            highest = records["expression"].max(initial=highest)
             order = np.argsort(shard, kind="stable")
             bounds = np.searchsorted(shard[order], np.arange(len(names) + 1))
             records = records[order]
@@ -239,6 +258,9 @@ def write(
             progress(count["rows"])
         for file in files:
             file.close()
+        # Rows are dealt at random, so a shard is a random sample.
+        shard_of_each = (np.fromfile(path, row)["expression"] for path in paths)
+        sample = next((part for part in shard_of_each if len(part)), np.empty(0))
 
         near_validation = None
         if all(source.family is None for source in sources):
@@ -263,7 +285,14 @@ def write(
         "inputs": {str(source.path): sha256(source.path) for source in sources},
         "rows": count["rows"],
         "rejected": rejects.count,
-        "truncated": count["truncated"],
+        # How the rows fit the construct (`flanks.FlankCount`).
+        "fit": {
+            "train": [
+                {"file": str(source.path), **fit.numbers()}
+                for source, fit in zip(sources, fits, strict=True)
+            ],
+            "test": {name: fit.numbers() for name, fit in own.counts.items()},
+        },
         "leaked": {"rows": leaked, "of_test_set": own.removed, "elsewhere": other.removed},
         "relatives": {
             "dropped": count["dropped"],
@@ -292,6 +321,7 @@ def write(
             f"{manifest['validation']} are in the validation set; use a larger table or smaller "
             "test sets"
         )
+    manifest["expression_range"] = list(usual_range(sample, lowest, highest))
     return manifest
 
 

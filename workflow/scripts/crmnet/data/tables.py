@@ -28,11 +28,13 @@ from crmnet.data.delimited import (
     first_row_of,
     is_gzip,
 )
+from crmnet.data.flanks import ADD, CUT, PRESENT, STOP, add_flanks
 from crmnet.data.sequences import (
     INVALID,
     TOKEN_OF_BYTE,
     Construct,
     bad_letter,
+    has_flanks,
     leak_keys,
     letters,
     pad,
@@ -48,6 +50,12 @@ LARGEST = float(np.finfo(np.float32).max)
 # The words in a column `split`, in any case -> what the row is for.
 USES = TRAIN, VALIDATION, TEST = "train", "validation", "test"
 _WORDS = {word: word for word in USES} | dict.fromkeys(("val", "valid"), VALIDATION)
+# The beginnings of reasons for a bad row -> what to do besides dropping or correcting the row.
+_MENDS = {
+    "too long": "raise `construct: length`, or set `longer: cut` for the medium to cut such "
+    "sequences at their end",
+    "has the construct's flanks already": "set `flanks: present` for this table",
+}
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -70,6 +78,9 @@ class Table:
         transform: the function of each expression that is used in its place ("log2", ...).
         missing: whether a row without an expression is a bad row ("stop") or is left out ("skip").
         flanks: whether sequences have the construct's flanks ("present") or get them ("add").
+        construct: the construct of the sequences, if it is to be compared with them.
+        longer: whether a sequence that is longer than the construct's `length` is a bad row
+            ("stop"), or is left for the reader to cut ("cut").
     """
 
     path: Path
@@ -85,7 +96,9 @@ class Table:
     where: dict[str, object] | None = None
     transform: str | None = None
     missing: str = "stop"
-    flanks: str = "present"
+    flanks: str = PRESENT
+    construct: Construct | None = None
+    longer: str = CUT
 
 
 @dataclass
@@ -139,6 +152,8 @@ def table_of(entry: dict) -> Table:
     columns = dict(entry["columns"])
     named = {name: columns.pop(name, None) for name in ("sequence", "family", "weight", "split")}
     read = {key: value for key, value in entry.items() if key not in ("path", "columns")}
+    if "construct" in read:
+        read["construct"] = Construct(**read["construct"])
     return Table(Path(entry["path"]), values=columns, **named, **read)
 
 
@@ -286,7 +301,7 @@ def _chunks(
                     _check_quotes(table, block, separator, before, rows)
                 lines = np.delete(np.arange(1, rows + 1), [line - 1 for line in bad])
                 labels = {label: cells.pop(f"label {label}") for label in labelled}
-                chunk, reasons = _check(cells, labels)
+                chunk, reasons = _check(cells, labels, table)
                 bad |= {int(lines[row]): reason for row, reason in reasons.items()}
                 if bad:
                     _reject(table, block, before, bad, rejects)
@@ -360,7 +375,7 @@ def _parse(
 
 
 def _check(
-    cells: dict[str, pa.BinaryArray], labels: dict[str | int, pa.BinaryArray]
+    cells: dict[str, pa.BinaryArray], labels: dict[str | int, pa.BinaryArray], table: Table
 ) -> tuple[Chunk, dict[int, str]]:
     """Returns the usable rows, and why each of the others is not usable (row -> reason)."""
     bad: dict[int, str] = {}
@@ -376,6 +391,8 @@ def _check(
     refuse(rows, "sequence", bad_letter)
     starts, ends = strip_n(buffer, starts, ends)
     refuse(np.flatnonzero(ends == starts), "sequence", lambda _: "no sequence")
+    for rows, reason in _unfit(buffer, starts, ends, table):
+        refuse(rows, "sequence", reason)
     values = {n: _numbers(c) for n, c in cells.items() if n not in ("sequence", "family")}
     for name, column in values.items():
         rows = np.flatnonzero(~(np.abs(column) <= LARGEST))
@@ -390,7 +407,10 @@ def _check(
     values = {name: column[usable] for name, column in values.items()}
     families = families[usable] if families is not None else None
     labels = {label: column[usable] for label, column in labels.items()}
-    return Chunk(buffer, starts[usable], ends[usable], values, families, labels), bad
+    places = buffer, starts[usable], ends[usable]
+    if table.flanks == ADD:
+        places = add_flanks(*places, table.construct)
+    return Chunk(*places, values, families, labels), bad
 
 
 def _labelled(table: Table) -> dict[str | int, str | int]:
@@ -421,6 +441,28 @@ def _labels(label: str | int, column: pa.BinaryArray, bad: dict[int, str]) -> np
     return labels
 
 
+def _unfit(
+    buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, table: Table
+) -> Iterator[tuple[np.ndarray, Callable[[str], str]]]:
+    """Yields the rows that do not fit the construct, and the reason for a cell among them."""
+    construct, added = table.construct, 0
+    if table.flanks == ADD:
+        added = len(construct.left_flank + construct.right_flank)
+        if added:
+            left, right = has_flanks(buffer, starts, ends, construct)
+            yield np.flatnonzero(left & right), lambda _: "has the construct's flanks already"
+    if construct and table.longer == STOP:
+        rows = np.flatnonzero(ends - starts > construct.length - added)
+        with_flanks = " with the flanks" if added else ""
+        yield (
+            rows,
+            lambda cell: (
+                f"too long: {len(cell.strip('Nn')) + added} letters{with_flanks}, but the model "
+                f"reads {construct.length}"
+            ),
+        )
+
+
 def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], rejects: Rejects) -> None:
     """Writes the bad lines of a block (line of the block -> reason) to the sink, or raises."""
     lines = _lines(block)
@@ -440,6 +482,10 @@ def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], reject
     hint = ""
     if ordered[0][0] == 1:
         hint = " If line 1 is a header, set `header: true` and name the columns."
+    reasons = {reason for _, reason, _ in ordered}
+    for start, mend in _MENDS.items():
+        if any(reason.startswith(start) for reason in reasons):
+            hint += f" {mend[0].upper()}{mend[1:]}."
     raise TableError(
         f"{table.path}: {len(ordered)} bad row(s), the first in line {ordered[0][0]}:\n{examples}\n"
         f"Correct the file, or set `on_bad_rows: drop` to leave bad rows out.{hint}"

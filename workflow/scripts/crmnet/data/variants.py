@@ -11,10 +11,9 @@ import pandas as pd
 
 from crmnet.data import fasta
 from crmnet.data.delimited import TableError, first_row, is_fasta, rows
+from crmnet.data.flanks import ADD, PRESENT
 from crmnet.data.sequences import Construct, bad_letter
 
-# Whether the flanks are to be added to the sequences of a file, or are present in them.
-ADD, PRESENT = "add", "present"
 # Stands for all variants: every SNV of every insert.
 ALL = "all"
 EXAMPLES = 5

@@ -26,19 +26,14 @@ class Scorer:
         construct: the construct of the sequences.
 
     Raises:
-        ValueError: a model reads sequences of another length; see also `load_model`.
+        ValueError: see `load_model`.
     """
 
     def __init__(self, files: Mapping[str, str], construct: Construct):
         self.files, self.construct = files, construct
-        self.models = {medium: load_model(path) for medium, path in files.items()}
-        for medium, model in self.models.items():
-            if model.input_shape[1] != construct.length:
-                raise ValueError(
-                    f"{files[medium]}: the model reads {model.input_shape[1]} tokens, not "
-                    f"{construct.length}; set `construct: length` to the length that it was "
-                    "trained with"
-                )
+        self.models = {
+            medium: load_model(path, construct, medium) for medium, path in files.items()
+        }
 
     @contextmanager
     def exactly(self) -> Iterator[None]:

@@ -225,15 +225,35 @@ class SelfAttention(layers.Layer):
 
 @register
 class ExpectedBin(layers.Layer):
-    """Turns logits (batch, bins) over the expressions 0, 1, ..., bins - 1 into the mean expression
-    (batch, 1)."""
+    """Turns logits (batch, bins) over bins of expression into the mean expression (batch, 1).
+
+    The centre of bin k, from 0, is first + k * width.
+    """
+
+    def __init__(self, first: float = 0.0, width: float = 1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.first, self.width = first, width
 
     def call(self, logits):
         bins = ops.arange(logits.shape[-1], dtype=logits.dtype)
-        return ops.sum(ops.softmax(logits, axis=-1) * bins, axis=-1, keepdims=True)
+        mean = ops.sum(ops.softmax(logits, axis=-1) * bins, axis=-1, keepdims=True)
+        return self.first + self.width * mean
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], 1)
+
+    def get_config(self):
+        return {**super().get_config(), "first": self.first, "width": self.width}
+
+
+def expected_bin(model: keras.Model) -> ExpectedBin | None:
+    """Returns the layer with the bins of a model, also of a model within a model; None if the model
+    has no bins."""
+    for layer in model.layers:
+        found = expected_bin(layer) if isinstance(layer, keras.Model) else layer
+        if isinstance(found, ExpectedBin):
+            return found
+    return None
 
 
 def expression_head(x: keras.KerasTensor, bins: int = 0) -> keras.KerasTensor:
@@ -243,9 +263,9 @@ def expression_head(x: keras.KerasTensor, bins: int = 0) -> keras.KerasTensor:
     is summed from its output.
 
     Args:
-        bins: 0 for a linear unit; otherwise the head returns the mean over the expressions
-            0..bins - 1, with logits from the layer `BINS` (soft classification, Penzar et al.
-            2023).
+        bins: 0 for a linear unit; otherwise the head returns the mean over bins of expression, with
+            logits from the layer `BINS` (soft classification, Penzar et al. 2023). The bins are 0,
+            1, ..., bins - 1 until a training places them by its data (`expected_bin`).
     """
     if not bins:
         return layers.Dense(1, dtype="float32", name="expression")(x)

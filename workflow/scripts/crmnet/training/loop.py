@@ -21,7 +21,7 @@ from keras import ops
 from crmnet.data import damage
 from crmnet.evaluation.agreement import pearson, r_squared, rmse
 from crmnet.logs import Progress, duration, say
-from crmnet.models.layers import BINS
+from crmnet.models.layers import BINS, expected_bin
 from crmnet.training.prediction import predict, replicas
 
 
@@ -147,7 +147,7 @@ def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras
 
     It is the model itself, with Adam on the Huber loss (paper, section 4.4). If the model's head
     has bins, it is the part up to their logits, on the divergence from the bins of the
-    measurements.
+    measurements. The bins must have their places already.
 
     Args:
         device_kind: "cpu", "gpu" or "tpu".
@@ -162,14 +162,18 @@ def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras
         ema_momentum=recipe.ema or 0.99,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    bins = BINS in {layer.name for layer in model.layers}
+    bins = expected_bin(model)
     fitted = keras.Model(model.input, model.get_layer(BINS).output) if bins else model
+
+    def divergence(expression, logits):
+        return soft_bins(expression, logits, bins.first, bins.width)
+
     for layer in fitted.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = recipe.synchronized and mirrored
     fitted.compile(
         optimizer=optimizer,
-        loss=soft_bins if bins else keras.losses.Huber(),
+        loss=divergence if bins else keras.losses.Huber(),
         steps_per_execution=1 if mirrored else recipe.steps_per_execution,
         # XLA makes TensorFlow's convolutions slower on CPUs.
         jit_compile=False if tensorflow and device_kind == "cpu" else "auto",
@@ -179,16 +183,23 @@ def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras
     return fitted
 
 
-def soft_bins(expression: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+def soft_bins(
+    expression: keras.KerasTensor,
+    logits: keras.KerasTensor,
+    first: float = 0.0,
+    width: float = 1.0,
+) -> keras.KerasTensor:
     """Returns the Kullback-Leibler divergence (batch,) of the predicted bins from the measured
     bins. The measured bins are those of a normal distribution around the expression, with a
     standard deviation of half a bin (Penzar et al. 2023).
 
     Args:
         expression: (batch,) or (batch, 1).
-        logits: (batch, bins), the logits of the expressions 0, 1, ..., bins - 1.
+        logits: (batch, bins), the logits of the bins.
+        first, width: the centre of the first bin, and the width of each (`layers.ExpectedBin`).
     """
     bins = logits.shape[-1]
+    expression = (expression - first) / width
     edges = ops.arange(bins - 1, dtype=logits.dtype) + 0.5
     below = 0.5 * (1 + ops.erf((edges - ops.reshape(expression, (-1, 1))) / 0.5 / math.sqrt(2)))
     padded = ops.pad(below, ((0, 0), (1, 0))), ops.pad(below, ((0, 0), (0, 1)), constant_values=1)
@@ -248,8 +259,7 @@ def train(
 
     Raises:
         FloatingPointError: the loss or a prediction is not finite.
-        ValueError: there are too few validation rows for an R2, or an expression lies outside the
-            model's bins.
+        ValueError: there are too few validation rows for an R2.
     """
     tokens, expression = validation
     if len(np.unique(expression)) < 2:
@@ -257,12 +267,6 @@ def train(
             f"the validation set has {len(expression)} sequences and fewer than two different "
             "values, so that it has no R2; raise `data: validation_fraction` or train on more "
             "sequences"
-        )
-    bins = fitted.output_shape[-1]
-    if bins > 1 and (expression.min() < -0.5 or expression.max() > bins - 0.5):
-        raise ValueError(
-            f"expressions from {expression.min():g} to {expression.max():g} lie outside the "
-            f"model's bins, 0 to {bins - 1}; set `bins` of the recipe to 0, or to a larger number"
         )
     state = _State(model, fitted, checkpoint, belongs_to, writes=host == 0)
     state.restore()
@@ -367,6 +371,8 @@ class _State:
         part.replace(self.path)
 
     def restore(self) -> None:
+        """Continues from the checkpoint, if it belongs to this training and is whole. One that is
+        not whole gets the ending `.damaged`, so that nobody meets it again."""
         if not self.path.exists():
             return
         try:
@@ -379,22 +385,37 @@ class _State:
                         file=sys.stderr,
                     )
                     return
+                best, history = float(about["best"]), list(about["history"])
+                # `stopped` reads the score of each epoch.
+                if not (history and best in [row["validation_r2"] for row in history]):
+                    raise ValueError("no epoch in it has its best R2")
                 groups = {
-                    group: [saved[f"{group}/{number}"] for number in range(len(items))]
+                    group: [_like(item, saved[f"{group}/{n}"]) for n, item in enumerate(items)]
                     for group, items in self._groups().items()
                 }
         except damage.ARRAYS as error:
-            print(
-                f"{self.path}: cannot be used ({error}); starting from the beginning",
-                file=sys.stderr,
+            damaged = self.path.with_suffix(".damaged")
+            if self.writes:
+                self.path.replace(damaged)
+            say(
+                f"{self.path}: cannot be used ({error}); it is now {damaged.name}, and training is "
+                "starting from the beginning"
             )
             return
         self.model.set_weights(groups["weights"])
         for variable, value in zip(self.optimizer.variables, groups["optimizer"], strict=True):
             variable.assign(value)
-        self.best_weights = groups["best"]
-        self.best, self.history = about["best"], about["history"]
+        self.best_weights, self.best, self.history = groups["best"], best, history
         print(f"{self.path}: continuing after epoch {len(self.history)}", file=sys.stderr)
+
+
+def _like(item: np.ndarray, saved: np.ndarray) -> np.ndarray:
+    """Returns the saved array, which must have the shape and type of an array of the model."""
+    if (saved.shape, saved.dtype) != (item.shape, item.dtype):
+        raise ValueError(
+            f"an array is {saved.dtype} {saved.shape} instead of {item.dtype} {item.shape}"
+        )
+    return saved
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
