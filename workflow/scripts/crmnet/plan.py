@@ -117,12 +117,16 @@ class Plan:
         found = {}
         for key, entry in declared(self.config):
             path, url = self.path(entry), entry["file"]
+            table = self._as_read(entry) if "columns" in entry else None
+            _, medium, kind, *_ = [*key.split("."), None]
+            if table and kind == "train":
+                table |= self._labels(medium, self.column_of_folds)
             found[path] = {
                 "key": key,
                 "url": url if is_url(url) else None,
                 "path": path,
                 "checksum": entry.get("checksum"),
-                "table": self._as_read(entry) if "columns" in entry else None,
+                "table": table,
             }
         return list(found.values())
 
@@ -130,10 +134,13 @@ class Plan:
         """Returns `path`, `header` and `columns` of each training table of a medium, and the
         further columns that decide what its rows are for, with one more if it is given (`by`).
         These are the keys that jobs read, so no job runs again when another key changes."""
+        further = self._labels(medium, by)
+        return [self._as_read(table) | further for table in self.config["media"][medium]["train"]]
+
+    def _labels(self, medium: str, by: str | int | None) -> dict[str, list]:
         columns = dict.fromkeys([*self.columns_of_draws(medium), by])
         columns = [column for column in columns if column not in (None, "split")]
-        further = {"by": columns} if columns else {}
-        return [self._as_read(table) | further for table in self.config["media"][medium]["train"]]
+        return {"by": columns} if columns else {}
 
     def test_tables(self, medium: str) -> dict[str, dict]:
         """Returns `path`, `header` and `columns` of each test set, by name."""
