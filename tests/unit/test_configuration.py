@@ -739,6 +739,8 @@ def test_a_cross_validation_changes_no_other_job(drawn):
     without = Plan(checked(config(**drawn({"held_out": 0.1}))))
     assert with_it.train_tables("a") == without.train_tables("a")
     assert with_it.train_tables("a", with_it.column_of_folds)[0]["by"] == ["chrom"]
+    # A rehearsal looks for the column in a download too.
+    assert with_it.sources()[0]["table"]["by"] == ["chrom"]
     assert with_it.folds == [1, 2, 3] and without.folds == []
     (name, table), *_ = with_it.fold_table("a", 2).items()
     assert name == "fold 2" and table["path"] == "results/folds/2/data/a/test.tsv"

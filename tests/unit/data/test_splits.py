@@ -1,5 +1,10 @@
 """Splits by families: relatives of every kind stay together, in all media."""
 
+import dataclasses
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -7,6 +12,9 @@ from crmnet.data import folds, splits
 from crmnet.data.sequences import Construct, hashes, leak_keys, strand_hashes
 from crmnet.data.splits import VALIDATION, Relatives, Split, purpose, split
 from crmnet.data.tables import Rejects, Table, TableError, chunks
+from crmnet.data.tsv import read_table
+
+SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 LEFT, RIGHT = "TGCATTTTTTTCACATC", "GGTTACGGCTGTT"
 CONSTRUCT = Construct(LEFT, RIGHT, 80, 112)
@@ -485,3 +493,59 @@ def test_too_many_folds_are_refused(tmp_path):
         dealt({"a": [source]}, 4)
     assert "cross_validation.folds: fold 4 of 4 has 0 sequences of medium a" in str(error.value)
     assert "(there are 3 families to deal)" in str(error.value)
+
+
+def hold_out(folder, source, given, split=(), tests=(), families=False):
+    """Runs the script `hold_out`; returns its table."""
+    entry = {
+        "path": str(source.path),
+        "header": True,
+        "columns": {"sequence": "sequence", "expression": "value"},
+    }
+    job = SimpleNamespace(
+        input=SimpleNamespace(split=split),
+        output=[folder / "kept.tsv"],
+        wildcards=SimpleNamespace(test_set="kept"),
+        params=SimpleNamespace(
+            train=[entry],
+            given=given,
+            test=[entry | {"path": str(test.path)} for test in tests],
+            families=families,
+            construct=dataclasses.asdict(CONSTRUCT),
+            on_bad_rows="stop",
+            seed=1,
+        ),
+        log=[folder / "log"],
+    )
+    runpy.run_path(str(SCRIPTS / "hold_out.py"), init_globals={"snakemake": job})
+    return read_table(job.output[0])
+
+
+@pytest.mark.parametrize("given", [0.2, {"fraction": 0.2}])
+def test_the_strands_of_a_sequence_are_held_out_together_without_families(tmp_path, given):
+    rng = np.random.default_rng(20)
+    inserts = [
+        strand for start in random_inserts(rng, 200) for strand in (start, other_strand(start))
+    ]
+    kept = hold_out(tmp_path, labelled(tmp_path / "rows.tsv", inserts, {}), given)
+    bare = {text[len(LEFT) : -len(RIGHT)] for text in kept["sequence"]}
+    assert 40 < len(bare) < 120 and bare == set(map(other_strand, bare))
+    assert list(kept) == ["sequence", "expression", "rows"]
+
+
+@pytest.mark.parametrize("single", [[], ["a"]])
+def test_a_fold_has_its_sequences_without_those_of_test_sets(tmp_path, single):
+    rng = np.random.default_rng(21)
+    inserts, _ = library(rng, "variants")
+    source = labelled(tmp_path / "rows.tsv", [*inserts, inserts[50]], {})
+    test = labelled(tmp_path / "test.tsv", inserts[:20], {})
+    found, sizes = dealt({"a": [source]}, 3, [test], single=single)
+    whole = []
+    for fold, split_ in enumerate(found, start=1):
+        split_.save(tmp_path / "split.npz")
+        kept = hold_out(tmp_path, source, None, tmp_path / "split.npz", [test], families=not single)
+        assert ("family" in kept) == (not single)
+        of = sizes[sizes["fold"] == fold].iloc[0]
+        assert len(kept) == of["sequences"] and kept["rows"].sum() == of["rows"]
+        whole += [text[len(LEFT) : -len(RIGHT)] for text in kept["sequence"]]
+    assert sorted(whole) == sorted(set(inserts[20:]))

@@ -118,12 +118,16 @@ class Plan:
         found = {}
         for key, entry in declared(self.config):
             path, url = self.path(entry), entry["file"]
+            table = self._as_read(entry) if "columns" in entry else None
+            _, medium, kind, *_ = [*key.split("."), None]
+            if table and kind == "train":
+                table |= self._labels(medium, self.column_of_folds)
             found[path] = {
                 "key": key,
                 "url": url if is_url(url) else None,
                 "path": path,
                 "checksum": entry.get("checksum"),
-                "table": self._as_read(entry) if "columns" in entry else None,
+                "table": table,
             }
         return list(found.values())
 
@@ -131,11 +135,14 @@ class Plan:
         """Returns `path`, `header` and `columns` of each training table of a medium, and the
         further columns that decide what its rows are for, with one more if it is given (`by`).
         These are the keys that jobs read, so no job runs again when another key changes."""
-        columns = dict.fromkeys([*self.columns_of_draws(medium), by])
-        columns = [column for column in columns if column not in (None, "split")]
-        further = {"by": columns} if columns else {}
+        further = self._labels(medium, by)
         tables = self.config["media"][medium]["train"]
         return [self._measured(medium, table) | further for table in tables]
+
+    def _labels(self, medium: str, by: str | int | None) -> dict[str, list]:
+        columns = dict.fromkeys([*self.columns_of_draws(medium), by])
+        columns = [column for column in columns if column not in (None, "split")]
+        return {"by": columns} if columns else {}
 
     def test_tables(self, medium: str) -> dict[str, dict]:
         """Returns `path`, `header` and `columns` of each test set, by name."""
