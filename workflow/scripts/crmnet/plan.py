@@ -119,17 +119,17 @@ class Plan:
                 "url": url if is_url(url) else None,
                 "path": path,
                 "checksum": entry.get("checksum"),
-                "table": self._as_read(entry) if "columns" in entry else None,
+                "table": self._table(key, entry) if "columns" in entry else None,
             }
         return list(found.values())
 
     def train_tables(self, medium: str) -> list[dict]:
-        """Returns `path`, `header` and `columns` of each training table of a medium. These are the
+        """Returns how each training table of a medium is read and what it must fit. These are the
         keys that jobs read, so no job runs again when another key changes."""
         return [self._measured(medium, table) for table in self.config["media"][medium]["train"]]
 
     def test_tables(self, medium: str) -> dict[str, dict]:
-        """Returns `path`, `header` and `columns` of each test set, by name."""
+        """Returns how each test set is read and what it must fit, by name."""
         entry, tables = self.config["media"][medium], {}
         for name, table in entry["test"].items():
             if "held_out" not in table:
@@ -149,6 +149,17 @@ class Plan:
 
     def _as_read(self, table: dict) -> dict:
         return {"path": self.path(table)} | {key: table[key] for key in READ_KEYS if key in table}
+
+    def _table(self, key: str, entry: dict) -> dict:
+        """Returns the table of an entry of `declared`, as its job reads it."""
+        _, medium, *place = key.split(".")
+        return self._measured(medium, entry) if len(place) == 2 else self._predicted(entry)
+
+    def _predicted(self, table: dict) -> dict:
+        """Returns a table of published predictions. Its sequences are compared with measured ones,
+        so it needs the construct only to add flanks."""
+        added = table.get("flanks") == ADD
+        return self._as_read(table) | ({"construct": self.config["construct"]} if added else {})
 
     def _measured(self, medium: str, table: dict) -> dict:
         """Returns a table of measurements, which are compared with the construct."""
@@ -282,9 +293,7 @@ class Plan:
 
     def published_table(self, model: str, medium: str, test_set: str) -> dict:
         """Returns `path`, `header` and `columns` of a model's published predictions."""
-        table = self._as_read(self.config["media"][medium]["test"][test_set]["published"][model])
-        construct = {"construct": self.config["construct"]}
-        return table | (construct if table.get("flanks") == ADD else {})
+        return self._predicted(self.config["media"][medium]["test"][test_set]["published"][model])
 
     @cached_property
     def predictors(self) -> dict[str, list[str]]:
