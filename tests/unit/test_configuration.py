@@ -863,3 +863,46 @@ def test_configs_are_laid_over_each_other_as_snakemake_lays_them():
 )
 def test_no_file_of_the_workflow_has_a_key_twice(path):
     assert faults_of_yaml(path.read_text(), path) == []
+
+
+def own_table(tmp_path, sequences, construct=None, data=None, longer=None, **entry):
+    """The config of a medium with a training table of these sequences."""
+    path = tmp_path / "mine.csv"
+    path.write_text("sequence,level\n" + "".join(f"{s},{n}\n" for n, s in enumerate(sequences)))
+    entry |= {"file": str(path), "columns": {"sequence": "sequence", "expression": "level"}}
+    medium = {"train": [entry], "test": {"kept": {"held_out": 0.1}}}
+    medium |= {"longer": longer} if longer else {}
+    changes = {"construct": construct, "data": data}
+    changes = {key: value for key, value in changes.items() if value}
+    return {"media": {"complex": None, "defined": None, "a": medium}, **changes}
+
+
+def test_bare_inserts_are_told_before_any_job(tmp_path):
+    bare = own_table(tmp_path, ["ACGTACGT", "TTGACA"])
+    said = message(**bare)
+    assert f"media.a.train.0: {tmp_path}/mine.csv: no sequence begins with" in said
+    assert "`flanks: add`" in said and "no sequence ends with" in said
+    checked(config(**own_table(tmp_path, ["ACGTACGT", "TTGACA"], flanks="add")))
+    checked(config(**own_table(tmp_path, ["ACGT"], {"left_flank": "", "right_flank": ""})))
+    # A row with them is enough.
+    checked(config(**own_table(tmp_path, ["ACGTACGT", WHOLE.lower()])))
+
+
+def test_a_wrong_base_in_a_flank_is_told_before_any_job(tmp_path):
+    left = PAPER["construct"]["left_flank"]
+    said = message(**own_table(tmp_path, [WHOLE, WHOLE], {"left_flank": left[:-1] + "A"}))
+    assert f"2 of the first 2 begin with {left}, which differs from it at position 17" in said
+    assert "ends with" not in said
+
+
+def test_sequences_that_are_too_long_are_told_before_any_job(tmp_path):
+    long = [WHOLE, WHOLE.replace("ACGT", "ACGT" * 30)]
+    said = message(**own_table(tmp_path, long))
+    assert "1 of the first 2 sequences are longer than `construct: length` (112)" in said
+    assert "the first in line 3 with 150 letters" in said and "`longer: cut`" in said
+    checked(config(**own_table(tmp_path, long, longer="cut")))
+    checked(config(**own_table(tmp_path, long, data={"on_bad_rows": "drop"})))
+    checked(config(**own_table(tmp_path, long, {"length": 152})))
+    said = message(**own_table(tmp_path, ["A" * 83], flanks="add"))
+    assert "in line 2 with 113 letters with the flanks" in said
+    checked(config(**own_table(tmp_path, ["A" * 82], flanks="add")))

@@ -8,6 +8,8 @@ import pytest
 from configs import WHOLE, config, overlaid
 
 from crmnet.configuration import checked
+from crmnet.data.sequences import Construct
+from crmnet.data.tables import table_of
 from crmnet.motifs.motif import Motif, write_meme
 from crmnet.plan import Plan
 
@@ -224,3 +226,21 @@ def test_a_figure_without_enough_data_is_left_out_with_a_reason():
     tests = {name: {"scatter": False} for name in ("all_native", "random")}
     plan = planned(config(media={"complex": {"test": tests}}))
     assert "scatter" in plan.left_out["figure2"]
+
+
+def test_jobs_get_the_construct_with_tables_of_measurements():
+    plan = planned(config(media={"defined": {"longer": "stop"}}))
+    construct = plan.config["construct"]
+    for medium, longer in (("complex", "cut"), ("defined", "stop")):
+        measured = [*plan.train_tables(medium), *plan.test_tables(medium).values()]
+        assert all((t["construct"], t["longer"]) == (construct, longer) for t in measured)
+    (train, *_) = plan.train_tables("complex")
+    assert [s["table"] for s in plan.sources() if s["path"] == train["path"]] == [train]
+
+
+def test_published_predictions_of_bare_inserts_get_flanks():
+    published = {"cnn": {"flanks": "add"}}
+    plan = planned(config(media={"complex": {"test": {"native": {"published": published}}}}))
+    bare, whole = (plan.published_table(m, "complex", "native") for m in ("cnn", "transformer"))
+    assert table_of(bare).construct == Construct(**plan.config["construct"])
+    assert table_of(whole).construct is None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crmnet.data.sequences import Construct
 from crmnet.data.splits import Split
-from crmnet.data.tables import Rejects, table_of
+from crmnet.data.tables import Rejects, TableError, table_of
 from crmnet.logs import log_to, say
 
 job = snakemake
@@ -15,6 +15,9 @@ log_to(job.log[0])
 
 # TensorFlow prints messages when it is imported, so it is imported after `log_to`.
 from crmnet.data import shards
+
+# The fewest sequences that have metrics (`metrics.metrics`).
+FEWEST = 3
 
 
 def tell(name, numbers):
@@ -51,6 +54,12 @@ with open(job.output.rejected, "w") as rejected:
         drop_relatives=job.params.data["relatives"] == "drop",
         **job.params.relatives,
     )
+for name, table in own.items():
+    if (number := manifest["fit"]["test"][name]["rows"]) < FEWEST:
+        raise TableError(
+            f"{table.path}: the test set has {number} sequence(s), but its metrics need at least "
+            f"{FEWEST}; make it larger (`held_out`, if it is held out), or remove it from `media`"
+        )
 manifest["families"] = split.counts.get(job.wildcards.medium) if split else None
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 

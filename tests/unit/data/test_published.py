@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from crmnet.data.published import join
+from crmnet.data.sequences import Construct
 from crmnet.data.tables import Table, TableError
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "published.py"
@@ -131,3 +132,13 @@ def test_script_keeps_the_measurements_in_their_order(tmp_path):
     assert list(table["sequence"]) == ["ACGT", "GGGG", "GGGG", "TTTT"]
     assert list(table["measured"]) == [1.5, -2, 7, 3]
     assert list(table["published"]) == [4, 5, 6, 8]
+
+
+def test_bare_published_sequences_are_joined_with_their_flanks(tmp_path):
+    construct = Construct("GACTACGG", "CTCGAG", 10, 24)
+    path = tmp_path / "published.tsv"
+    path.write_text("ACGTAC\t1.5\nTTTTTTTTTTTTT\t2.5\n")
+    table = Table(path, 1, {"prediction": 2}, header=False, flanks="add", construct=construct)
+    # The second is cut as the model reads it.
+    measured = ["GACTACGG" + "T" * 13 + "CTC", "GACTACGGACGTACCTCGAG"]
+    assert join(measured, table, 24).tolist() == [2.5, 1.5]

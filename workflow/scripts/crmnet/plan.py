@@ -118,22 +118,18 @@ class Plan:
         found = {}
         for key, entry in declared(self.config):
             path, url = self.path(entry), entry["file"]
-            table = self._as_read(entry) if "columns" in entry else None
-            _, medium, kind, *_ = [*key.split("."), None]
-            if table and kind == "train":
-                table |= self._labels(medium, self.column_of_folds)
             found[path] = {
                 "key": key,
                 "url": url if is_url(url) else None,
                 "path": path,
                 "checksum": entry.get("checksum"),
-                "table": table,
+                "table": self._table(key, entry) if "columns" in entry else None,
             }
         return list(found.values())
 
     def train_tables(self, medium: str, by: str | int | None = None) -> list[dict]:
-        """Returns `path`, `header` and `columns` of each training table of a medium, and the
-        further columns that decide what its rows are for, with one more if it is given (`by`).
+        """Returns how each training table of a medium is read and what it must fit, and the further
+        columns that decide what its rows are for, with one more if it is given (`by`).
         These are the keys that jobs read, so no job runs again when another key changes."""
         further = self._labels(medium, by)
         tables = self.config["media"][medium]["train"]
@@ -145,7 +141,7 @@ class Plan:
         return {"by": columns} if columns else {}
 
     def test_tables(self, medium: str) -> dict[str, dict]:
-        """Returns `path`, `header` and `columns` of each test set, by name."""
+        """Returns how each test set is read and what it must fit, by name."""
         entry, tables = self.config["media"][medium], {}
         for name, table in entry["test"].items():
             if "held_out" not in table:
@@ -220,6 +216,20 @@ class Plan:
 
     def _as_read(self, table: dict) -> dict:
         return {"path": self.path(table)} | {key: table[key] for key in READ_KEYS if key in table}
+
+    def _table(self, key: str, entry: dict) -> dict:
+        """Returns the table of an entry of `declared`, as its job reads it."""
+        _, medium, kind, *place = key.split(".")
+        if len(place) > 1:
+            return self._predicted(entry)
+        further = self._labels(medium, self.column_of_folds) if kind == "train" else {}
+        return self._measured(medium, entry) | further
+
+    def _predicted(self, table: dict) -> dict:
+        """Returns a table of published predictions. Its sequences are compared with measured ones,
+        so it needs the construct only to add flanks."""
+        added = table.get("flanks") == ADD
+        return self._as_read(table) | ({"construct": self.config["construct"]} if added else {})
 
     def _measured(self, medium: str, table: dict) -> dict:
         """Returns a table of measurements, which are compared with the construct."""
@@ -353,9 +363,7 @@ class Plan:
 
     def published_table(self, model: str, medium: str, test_set: str) -> dict:
         """Returns `path`, `header` and `columns` of a model's published predictions."""
-        table = self._as_read(self.config["media"][medium]["test"][test_set]["published"][model])
-        construct = {"construct": self.config["construct"]}
-        return table | (construct if table.get("flanks") == ADD else {})
+        return self._predicted(self.config["media"][medium]["test"][test_set]["published"][model])
 
     @cached_property
     def predictors(self) -> dict[str, list[str]]:

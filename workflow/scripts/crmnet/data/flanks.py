@@ -26,7 +26,7 @@ def add_flanks(
     buffer: np.ndarray, starts: np.ndarray, ends: np.ndarray, construct: Construct
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns the buffer, starts and ends (n,) of the sequences buffer[start:end] with the
-    construct's flanks around them."""
+    construct's flanks around them. The sequences are in the buffer's order, and none is empty."""
     left, right = tokenise(construct.left_flank), tokenise(construct.right_flank)
     size = ends - starts
     stops = np.cumsum(size + len(left) + len(right))
@@ -34,12 +34,17 @@ def add_flanks(
     whole = np.empty(stops[-1] if len(stops) else 0, np.uint8)
     whole[begins[:, None] + np.arange(len(left))] = left
     whole[stops[:, None] - len(right) + np.arange(len(right))] = right
-    # The letters of the inserts, one after the other: their numbers within all inserts.
-    number = np.arange(size.sum())
-    before = np.cumsum(size) - size
-    source = number + np.repeat(starts - before, size)
-    whole[number + np.repeat(begins + len(left) - before, size)] = buffer[source]
+    inserts = _inside(len(whole), begins + len(left), stops - len(right))
+    whole[inserts] = buffer[_inside(len(buffer), starts, ends)]
     return whole, begins, stops
+
+
+def _inside(size: int, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Returns a mask (size,) of the places in one of the spans."""
+    steps = np.zeros(size + 1, np.int8)
+    steps[starts] += 1
+    steps[ends] -= 1
+    return np.cumsum(steps[:-1], dtype=np.int8).view(bool)
 
 
 @dataclass
