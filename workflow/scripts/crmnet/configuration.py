@@ -18,9 +18,10 @@ import jsonschema
 import yaml
 
 from crmnet.data import zenodo
-from crmnet.data.delimited import TableError, column_number, first_row, is_fasta
+from crmnet.data.delimited import TableError, check, is_fasta
 from crmnet.data.downloads import UNFINISHED
 from crmnet.data.web import DownloadError
+from crmnet.logs import printable
 from crmnet.models import registry
 from crmnet.motifs.known import of_file, taxon_of
 from crmnet.motifs.motif import MotifError
@@ -51,6 +52,9 @@ KINDS = {
 
 class ConfigError(ValueError):
     """The config cannot be run. The message has one line for each error in it."""
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
 
 
 def checked(config: dict) -> dict:
@@ -719,9 +723,10 @@ def _no_folder(path: Path, written: bool) -> str | None:
 
 
 def _missing_columns(key: str, path: Path, table: dict) -> Iterator[str]:
+    # The first rows need not be among those that `where` chooses.
+    cells = not table.get("where")
+    keys = table["columns"], table["header"], table.get("separator"), table.get("comment")
     try:
-        cells, _ = first_row(path)
-        for column in table["columns"].values():
-            column_number(path, column, cells, table["header"])
+        check(path, *keys, cells)
     except TableError as error:
         yield f"{key}: {error}"
