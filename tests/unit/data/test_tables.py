@@ -361,7 +361,7 @@ def test_an_undeclared_header_is_refused_with_a_hint(file):
 
 
 def test_an_undeclared_header_is_an_error_also_where_bad_rows_are_dropped(file):
-    with pytest.raises(TableError, match="line 1 reads as names.*\\n.*header: true"):
+    with pytest.raises(TableError, match="line 1 reads as names.*header: true"):
         rejected(table(file("sequence\texpression\n" + TEXT)))
 
 
@@ -609,9 +609,14 @@ def files_with_faults(draw):
     return content, header
 
 
-def read_singly(content, header, separator):
+def read_singly(path, header):
     """All lines of a file, each with its row, or None if it is bad; None if the file cannot be
-    read."""
+    read. What is refused by the layout of the first lines has tests of its own."""
+    content = path.read_bytes()
+    try:
+        separator = layout(path, {"sequence": 1, "expression": 2}, header).separator
+    except TableError:
+        return None
     if content.startswith(b"\x1f\x8b"):
         try:
             content = gzip.decompress(content)
@@ -651,13 +656,7 @@ def test_a_file_with_faults_is_read_exactly_or_refused(tmp_path_factory, mangled
     content, header = mangled
     path = tmp_path_factory.getbasetemp() / "faults.txt"
     path.write_bytes(content)
-    try:
-        separator = layout(path, {"sequence": 1, "expression": 2}, header).separator
-    except TableError as error:
-        # What is refused by its first lines has tests of its own.
-        assert str(path) in str(error)
-        return
-    expected = read_singly(content, header, separator)
+    expected = read_singly(path, header)
     # No line is longer than a block.
     longest = max(map(len, expected[0]), default=0) if expected else 0
     with mock.patch.object(tables, "BLOCK_BYTES", max(block, 4 * longest)):

@@ -723,10 +723,8 @@ def _no_folder(path: Path, written: bool) -> str | None:
 
 
 def _missing_columns(key: str, path: Path, table: dict) -> Iterator[str]:
-    # The first rows need not be among those that `where` chooses.
-    cells = not table.get("where")
-    keys = table["columns"], table["header"], table.get("separator"), table.get("comment")
+    how = {part: table.get(part) for part in ("separator", "comment")}
     try:
-        check(path, *keys, cells)
+        check(path, table["columns"], table["header"], **how, where=table.get("where", ()))
     except TableError as error:
         yield f"{key}: {error}"

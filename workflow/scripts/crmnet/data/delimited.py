@@ -8,7 +8,7 @@ import csv
 import gzip
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -30,8 +30,8 @@ LINES = 20
 csv.field_size_limit(4 * LONGEST)
 
 _DNA = re.compile("[ACGTN]+", re.IGNORECASE)
-# No name of a column is so long a word of only these letters.
-_LONG_DNA = re.compile("[ACGTN]{8,}", re.IGNORECASE)
+# No name of a column is so long a word of only these letters, or nearly only.
+_LONG, _LONGER, _SHARE = 8, 20, 0.8
 _IUPAC = re.compile("[ACGTUNRYSWKMBDHV]+", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WORD = re.compile(r"[^\W\d][^\x00-\x1f]*")
@@ -42,6 +42,9 @@ _NUMBERS = ("expression", "prediction", "position")
 # Any number of spaces and tabs outside quotes; those around a line are in the second group.
 _SPACES = re.compile(r'("[^"\r\n]*")|((?<![^\r\n])[ \t]+|[ \t]+(?![^\r\n]))|[ \t]+')
 _SHOWN = 60
+
+# Name -> column, given by its name or its number from 1, or several columns.
+Columns = Mapping[str, "str | int | list[str | int]"]
 
 
 class TableError(ValueError):
@@ -120,7 +123,7 @@ def _first_line(text: bytes, comment: str | None) -> tuple[int, int]:
 
 def layout(
     path: Path,
-    columns: Mapping[str, str | int],
+    columns: Columns,
     header: bool,
     separator: str | None = None,
     comment: str | None = None,
@@ -128,7 +131,7 @@ def layout(
     """Returns how a table is laid out.
 
     Args:
-        columns: name -> column, given by its name or its number from 1.
+        columns: name -> column, given by its name or its number from 1, or a list of columns.
         header: whether the first line names the columns.
         separator: one character, or a word in `SEPARATORS`. None detects it.
         comment: a line that begins with this text is no row. None if there are no such lines.
@@ -143,7 +146,7 @@ def layout(
 def layout_of(
     path: Path,
     start: bytes,
-    columns: Mapping[str, str | int],
+    columns: Columns,
     header: bool,
     separator: str | None = None,
     comment: str | None = None,
@@ -164,39 +167,39 @@ def layout_of(
             "a line for each sequence"
         )
     below = [text for text in below if text and not (comment and text.startswith(comment))]
+    shown = printable(first, _SHOWN)
     commented = first[0] in "#!" and TableError(
-        f"{path}: line {line} begins with {first[0]!r}: {printable(first, _SHOWN)}\n"
-        f'If such lines are comments, set `comment: "{first[0]}"` for this table; if that line '
-        "names the columns, give their names as they stand in it."
+        f"{path}: line {line} begins with {first[0]!r} ({shown}); if such lines are comments, set "
+        f'`comment: "{first[0]}"` for this table; if line {line} names the columns, give their '
+        "names as they stand in it"
     )
     try:
         found = _separated(path, line, [first, *below], columns, header, separator)
         cells, *rows = (_split(text, found) for text in (first, *below))
-        places = {name: column_number(path, at, cells, header) for name, at in columns.items()}
+        numbers = [(name, at) for name, at in _pairs(columns) if isinstance(at, int)]
+        named = len(numbers) < len(_pairs(columns))
+        wanted = _wanted(cells, numbers)
+        is_data = not named and _reads_as_data(wanted)
+        if header and is_data:
+            raise TableError(
+                f"{path}: line {line} reads as data, not as names of columns ({shown}); set "
+                "`header: false` for this table"
+            )
+        for _, at in _pairs(columns):
+            column_number(path, at, cells, header)
     except TableError:
         if commented:
             raise commented from None
         raise
-    named = any(isinstance(column, str) for column in columns.values())
-    wanted = {name: cells[at].strip() for name, at in places.items()}
-    if header and columns and not named:
-        if _reads_as_data(wanted):
-            raise TableError(
-                f"{path}: line {line} reads as data, not as names of columns: "
-                f"{printable(first, _SHOWN)}\nSet `header: false` for this table."
-            )
-        if commented:
-            raise commented
-    if columns and not header and not _reads_as_data(wanted):
-        if commented:
-            raise commented
+    # A name that is found shows that the line is the header.
+    if commented and columns and not (named or is_data):
+        raise commented
+    if not header and _reads_as_names(wanted):
         same = [row for row in rows if len(row) == len(cells)]
-        below_it = [{name: row[at].strip() for name, at in places.items()} for row in same]
-        if _reads_as_names(wanted) and any(map(_reads_as_data, below_it)):
+        if any(_reads_as_data(_wanted(row, numbers)) for row in same):
             raise TableError(
-                f"{path}: line {line} reads as names of columns, not as data: "
-                f"{printable(first, _SHOWN)}\nIf line {line} is a header, set `header: true` and "
-                "name the columns."
+                f"{path}: line {line} reads as names of columns, not as data ({shown}); if it is a "
+                "header, set `header: true` and name the columns"
             )
     return Layout(cells, found, line, offset, rows)
 
@@ -216,17 +219,18 @@ def first_row(
 
 def check(
     path: Path,
-    columns: Mapping[str, str | int],
+    columns: Columns,
     header: bool,
     separator: str | None = None,
     comment: str | None = None,
-    cells: bool = True,
+    where: Iterable[str | int] = (),
 ) -> None:
     """Checks that the first lines of a table are as the config says. The arguments are those of
     `layout`.
 
     Args:
-        cells: whether each column must have at least one number, or one sequence, in these lines.
+        where: columns that decide which rows are used. Without them, the first lines must have at
+            least one sequence, and a number in each column of numbers.
 
     Raises:
         TableError: see `layout`; also if there is no row.
@@ -236,21 +240,23 @@ def check(
     if not rows:
         raise TableError(f"{path}: has no usable row, only line {found.line} with the header")
     rows = [row for row in rows if len(row) == len(found.cells)]
-    for name, column in columns.items() if cells else ():
+    for column in where:
+        column_number(path, column, found.cells, header, "where")
+    for name, column in () if where else _pairs(columns):
         at = column_number(path, column, found.cells, header)
         given = [cell for row in rows if (cell := row[at].strip()).lower() not in _MISSING]
         if not given:
             continue
         of = f"{path}: column {column!r} (`{name}`)"
-        if name in _SEQUENCES and not any(map(_DNA.fullmatch, given)):
+        if name == "sequence" and not any(map(_DNA.fullmatch, given)):
             raise TableError(
                 f"{of} has no sequence of A, C, G, T and N in the first {len(rows)} row(s), but "
-                f"{printable(given[0], _SHOWN)!r}; correct `columns:` of this file in the config"
+                f"{_shown(given[0])}; correct `columns:` of this file in the config"
             )
         if name in _NUMBERS and not any(map(_NUMBER.fullmatch, given)):
             raise TableError(
                 f"{of} has no number in the first {len(rows)} row(s), but "
-                f"{printable(given[0], _SHOWN)!r}{no_number(given[0])}; correct the file, or "
+                f"{_shown(given[0])}{no_number(given[0])}; correct the file, or "
                 "`columns:` of this file in the config"
             )
 
@@ -276,7 +282,7 @@ def _separated(
     path: Path,
     line: int,
     lines: Sequence[str],
-    columns: Mapping[str, str | int],
+    columns: Columns,
     header: bool,
     separator: str | None,
 ) -> str:
@@ -300,15 +306,19 @@ def _separated(
     best = [one for one in agree if agree[one] == max(agree.values())]
     if len(best) > 1:
         raise TableError(
-            f"{path}: its columns can be separated by {' or '.join(map(_word, best))}: "
-            f"{printable(lines[0], _SHOWN)}\nSet `separator` for this table to one of these words."
+            f"{path}: its columns can be separated by {' or '.join(map(_word, best))} "
+            f"({printable(lines[0], _SHOWN)}); set `separator` for this table to one of these words"
         )
+    # A list of sequences alone is a table of one column.
+    if not best and len(columns) < 2:
+        return tried[0]
     if not best:
+        missing = next((f"has no column {at!r}: " for _, at in _pairs(columns) if at != 1), "")
         raise TableError(
-            f"{path}: line {line} has only one column, if columns are separated by "
-            f"{' or '.join(map(_word, tried if separator else [*tried, ' ']))}: "
-            f"{printable(lines[0], _SHOWN)}\nName a table that has the columns in `columns`, or "
-            "set `separator` for this table."
+            f"{path}: {missing}line {line} has only one column, if columns are separated by "
+            f"{' or '.join(map(_word, tried if separator else [*tried, ' ']))} "
+            f"({printable(lines[0], _SHOWN)}); name a table that has the columns in `columns`, or "
+            "set `separator` for this table"
         )
     return best[0]
 
@@ -321,13 +331,11 @@ def _agreement(cells: Sequence[Sequence[str]]) -> int:
     return 1 + agree if first > 1 and (agree or not rows) else 0
 
 
-def _is_likely(
-    path: Path, cells: Sequence[list[str]], columns: Mapping[str, str | int], header: bool
-) -> bool:
+def _is_likely(path: Path, cells: Sequence[list[str]], columns: Columns, header: bool) -> bool:
     """Tells whether the columns are there, and that of sequences has sequences."""
     first, *rows = cells
     try:
-        at = {name: column_number(path, at, first, header) for name, at in columns.items()}
+        at = {name: column_number(path, at, first, header) for name, at in _pairs(columns)}
     except TableError:
         return False
     data = [row for row in (rows if header else cells) if len(row) == len(first)]
@@ -371,7 +379,7 @@ def _misfit(
         mend = f"if line {line} is a title or a note, delete it; otherwise correct it"
     return TableError(
         f"{path}: line {line} has {first} column(s), separated by {_word(one)}, but the lines "
-        f"below it have {below}: {printable(lines[0], _SHOWN)}\n{mend[0].upper()}{mend[1:]}."
+        f"below it have {below} ({printable(lines[0], _SHOWN)}); {mend}"
     )
 
 
@@ -383,6 +391,14 @@ def _split(line: str, separator: str) -> list[str]:
 def squeezed(text: str) -> str:
     """Returns lines with one space in place of any number of spaces and tabs outside quotes, and
     none around a line."""
+    if '"' not in text:
+        # This is ten times as fast.
+        text = text.replace("\t", " ")
+        while "  " in text:
+            text = text.replace("  ", " ")
+        for end in "\r\n":
+            text = text.replace(f" {end}", end).replace(f"{end} ", end)
+        return text.strip(" ")
     return _SPACES.sub(lambda found: found[1] or ("" if found[2] else " "), text)
 
 
@@ -391,12 +407,32 @@ def _word(separator: str) -> str:
     return words.get(separator, repr(separator))
 
 
-def _reads_as_data(cells: Mapping[str, str]) -> bool:
-    """Tells whether the cells (name of the column -> cell) are surely no names: a long sequence, or
-    sequences and numbers."""
-    if _LONG_DNA.fullmatch(cells.get("sequence", "")):
+def _pairs(columns: Columns) -> list[tuple[str, str | int]]:
+    """Returns the name and the column of each column."""
+    return [
+        (name, at)
+        for name, given in columns.items()
+        for at in (given if isinstance(given, list) else [given])
+    ]
+
+
+def _wanted(
+    cells: Sequence[str], columns: Iterable[tuple[str, int]]
+) -> tuple[list[str], list[str]]:
+    """Returns the cells of a line that should be sequences, and those that should be numbers, of
+    the columns (name, number from 1) that it has."""
+    given = [(name, cells[at - 1].strip()) for name, at in columns if 1 <= at <= len(cells)]
+    return tuple(
+        [cell for name, cell in given if name in names] for names in (_SEQUENCES, _NUMBERS)
+    )
+
+
+def _reads_as_data(wanted: tuple[list[str], list[str]]) -> bool:
+    """Tells whether cells (see `_wanted`) are surely no names: long sequences, or sequences and
+    numbers."""
+    sequences, numbers = wanted
+    if any(map(_is_sequence, sequences)):
         return True
-    sequences, numbers = _of_kinds(cells)
     return (
         bool(sequences and numbers)
         and all(map(_IUPAC.fullmatch, sequences))
@@ -404,10 +440,15 @@ def _reads_as_data(cells: Mapping[str, str]) -> bool:
     )
 
 
-def _reads_as_names(cells: Mapping[str, str]) -> bool:
-    """Tells whether the cells (name of the column -> cell) are words where there should be
-    sequences and numbers."""
-    sequences, numbers = _of_kinds(cells)
+def _is_sequence(cell: str) -> bool:
+    """Tells whether a cell is surely a sequence of DNA, perhaps with wrong letters."""
+    bases = sum(map(cell.upper().count, "ACGTN"))
+    return bases == len(cell) >= _LONG or len(cell) >= _LONGER and bases >= _SHARE * len(cell)
+
+
+def _reads_as_names(wanted: tuple[list[str], list[str]]) -> bool:
+    """Tells whether cells (see `_wanted`) are words where there should be sequences and numbers."""
+    sequences, numbers = wanted
     return (
         all(map(_WORD.fullmatch, sequences + numbers))
         and not any(map(_DNA.fullmatch, sequences))
@@ -416,27 +457,26 @@ def _reads_as_names(cells: Mapping[str, str]) -> bool:
     )
 
 
-def _of_kinds(cells: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """Returns the cells that should be sequences, and those that should be numbers."""
-    return tuple([cells[n] for n in names if n in cells] for names in (_SEQUENCES, _NUMBERS))
-
-
-def column_number(path: Path, column: str | int, cells: list[str], header: bool) -> int:
+def column_number(
+    path: Path, column: str | int, cells: list[str], header: bool, key: str = "columns"
+) -> int:
     """Returns the number, from 0, of a column that is given by its name or its number from 1.
+
+    Args:
+        key: the key of the config that names the column.
 
     Raises:
         TableError: the file has no such column, or several that could be meant.
     """
-    mend = "correct `columns:` of this file in the config"
+    mend = f"correct `{key}:` of this file in the config"
     if isinstance(column, int):
         if not 1 <= column <= len(cells):
             raise TableError(f"{path}: has no column {column}, only {len(cells)} column(s); {mend}")
         if header and str(column) in cells and cells[column - 1] != str(column):
             raise TableError(
-                f"{path}: {column} can be the number of the column that is named "
-                f"{_shown(cells[column - 1])}, or the name of another column; write "
-                f'`"{column}"` in quotes for the name, or give the name of the other column in '
-                f"`columns:` of this file in the config"
+                f"{path}: {column} can mean column {column}, which is named "
+                f"{_shown(cells[column - 1])}, or the column that is named '{column}'; in "
+                f'`{key}:`, write the name of the first, or `"{column}"` in quotes for the second'
             )
         return column - 1
     if not header:
@@ -447,12 +487,12 @@ def column_number(path: Path, column: str | int, cells: list[str], header: bool)
     places = [place for place, cell in enumerate(cells, start=1) if cell == column]
     if len(places) > 1:
         raise TableError(
-            f"{path}: columns {', '.join(map(str, places[:-1]))} and {places[-1]} are all named "
-            f"{_shown(column)}; give the number of the one that is meant, or rename them"
+            f"{path}: columns {', '.join(map(str, places[:-1]))} and {places[-1]} have the same "
+            f"name, {_shown(column)}; give the number of the one that you mean, or rename them"
         )
     if places:
         return places[0] - 1
-    if any(_LONG_DNA.fullmatch(cell.strip()) for cell in cells):
+    if any(_is_sequence(cell.strip()) for cell in cells):
         mend = "line 1 reads as data, so set `header: false`, and give the columns by their numbers"
     near = [cell for cell in cells if _plain(cell) == _plain(column)]
     if near:

@@ -97,22 +97,26 @@ def other_than_table(start: bytes, sequences: bool) -> str | None:
             is of no use.
     """
     encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
-    if encoding := encoding or _wide(start[:_HEAD]):
+    if encoding:
         return f"is text in {encoding}, not UTF-8; {_AS_UTF8}"
     text = start.removeprefix(codecs.BOM_UTF8)
-    for pattern, what, mend in (*SIGNATURES, FASTA, *(GENOMIC if sequences else ())):
+    for pattern, what, mend in (*SIGNATURES, FASTA):
         if re.match(pattern, text, re.DOTALL):
-            is_packed = what.startswith("packed")
-            return f"is {what}{'' if is_packed else ', not a table of text'}; {mend}"
+            return f"is {what}, not a table of plain text; {mend}"
+    for pattern, what, mend in GENOMIC if sequences else ():
+        if re.match(pattern, text):
+            return f"is {what}, not a table of sequences; {mend}"
     if page := web.other_content(start[:_HEAD]):
         return (
-            f"is {page.rstrip(',')}, not a table of text; if it was downloaded, the server sent an "
-            "error or a login page, so open the link in a browser"
+            f"is {page.rstrip(',')}, not a table of plain text; if it was downloaded, the server "
+            "sent an error or a login page, so open the link in a browser"
         )
+    if encoding := _wide(start[:_HEAD]):
+        return f"is text in {encoding}, not UTF-8; {_AS_UTF8}"
     head = text[:_HEAD].decode(errors="replace")
     first = re.split(r"[\r\n]", head, maxsplit=1)[0]
     if "\0" in first or len(_CONTROL.findall(head)) > 0.25 * len(head):
-        return f"is binary, not a table of text; {_EXPORT}"
+        return f"is binary, not a table of plain text; {_EXPORT}"
     return None
 
 

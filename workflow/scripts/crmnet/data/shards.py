@@ -64,7 +64,7 @@ class Held:
     def __init__(self, tables: dict[str, Table], construct: Construct):
         self.owners: dict[bytes, set[str]] = {}
         for name, table in tables.items():
-            for chunk in chunks(table, Rejects(droppable=False)):
+            for chunk in chunks(table, Rejects()):
                 for key in leak_keys(chunk.buffer, chunk.starts, chunk.ends, construct):
                     self.owners.setdefault(key.tobytes(), set()).add(name)
         keys = np.frombuffer(b"".join(self.owners), np.uint8)

@@ -35,7 +35,7 @@ def families_of(
         TableError: see `tables.chunks`.
         TooAlike: see `families.families`.
     """
-    parts = list(chunks(table, Rejects(droppable=False)))
+    parts = list(chunks(table, Rejects()))
     text = [pad(part.buffer, part.starts, part.ends, construct.length) for part in parts]
     sequences = [letters(row) for rows in text for row in rows]
     if table.family is not None:
@@ -166,7 +166,7 @@ def split(
         medium: np.concatenate([part for t in tables for part in read.read(t, rejects)])
         for medium, tables in training.items()
     }
-    tested = [part for table in tests for part in read.read(table, Rejects(droppable=False))]
+    tested = [part for table in tests for part in read.read(table, Rejects())]
     known, first = np.unique(np.concatenate(read.keys["hash"]), return_index=True)
     keys = np.concatenate(read.keys["key"])[first]
     family, names = _families(read, known, keys, distance, overlap)
@@ -302,7 +302,7 @@ class Relatives:
         self._met: set[str] = set()
         keys, sets, names = [], [], []
         for name, table in tests.items():
-            for chunk in chunks(table, Rejects(droppable=False)):
+            for chunk in chunks(table, Rejects()):
                 keys.append(_keys(chunk, construct))
                 sets.append(np.full(len(chunk), self.bits[name]))
                 named = chunk.families is not None

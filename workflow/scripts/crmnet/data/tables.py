@@ -95,12 +95,10 @@ class Rejects:
         sink: a text file to which they are written as TSV (file, line, reason, row). Without one,
             a bad row ends the reading with an error.
         count: the number of rows that were written to it.
-        droppable: whether the config can say that bad rows of these tables are left out.
     """
 
     sink: TextIO | None = None
     count: int = 0
-    droppable: bool = True
 
 
 @contextmanager
@@ -146,7 +144,7 @@ def read(table: Table, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     Raises:
         TableError: see `chunks`.
     """
-    parts = list(chunks(table, Rejects(droppable=False)))
+    parts = list(chunks(table, Rejects()))
     tokens = np.concatenate([pad(p.buffer, p.starts, p.ends, length) for p in parts])
     return tokens, {name: np.concatenate([p.values[name] for p in parts]) for name in table.values}
 
@@ -335,14 +333,14 @@ def _blocks(stream: pa.NativeFile, header: bool) -> Iterator[bytes]:
 
 
 def _without_comments(block: bytes, comment: str | None) -> tuple[bytes, set[int]]:
-    """Returns a block with its comments empty, and their lines in the block."""
+    """Returns a block in which each comment is one cell, and the lines of comments in the block."""
     mark = comment and comment.encode()
     if not mark or mark not in block:
         return block, set()
     lines = block.splitlines(keepends=True)
     found = {number for number, line in enumerate(lines) if number and line.startswith(mark)}
     for number in found:
-        lines[number] = lines[number][len(lines[number].rstrip(b"\r\n")) :]
+        lines[number] = b"x" + lines[number][len(lines[number].rstrip(b"\r\n")) :]
     return b"".join(lines), found
 
 
@@ -440,13 +438,9 @@ def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], reject
     hint = ""
     if ordered[0][0] == 1:
         hint = " If line 1 is a header, set `header: true` and name the columns."
-    if rejects.droppable:
-        hint = f", or set `on_bad_rows: drop` to leave bad rows out.{hint}"
-    else:
-        hint = f".{hint}"
     raise TableError(
         f"{table.path}: {len(ordered)} bad row(s), the first in line {ordered[0][0]}:\n{examples}\n"
-        f"Correct the file{hint}"
+        f"Correct the file, or set `on_bad_rows: drop` to leave bad rows out.{hint}"
     )
 
 
