@@ -126,6 +126,8 @@ def test_text_in_another_encoding(tmp_path, encoding, mark):
         "sequence,expression,note: a\nACGT,1,b: c\n",
         "séquence,sequence,expression\né,ACGT,1\n",
         "chr\tstart\tend\tsequence\texpression\nchr1\t1\t9\tACGT\t1\n",
+        "seq\t1\t2\t3\nACGT\t1\t9\t2\n",
+        "ACGTTT\t1\t9\n",
     ],
 )
 def test_a_table_is_none_of_these(text):

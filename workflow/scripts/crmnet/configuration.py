@@ -403,8 +403,11 @@ def _simulated_file(key: str, path: Path, plan: Plan) -> Iterator[str]:
 
 def _local_file(key: str, entry: dict, plan: Plan) -> Iterator[str]:
     file, path = entry["file"], Path(entry["file"])
-    if re.search(r"[{}<>]", file):
-        yield f"{key}.file: {file} has one of {{ }} < > in its path; rename the file or its folder"
+    if re.search(r"[{}<>\x00-\x1f\x7f]", file):
+        yield (
+            f"{key}.file: {file!r} has one of {{ }} < > or a control character in its path; rename "
+            "the file or its folder"
+        )
     elif not (os.path.isfile(path) or (key.startswith("released.") and os.path.isdir(path))):
         simulated = f" (simulated files are in {plan.simulated()}, which follows from `outdir`)"
         where = simulated if plan.config["simulation"] else ""

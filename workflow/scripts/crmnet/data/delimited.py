@@ -167,7 +167,7 @@ def layout_of(
             "a line for each sequence"
         )
     below = [text for text in below if text and not (comment and text.startswith(comment))]
-    shown = printable(first, _SHOWN)
+    shown = _shown_line(first)
     commented = first[0] in "#!" and TableError(
         f"{path}: line {line} begins with {first[0]!r} ({shown}); if such lines are comments, set "
         f'`comment: "{first[0]}"` for this table; if line {line} names the columns, give their '
@@ -307,7 +307,7 @@ def _separated(
     if len(best) > 1:
         raise TableError(
             f"{path}: its columns can be separated by {' or '.join(map(_word, best))} "
-            f"({printable(lines[0], _SHOWN)}); set `separator` for this table to one of these words"
+            f"({_shown_line(lines[0])}); set `separator` for this table to one of these words"
         )
     # A list of sequences alone is a table of one column.
     if not best and len(columns) < 2:
@@ -317,7 +317,7 @@ def _separated(
         raise TableError(
             f"{path}: {missing}line {line} has only one column, if columns are separated by "
             f"{' or '.join(map(_word, tried if separator else [*tried, ' ']))} "
-            f"({printable(lines[0], _SHOWN)}); name a table that has the columns in `columns`, or "
+            f"({_shown_line(lines[0])}); name a table that has the columns in `columns`, or "
             "set `separator` for this table"
         )
     return best[0]
@@ -379,7 +379,7 @@ def _misfit(
         mend = f"if line {line} is a title or a note, delete it; otherwise correct it"
     return TableError(
         f"{path}: line {line} has {first} column(s), separated by {_word(one)}, but the lines "
-        f"below it have {below} ({printable(lines[0], _SHOWN)}); {mend}"
+        f"below it have {below} ({_shown_line(lines[0])}); {mend}"
     )
 
 
@@ -507,6 +507,10 @@ def _plain(name: str) -> str:
     return name.strip(" \t\u00a0#!\ufeff").casefold()
 
 
+def _shown_line(line: str) -> str:
+    return printable(line, _SHOWN).replace("\t", r"\t")
+
+
 def _shown(cell: str) -> str:
     return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r}..."
 
@@ -543,8 +547,8 @@ def rows(
 
     Raises:
         TableError: see `layout`; also if a row has another number of columns than the first line,
-            a quoted cell continues beyond the end of its line, a cell has a control character, or
-            the file cannot be read to its end.
+            a quoted cell continues beyond the end of its line, or the file cannot be read to its
+            end.
     """
     found = layout(path, columns, header, separator, comment)
     cells = found.cells
@@ -573,14 +577,7 @@ def rows(
                         f"{path}: line {number} has {len(row)} column(s), but line {found.line} "
                         f"has {len(cells)}; correct line {number}"
                     )
-                wanted = {name: row[at] for name, at in numbers.items()}
-                for name, cell in wanted.items():
-                    if re.search(r"[\x00-\x1f\x7f]", cell):
-                        raise TableError(
-                            f"{path}: line {number}: {name} {_shown(cell)} has a control "
-                            "character; remove it"
-                        )
-                yield number, wanted
+                yield number, {name: row[at] for name, at in numbers.items()}
     except (*damage.TEXT, csv.Error) as error:
         raise TableError(
             f"{path}: cannot be read to its end ({error}); download or create it again"

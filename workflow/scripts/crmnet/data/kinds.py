@@ -65,7 +65,8 @@ GENOMIC = (
     (rb"##gff-version|#!genome-build", "a GFF or GTF file (annotations)", _MEASURED),
     (rb"(browser|track) ", "a track of a genome browser", _MEASURED),
     (
-        rb"(?![^\r\n]*\t[ACGTNacgtn]{4,}(\t|[\r\n]|$))[^\t\r\n]+\t\d+\t\d+(\t|[\r\n]|$)",
+        rb"(?![^\r\n]*\t[ACGTNacgtn]{4,}(\t|[\r\n]|$))"
+        rb"(chr\w+|NC_[\d.]+|[IVX]+|[XY]|\d{1,2})\t\d+\t\d+(\t|[\r\n]|$)",
         "a BED file (regions)",
         _MEASURED,
     ),
