@@ -8,6 +8,7 @@ import yaml
 from configs import CONFIG, PAPER, config, overlaid
 
 from crmnet.configuration import SCHEMA, ConfigError, checked, overlay, repeated_keys
+from crmnet.data import tables
 from crmnet.plan import Plan
 from crmnet.report.provenance import plain
 
@@ -403,6 +404,8 @@ def test_a_table_can_say_how_it_is_read(tmp_path, separator):
     done = checked(config(media={"mine": own}))
     (read,) = Plan(done).train_tables("mine")
     assert {key: read[key] for key in how} == how
+    tokens, values = tables.read(tables.table_of(read), 4)
+    assert tokens.tolist() == [[0, 1, 2, 3]] and values["expression"].tolist() == [1.0]
 
 
 @pytest.mark.parametrize("separator", ["", "tabs", "ab", '"', "A", "1", "\n", "é", "\\t"])
