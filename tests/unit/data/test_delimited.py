@@ -324,6 +324,30 @@ def test_comments_anywhere_keep_the_numbers_of_lines(file, monkeypatch, block, e
     assert [lines[number - 1] for number in numbers] == ["AC,1", "GG,2", "TTR,3", "CC,4"]
 
 
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_many_comments_before_the_table(file, packed):
+    notes = "".join(f"## note {n}, of many\n" for n in range(9000))
+    content = packed((notes + text_of("\t")).encode())
+    path = file(content)
+    assert len(notes) > 3 * 65536 and read(path, comment="##") == PAIRS
+    # The start of a download may have nothing but these.
+    source = Table(path, "sequence", {"expression": 2}, comment="##")
+    assert tables.preview(source, notes[:5000].encode(), Rejects()) is None
+    assert tables.preview(source, content, Rejects(), whole=True) > 0
+
+
+def test_a_header_that_is_taken_for_a_comment(file):
+    path = file(text_of("\t", "#seq{}expression"))
+    said = refused(path, {"sequence": "#seq", "expression": "expression"}, comment="#")
+    assert "a line that begins with '#seq' is a comment" in said
+    assert read(path, NUMBERED, False, comment="#") == PAIRS
+
+
+def test_a_line_for_spreadsheet_programs(file):
+    for first in ("sep=;", '"sep=;"'):
+        assert "delete that line" in refused(file(f"{first}\n{text_of(';')}"))
+
+
 def test_comments_alone_are_an_empty_file(file):
     for text in ("# a", "# a\n# b\n", "# a\n\n"):
         assert "is empty" in refused(file(text), comment="#")

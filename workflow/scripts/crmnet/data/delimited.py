@@ -98,7 +98,7 @@ def read_start(path: Path, comment: str | None = None) -> bytes:
             text = b""
             while part := file.read(max(START, len(text))):
                 text += part
-                lines = text[_first_line(text, comment)[1] :].splitlines()
+                lines = text[first_line(text, comment)[1] :].splitlines()
                 if len(text) > LONGEST or len(text) >= START and len(lines) > 2:
                     return text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1] or text
             return text
@@ -110,9 +110,9 @@ def read_start(path: Path, comment: str | None = None) -> bytes:
         ) from error
 
 
-def _first_line(text: bytes, comment: str | None) -> tuple[int, int]:
-    """Returns the number of the first line that is no comment, and the number of bytes before it.
-    Blank lines beside comments are skipped, too."""
+def first_line(text: bytes, comment: str | None) -> tuple[int, int]:
+    """Returns the number of the first line that is no comment, and the number of bytes before it,
+    of a text that starts with these lines. Blank lines beside comments are skipped, too."""
     offset = len(codecs.BOM_UTF8) if text.startswith(codecs.BOM_UTF8) else 0
     if comment is None:
         return 1, offset
@@ -152,7 +152,7 @@ def layout_of(
     comment: str | None = None,
 ) -> Layout:
     """Returns the same as `layout`, of a file whose text starts with these whole lines."""
-    line, offset = _first_line(start, comment)
+    line, offset = first_line(start, comment)
     text = start[offset:]
     if not text.decode(errors="replace").strip() or comment and text.startswith(comment.encode()):
         raise TableError(f"{path}: is empty" + " but for comments" * (line > 1))
@@ -165,6 +165,11 @@ def layout_of(
         raise TableError(
             f"{path}: line {line} has more than {LONGEST:,} letters; name a table of text that has "
             "a line for each sequence"
+        )
+    if re.fullmatch('"?sep=.?"?', first):
+        raise TableError(
+            f"{path}: line {line} is {first!r}, which only spreadsheet programs understand; delete "
+            "that line"
         )
     below = [text for text in below if text and not (comment and text.startswith(comment))]
     shown = _shown_line(first)
@@ -190,6 +195,13 @@ def layout_of(
     except TableError:
         if commented:
             raise commented from None
+        hidden = [at for _, at in _pairs(columns) if comment and str(at).startswith(comment)]
+        if hidden:
+            raise TableError(
+                f"{path}: a line that begins with {hidden[0]!r} is a comment, because the config "
+                f"sets `comment: {comment!r}` for this table; set a longer text that only comments "
+                "begin with"
+            ) from None
         raise
     # A name that is found shows that the line is the header.
     if commented and columns and not (named or is_data):
@@ -493,7 +505,10 @@ def column_number(
     if places:
         return places[0] - 1
     if any(_is_sequence(cell.strip()) for cell in cells):
-        mend = "line 1 reads as data, so set `header: false`, and give the columns by their numbers"
+        mend = (
+            "the first line reads as data, so set `header: false`, and give the columns by their "
+            "numbers"
+        )
     near = [cell for cell in cells if _plain(cell) == _plain(column)]
     if near:
         mend = f"did you mean {_shown(near[0])}? {mend[0].upper()}{mend[1:]}"

@@ -24,6 +24,7 @@ from crmnet.data.delimited import (
     Layout,
     TableError,
     column_number,
+    first_line,
     is_gzip,
     layout,
     layout_of,
@@ -229,7 +230,8 @@ def preview(table: Table, start: bytes, rejects: Rejects, whole: bool = False) -
     """
     text = _uncompressed(table.path, start, whole)
     lines = text if whole else text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
-    if not (lines or whole):
+    _, before = first_line(lines, table.comment)
+    if not (lines[before:] or whole):
         return None
     first = layout_of(table.path, lines, *_how(table))
     usable = sum(map(len, _chunks(table, first, lambda: pa.BufferReader(lines), rejects)))
