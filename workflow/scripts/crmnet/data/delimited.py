@@ -85,6 +85,9 @@ def open_text(path: Path) -> TextIO:
     return opened(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
 
 
+# The first lines
+
+
 def read_start(path: Path, comment: str | None = None) -> bytes:
     """Returns the whole lines at the start of a file's text: 64 KB of it, and if that is not
     enough, as much as has the first line that is no comment and some of the line below it.
@@ -273,21 +276,7 @@ def check(
             )
 
 
-def no_number(cell: str) -> str:
-    """Returns a hint, as the end of a sentence, why a cell that looks like a number is none. It is
-    empty if there is nothing to say."""
-    cell = cell.strip(" \t")
-    if re.fullmatch(r"[+-]?\d{1,3}([ ,.'\u00a0\u202f]\d{3})+([.,]\d+)?", cell):
-        return " (leave out separators of thousands; decimals need a point)"
-    if re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell):
-        return " (decimals need a point, not a comma)"
-    if re.fullmatch(r"[\u2010-\u2015\u2212]\s?[\d.,]+", cell):
-        return " (its minus is not the sign of the keyboard, -)"
-    if re.fullmatch(r"[+-]?0[xX][\da-fA-F]+", cell):
-        return " (a hexadecimal number)"
-    if _NUMBER.fullmatch(cell):
-        return " (too large)"
-    return ""
+# Separators
 
 
 def _separated(
@@ -419,6 +408,9 @@ def _word(separator: str) -> str:
     return words.get(separator, repr(separator))
 
 
+# What the cells of a line are
+
+
 def _pairs(columns: Columns) -> list[tuple[str, str | int]]:
     """Returns the name and the column of each column."""
     return [
@@ -467,6 +459,26 @@ def _reads_as_names(wanted: tuple[list[str], list[str]]) -> bool:
         and not any(cell.lower() in _MISSING for cell in sequences + numbers)
         and bool(numbers or not all(map(_IUPAC.fullmatch, sequences)))
     )
+
+
+def no_number(cell: str) -> str:
+    """Returns a hint, as the end of a sentence, why a cell that looks like a number is none. It is
+    empty if there is nothing to say."""
+    cell = cell.strip(" \t")
+    if re.fullmatch(r"[+-]?\d{1,3}([ ,.'\u00a0\u202f]\d{3})+([.,]\d+)?", cell):
+        return " (leave out separators of thousands; decimals need a point)"
+    if re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell):
+        return " (decimals need a point, not a comma)"
+    if re.fullmatch(r"[\u2010-\u2015\u2212]\s?[\d.,]+", cell):
+        return " (its minus is not the sign of the keyboard, -)"
+    if re.fullmatch(r"[+-]?0[xX][\da-fA-F]+", cell):
+        return " (a hexadecimal number)"
+    if _NUMBER.fullmatch(cell):
+        return " (too large)"
+    return ""
+
+
+# Columns
 
 
 def column_number(
@@ -528,6 +540,9 @@ def _shown_line(line: str) -> str:
 
 def _shown(cell: str) -> str:
     return repr(cell) if len(cell) <= _SHOWN else f"{cell[:_SHOWN]!r}..."
+
+
+# Whole files
 
 
 def is_fasta(path: Path) -> bool:
