@@ -18,6 +18,7 @@ from crmnet.configuration import (
     laid,
     overlay,
 )
+from crmnet.data import tables
 from crmnet.plan import Plan
 from crmnet.report.provenance import plain
 
@@ -375,6 +376,64 @@ def test_a_column_by_name_where_no_header_is_declared(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("ACGT,1\n")
     assert "header: true" in message(**random_set(file=str(path), header=False))
+
+
+@pytest.mark.parametrize(
+    ("content", "table", "said"),
+    [
+        (b"ACGTACGTAC\t1\n", {}, "line 1 reads as data, not as names"),
+        (b"seq\tlevel\nACGT\t1\n", {"header": False}, "line 1 reads as names"),
+        (b"seq\t1\t2\nACGT\t5\t6\n", {"columns": {"sequence": "seq", "expression": 2}}, "2 can"),
+        (b"PK\x03\x04 [Content_Types].xml", {}, "is an Excel workbook"),
+        (b"# note\nseq\tlevel\nACGT\t1\n", {}, '`comment: "#"`'),
+        (b"seq\tlevel\n1\tACGT\t1\n", {}, "R's write.table"),
+        (b"seq;level\nACGT;1,5\n", {}, "decimals need a point"),
+        (b"seq\tlevel\nACGT\t1\n", {"separator": "comma"}, "separated by comma"),
+        (b"seq\tlevel\n", {}, "no usable row"),
+        (b"", {}, "is empty"),
+        (b"seq\tlevel\nACGT\t\x1b[2J\n", {}, r"but '\x1b[2J'"),
+    ],
+)
+def test_a_local_file_that_is_not_as_the_config_says(tmp_path, content, table, said):
+    path = tmp_path / "mine.txt"
+    path.write_bytes(content)
+    table = {"columns": {"sequence": 1, "expression": 2}, **table}
+    own = {"train": [{"file": str(path), **table}], "test": {"held": {"held_out": 0.1}}}
+    text = message(media={"mine": {**own, "split": "sequences"}})
+    assert f"media.mine.train.0: {path}: " in text and said in text
+    # The message of one error is one line.
+    assert len(text.splitlines()) == 2 and text.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("separator", ["\t", ";", "~", "tab", "space"])
+def test_a_table_can_say_how_it_is_read(tmp_path, separator):
+    path = tmp_path / "mine.txt"
+    between = {"tab": "\t", "space": "  "}.get(separator, separator)
+    path.write_text(f"# note\nseq{between}level\nACGT{between}1\n")
+    how = {"separator": separator, "comment": "#"}
+    table = {"file": str(path), "columns": {"sequence": "seq", "expression": "level"}, **how}
+    own = {"train": [table], "test": {"held": {"held_out": 0.1}}, "split": "sequences"}
+    done = checked(config(media={"mine": own}))
+    (read,) = Plan(done).train_tables("mine")
+    assert {key: read[key] for key in how} == how
+    tokens, values = tables.read(tables.table_of(read), 4)
+    assert tokens.tolist() == [[0, 1, 2, 3]] and values["expression"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("separator", ["", "tabs", "ab", '"', "A", "1", "\n", "é", "\\t"])
+def test_a_separator_that_cannot_be_one(separator):
+    said = message(**random_set(separator=separator))
+    assert "random.separator" in said and "tab, comma, semicolon, pipe and space" in said
+
+
+@pytest.mark.parametrize("comment", ["", " #", "A", "1", '"', "#\n"])
+def test_a_comment_that_cannot_be_one(comment):
+    assert "random.comment" in message(**random_set(comment=comment))
+
+
+def test_nothing_that_a_terminal_obeys_is_in_a_message():
+    text = message(**random_set(file="a\x1b[2Jb.csv"))
+    assert "control character" in text and text.replace("\n", "").isprintable()
 
 
 def test_a_column_number_below_one():

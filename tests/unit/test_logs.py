@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import subprocess
 import sys
 import time
@@ -28,6 +29,14 @@ def run(tmp_path, code, read=True):
     command = [sys.executable, "-c", head + code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     return done, (tmp_path / "job.log").read_text() if read else None
+
+
+def test_nothing_that_a_terminal_obeys_is_printed(tmp_path):
+    for end in ("say(text)", "raise ValueError(text)"):
+        text = "from crmnet.logs import say\ntext = '\\x1b]0;x\\x07a\\tb\\u202e\\x9b\\x1b[2J'\n"
+        said = run(tmp_path, text + end)[0].stderr
+        assert "a\tb" in said and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", said)
+        assert r"\x1b]0;x\x07" in said
 
 
 def test_messages_go_to_the_log_those_of_libraries_too(tmp_path):

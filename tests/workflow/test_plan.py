@@ -405,8 +405,9 @@ def test_a_config_in_the_folder_in_which_all_is_made_is_refused(snakemake, tmp_p
 def test_a_mirror_to_which_downloads_go_is_refused(snakemake, tmp_path):
     (tmp_path / "resources").mkdir()
     for path in Plan(checked(PAPER)).files:
-        header = "\tsequence\tseq110\tMeasured Expression\tPredicted Expression\n"
-        (tmp_path / "resources" / Path(path).name).write_text(header)
+        names = "\tsequence\tseq110\tMeasured Expression\tPredicted Expression\n"
+        text = "ACGT\t1\n" if path.endswith(".txt") else f"{names}0\tACGT\tACGT\t1\t1\n"
+        (tmp_path / "resources" / Path(path).name).write_text(text)
     done = snakemake("-n", "--cores", 1, "--config", f"mirror={tmp_path / 'resources'}")
     assert done.returncode != 0 and "(mirror): this run reads the file, and its rule" in done.stdout
     assert "choose another `resources`" in done.stdout

@@ -19,11 +19,12 @@ import jsonschema
 import yaml
 
 from crmnet.data import zenodo
-from crmnet.data.delimited import TableError, column_number, first_row, is_fasta, rows
+from crmnet.data.delimited import TableError, check, is_fasta, rows
 from crmnet.data.downloads import UNFINISHED
 from crmnet.data.flanks import ADD, SEEN, STOP, lacks, without_flanks
 from crmnet.data.sequences import Construct
 from crmnet.data.web import DownloadError
+from crmnet.logs import printable
 from crmnet.models import registry
 from crmnet.motifs.known import of_file, taxon_of
 from crmnet.motifs.motif import MotifError
@@ -58,6 +59,9 @@ KINDS = {
 
 class ConfigError(ValueError):
     """The config cannot be run. The message has one line for each error in it."""
+
+    def __init__(self, message: str):
+        super().__init__(printable(message))
 
 
 def checked(config: dict) -> dict:
@@ -422,10 +426,8 @@ def _files(plan: Plan) -> Iterator[str]:
             wrong = list(_local_file(key, entry, plan))
         yield from wrong
         if not wrong and os.path.isfile(path) and "columns" in entry:
-            wrong = list(_missing_columns(key, path, entry))
+            wrong = list(_missing_columns(key, path, entry, _labels(key, plan)))
             yield from wrong
-            if not wrong:
-                yield from _missing_labels(key, path, entry, plan)
             if not wrong and ".published." not in key:
                 yield from _other_construct(key, path, entry, plan)
     yield from _unfinished(plan)
@@ -440,7 +442,9 @@ def _other_construct(key: str, path: Path, entry: dict, plan: Plan) -> Iterator[
     added = len("".join(flanks.values())) if entry.get("flanks") == ADD else 0
     try:
         absent = [] if added else [side for side in flanks if lacks(path, flanks[side])]
-        first = list(islice(rows(path, columns, entry["header"]), SEEN if absent else FIRST))
+        how = {part: entry.get(part) for part in ("separator", "comment")}
+        read = rows(path, columns, entry["header"], **how)
+        first = list(islice(read, SEEN if absent else FIRST))
     except TableError:
         return
     lines = {line: cells["sequence"].strip().upper().strip("N") for line, cells in first}
@@ -523,8 +527,11 @@ def _simulated_file(key: str, path: Path, plan: Plan) -> Iterator[str]:
 
 def _local_file(key: str, entry: dict, plan: Plan) -> Iterator[str]:
     file, path = entry["file"], Path(entry["file"])
-    if re.search(r"[{}<>]", file):
-        yield f"{key}.file: {file} has one of {{ }} < > in its path; rename the file or its folder"
+    if re.search(r"[{}<>\x00-\x1f\x7f]", file):
+        yield (
+            f"{key}.file: {file!r} has one of {{ }} < > or a control character in its path; rename "
+            "the file or its folder"
+        )
     elif not (os.path.isfile(path) or (key.startswith("released.") and os.path.isdir(path))):
         simulated = f" (simulated files are in {plan.simulated()}, which follows from `outdir`)"
         where = simulated if plan.config["simulation"] else ""
@@ -950,20 +957,21 @@ def _no_folder(path: Path, written: bool) -> str | None:
     return None
 
 
-def _missing_labels(key: str, path: Path, table: dict, plan: Plan) -> Iterator[str]:
-    """Checks that a training table has the columns that decide what its rows are for."""
+def _labels(key: str, plan: Plan) -> list[str | int]:
+    """Returns the columns of a training table that decide what its rows are for."""
     _, medium, kind, *_ = key.split(".")
     if kind != "train":
-        return
+        return []
     named = dict.fromkeys([*plan.columns_of_draws(medium), plan.column_of_folds])
-    columns = {str(column): column for column in named if column not in (None, "split")}
-    yield from _missing_columns(key, path, table | {"columns": columns}, "by")
+    return [column for column in named if column not in (None, "split")]
 
 
-def _missing_columns(key: str, path: Path, table: dict, by: str = "columns") -> Iterator[str]:
+def _missing_columns(
+    key: str, path: Path, table: dict, labels: Iterable[str | int] = ()
+) -> Iterator[str]:
+    how = {part: table.get(part) for part in ("separator", "comment")}
+    further = {"where": table.get("where", ()), "by": labels}
     try:
-        cells, _ = first_row(path)
-        for column in table["columns"].values():
-            column_number(path, column, cells, table["header"], by)
+        check(path, table["columns"], table["header"], **how, **further)
     except TableError as error:
         yield f"{key}: {error}"

@@ -25,8 +25,19 @@ PROGRESS_SECONDS = 20.0
 _terminal: tuple[TextIO, str] | None = None
 
 
+def printable(text: str, most: int | None = None) -> str:
+    """Returns text, such as that of a file, fit to print: with escapes in place of whatever a
+    terminal would obey (but for line ends and tabs), and without what is beyond `most` letters."""
+    if most is not None and len(text) > most:
+        text = f"{text[:most]}..."
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
 def say(text: str) -> None:
     """Writes a line to the log, and with the job's name to the terminal."""
+    text = printable(text)
     print(text, file=sys.stderr, flush=True)
     if _terminal:
         console, job = _terminal
@@ -99,7 +110,8 @@ def log_to(path: str | Path) -> None:
     def say(kind, error, trace):
         mend = next((mend for fault, mend in MENDS.items() if fault in str(error)), "")
         mend = f"; {mend}, and run the same command again" if mend else ""
-        print(f"{kind.__name__}: {error}{mend}\n(more in {path})", file=console, flush=True)
+        sentence = printable(f"{kind.__name__}: {error}{mend}\n(more in {path})")
+        print(sentence, file=console, flush=True)
         # If the disk is full, the log cannot be written either.
         with contextlib.suppress(OSError):
             traceback.print_exception(kind, error, trace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import io
@@ -22,11 +21,15 @@ import pyarrow.csv
 from crmnet.data import damage
 from crmnet.data.delimited import (
     GZIP,
+    Layout,
     TableError,
     column_number,
-    first_row,
-    first_row_of,
+    first_line,
     is_gzip,
+    layout,
+    layout_of,
+    no_number,
+    squeezed,
 )
 from crmnet.data.flanks import ADD, CUT, PRESENT, STOP, add_flanks
 from crmnet.data.sequences import (
@@ -40,6 +43,7 @@ from crmnet.data.sequences import (
     pad,
     strip_n,
 )
+from crmnet.logs import printable
 
 # A block is small enough for its tokens to stay in a processor's cache, and large enough for the
 # time of the loop itself not to count.
@@ -72,7 +76,8 @@ class Table:
         weight: column of the weight of a row in training.
         split: column that says whether a row is for training, validation or test.
         by: other columns whose values decide what rows are for (chromosome, fold, ...).
-        separator: what separates the columns; None detects it.
+        separator: what separates the columns, a character or a word of `delimited.SEPARATORS`;
+            None detects it.
         comment: a line that begins with this text is no row.
         where: column -> condition that a row must meet to be used.
         transform: the function of each expression that is used in its place ("log2", ...).
@@ -213,17 +218,20 @@ def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
     """Yields the rows of a table, some ten thousand at a time, without the bad ones.
 
     A row is bad if it has a wrong number of columns, no sequence, a letter outside ACGTN (lower
-    case is read as upper case), a value that is not a finite number (float32), an empty family
-    name or label, or another word than those for `USES` in the column `split`. Blank lines at the
-    end of the file are ignored.
+    case is read as upper case), a value that is not a finite number (float32), a family name
+    that is empty or has a control character, an empty label, or another word than those for `USES`
+    in the column `split`. Spaces and tabs around sequences and numbers, blank lines at the end of
+    the file, and comments are ignored.
 
     Raises:
-        TableError: the file is empty, truncated or not text, or lacks a column; or a quoted cell
-            continues beyond the end of its line; or it has bad rows and `rejects` has no sink (the
-            message gives the reason and the line of the first ones).
+        TableError: the file is empty, truncated or no table of text, or lacks a column (see
+            `delimited.layout`); or a quoted cell continues beyond the end of its line; or it has
+            bad rows and `rejects` has no sink (the message gives the reason and the line of the
+            first ones).
     """
     any_rows = False
-    for chunk in _chunks(table, first_row(table.path), lambda: _open(table.path), rejects):
+    first = layout(table.path, *_how(table))
+    for chunk in _chunks(table, first, lambda: _open(table.path), rejects):
         any_rows |= len(chunk) > 0
         yield chunk
     if not any_rows:
@@ -246,14 +254,21 @@ def preview(table: Table, start: bytes, rejects: Rejects, whole: bool = False) -
     """
     text = _uncompressed(table.path, start, whole)
     lines = text if whole else text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
-    if not (lines or whole):
+    _, before = first_line(lines, table.comment)
+    if not (lines[before:] or whole):
         return None
-    first = first_row_of(table.path, lines[: 1 << 16].decode("utf-8-sig", errors="replace"))
+    first = layout_of(table.path, lines, *_how(table))
     usable = sum(map(len, _chunks(table, first, lambda: pa.BufferReader(lines), rejects)))
     if whole and not usable:
         raise _without_rows(table)
     rows = lines.splitlines(keepends=True)[int(table.header) :]
     return sum(map(len, rows)) / len(rows) * len(start) / len(text) if rows else None
+
+
+def _how(table: Table) -> tuple[dict, bool, str | None, str | None]:
+    """Returns the arguments with which `delimited.layout` finds the layout of a table."""
+    columns = {"sequence": table.sequence, **table.values}
+    return columns, table.header, table.separator, table.comment
 
 
 def _uncompressed(path: Path, start: bytes, whole: bool) -> bytes:
@@ -276,12 +291,12 @@ def _uncompressed(path: Path, start: bytes, whole: bool) -> bytes:
 
 def _chunks(
     table: Table,
-    first: tuple[list[str], str],
+    first: Layout,
     opened: Callable[[], pa.NativeFile],
     rejects: Rejects,
 ) -> Iterator[Chunk]:
-    """Yields the rows of a table with this first row, from the text that `opened` opens."""
-    names, separator = first
+    """Yields the rows of a table with this layout, from the text that `opened` opens."""
+    names, separator = first.cells, first.separator
     columns = {"sequence": table.sequence, **table.values}
     if table.family is not None:
         columns["family"] = table.family
@@ -291,10 +306,15 @@ def _chunks(
         name: column_number(table.path, column, names, table.header)
         for name, column in columns.items()
     }
-    before = int(table.header)  # Lines of the file before the first row of the block.
+    # Lines of the file before the first row of the block.
+    before = first.line - 1 + int(table.header)
     try:
         with opened() as stream:
+            stream.read(first.offset)
             for block in _blocks(stream, table.header):
+                block, comments = _without_comments(block, table.comment)
+                if separator == " ":
+                    block = squeezed(block.decode(errors="replace")).encode()
                 cells, bad = _parse(block, separator, len(names), wanted)
                 rows = len(cells["sequence"]) + len(bad)
                 if b'"' in block:
@@ -303,6 +323,7 @@ def _chunks(
                 labels = {label: cells.pop(f"label {label}") for label in labelled}
                 chunk, reasons = _check(cells, labels, table)
                 bad |= {int(lines[row]): reason for row, reason in reasons.items()}
+                bad = {line: reason for line, reason in bad.items() if line not in comments}
                 if bad:
                     _reject(table, block, before, bad, rejects)
                 before += rows
@@ -325,7 +346,7 @@ def _blocks(stream: pa.NativeFile, header: bool) -> Iterator[bytes]:
 
     Line 0 of a block is not a row. It is the header, or else the line end of the row before.
     """
-    text = (b"" if header else b"\n") + stream.read(3).removeprefix(codecs.BOM_UTF8)
+    text = b"" if header else b"\n"
     more = True
     while more:
         part = stream.read(BLOCK_BYTES)
@@ -338,6 +359,18 @@ def _blocks(stream: pa.NativeFile, header: bool) -> Iterator[bytes]:
             text = text[len(block) :]
         elif len(text) > 4 * BLOCK_BYTES:
             raise pa.ArrowInvalid(f"no row in {len(text):,} bytes")
+
+
+def _without_comments(block: bytes, comment: str | None) -> tuple[bytes, set[int]]:
+    """Returns a block in which each comment is one cell, and the lines of comments in the block."""
+    mark = comment and comment.encode()
+    if not mark or mark not in block:
+        return block, set()
+    lines = block.splitlines(keepends=True)
+    found = {number for number, line in enumerate(lines) if number and line.startswith(mark)}
+    for number in found:
+        lines[number] = b"x" + lines[number][len(lines[number].rstrip(b"\r\n")) :]
+    return b"".join(lines), found
 
 
 def _parse(
@@ -387,6 +420,10 @@ def _check(
 
     buffer, starts, ends = _tokens(cells["sequence"])
     invalid = np.flatnonzero(buffer == INVALID)
+    if len(invalid):
+        cells["sequence"] = _trimmed(cells["sequence"])
+        buffer, starts, ends = _tokens(cells["sequence"])
+        invalid = np.flatnonzero(buffer == INVALID)
     rows = np.unique(np.searchsorted(starts, invalid, side="right") - 1)
     refuse(rows, "sequence", bad_letter)
     starts, ends = strip_n(buffer, starts, ends)
@@ -396,11 +433,18 @@ def _check(
     values = {n: _numbers(c) for n, c in cells.items() if n not in ("sequence", "family")}
     for name, column in values.items():
         rows = np.flatnonzero(~(np.abs(column) <= LARGEST))
-        refuse(rows, name, lambda cell, name=name: f"{name} {cell!r} is not a finite number")
+        refuse(
+            rows,
+            name,
+            lambda cell, name=name: f"{name} {cell!r} is not a finite number{no_number(cell)}",
+        )
     families = None
     if "family" in cells:
         families = _text(cells["family"])
         refuse(np.flatnonzero(families == ""), "family", lambda _: "no family")
+        odd = pc.match_substring_regex(pc.cast(cells["family"], pa.string()), r"[\x00-\x1f\x7f]")
+        rows = np.flatnonzero(np.asarray(odd))
+        refuse(rows, "family", lambda cell: f"family {cell!r} has a control character")
     labels = {label: _labels(label, column, bad) for label, column in labels.items()}
     usable = np.ones(len(starts), bool)
     usable[list(bad)] = False
@@ -476,7 +520,7 @@ def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], reject
         rejects.count += len(ordered)
         return
     examples = "\n".join(
-        f"  line {line}: {reason}" + (f": {text[:60]}" if text else "")
+        f"  line {line}: {reason}" + (f": {printable(text, 60)}" if text else "")
         for line, reason, text in ordered[:EXAMPLES]
     )
     hint = ""
@@ -508,7 +552,7 @@ def _check_quotes(table: Table, block: bytes, separator: str, before: int, rows:
         line = next((n for n in range(1, len(lines)) if not closed(lines[n])), 1)
         raise TableError(
             f"{table.path}: line {before + line} has a quote that is not closed on that line: "
-            f"{lines[line][:60]}\nCorrect the line."
+            f"{printable(lines[line], 60)}\nCorrect the line."
         )
 
 
@@ -539,8 +583,13 @@ def _numbers(column: pa.BinaryArray) -> np.ndarray:
     try:
         return np.asarray(pc.cast(pc.cast(column, pa.string()), pa.float64()))
     except pa.ArrowInvalid:
-        cells = column.to_pylist()
+        cells = _trimmed(column).to_pylist()
         return np.array([float(c) if _NUMBER.fullmatch(c) else np.nan for c in cells])
+
+
+def _trimmed(column: pa.BinaryArray) -> pa.BinaryArray:
+    """Returns cells without spaces and tabs around them."""
+    return pc.cast(pc.ascii_trim(pc.cast(column, pa.string()), " \t"), pa.binary())
 
 
 def _first_line(error: Exception) -> str:
