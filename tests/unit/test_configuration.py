@@ -19,6 +19,7 @@ from crmnet.configuration import (
     overlay,
 )
 from crmnet.data import tables
+from crmnet.data.sequences import letters
 from crmnet.plan import Plan
 from crmnet.report.provenance import plain
 
@@ -409,15 +410,15 @@ def test_a_local_file_that_is_not_as_the_config_says(tmp_path, content, table, s
 def test_a_table_can_say_how_it_is_read(tmp_path, separator):
     path = tmp_path / "mine.txt"
     between = {"tab": "\t", "space": "  "}.get(separator, separator)
-    path.write_text(f"# note\nseq{between}level\nACGT{between}1\n")
+    path.write_text(f"# note\nseq{between}level\n{WHOLE}{between}1\n")
     how = {"separator": separator, "comment": "#"}
     table = {"file": str(path), "columns": {"sequence": "seq", "expression": "level"}, **how}
     own = {"train": [table], "test": {"held": {"held_out": 0.1}}, "split": "sequences"}
     done = checked(config(media={"mine": own}))
     (read,) = Plan(done).train_tables("mine")
     assert {key: read[key] for key in how} == how
-    tokens, values = tables.read(tables.table_of(read), 4)
-    assert tokens.tolist() == [[0, 1, 2, 3]] and values["expression"].tolist() == [1.0]
+    tokens, values = tables.read(tables.table_of(read), 112)
+    assert list(map(letters, tokens)) == [WHOLE] and values["expression"].tolist() == [1.0]
 
 
 @pytest.mark.parametrize("separator", ["", "tabs", "ab", '"', "A", "1", "\n", "é", "\\t"])
@@ -669,7 +670,7 @@ def test_a_column_of_families_is_one_of_the_table(tmp_path):
 def drawn(tmp_path):
     """Returns a config of two media of one's own, with changes of the first, or of both."""
     header = "insert,level,chrom,set\n"
-    (tmp_path / "mine.csv").write_text(f"{header}ACGT,1,chr1,test\n")
+    (tmp_path / "mine.csv").write_text(f"{header}{WHOLE},1,chr1,test\n")
     (tmp_path / "bare.csv").write_text("insert,level\nACGT,1\n")
 
     def medium(held_out, second="mine.csv", marks=(False, False), **further):
