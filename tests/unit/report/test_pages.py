@@ -269,6 +269,14 @@ def test_a_caption_needs_the_config_alone(path, name):
     Elements(html)
 
 
+def test_the_caption_of_a_cross_validation_says_what_its_folds_are():
+    config = checked("lite")
+    for by, words in (("family", "5 folds of whole families,"), ("chrom", "values of column")):
+        config["cross_validation"] = {"folds": 5, "by": by, "models": ["crmnet"]}
+        html = pages.caption(REPORT / "figure_cross_validation.rst", config)
+        assert words in " ".join(html.split())
+
+
 def test_captions_say_what_data_and_model_they_are_of():
     captions = [pages.caption(REPORT / "figure2.rst", checked(n)) for n in ("demo", "lite")]
     by_config = [" ".join(caption.split()) for caption in captions]

@@ -463,24 +463,26 @@ def _labelled(table: Table) -> dict[str | int, str | int]:
     return marks | {column: column for column in table.by}
 
 
-def _text(column: pa.BinaryArray) -> np.ndarray:
-    """Returns the text (n,) of a column, as objects."""
+def _text(column: pa.BinaryArray, read: Callable[[str], str] = str) -> np.ndarray:
+    """Returns the text (n,) of a column, as objects. Each distinct text is `read` once."""
     coded = column.dictionary_encode()
-    words = np.array([word.decode() for word in coded.dictionary.to_pylist()], object)
+    words = np.array([read(word.decode()) for word in coded.dictionary.to_pylist()], object)
     return words[np.asarray(coded.indices)]
+
+
+def _mark(word: str) -> str:
+    return _WORDS.get(word.strip().lower(), "")
 
 
 def _labels(label: str | int, column: pa.BinaryArray, bad: dict[int, str]) -> np.ndarray:
     """Returns the labels (n,) of a column. Adds the reason of each row without one to `bad`."""
-    text = _text(column)
-    words = {word: word.strip() for word in set(text)}
-    if label == "split":
-        words = {word: _WORDS.get(plain.lower(), "") for word, plain in words.items()}
-    labels = np.array([words[word] for word in text], object)
+    marks = label == "split"
+    labels = _text(column, _mark if marks else str.strip)
     for row in np.flatnonzero(labels == "").tolist():
         reason = f"no value in column {label}"
-        if label == "split":
-            reason = f"split {text[row]!r} is not one of train, validation (val, valid) and test"
+        if marks:
+            word = column[row].as_py().decode()
+            reason = f"split {word!r} is not one of train, validation (val, valid) and test"
         bad.setdefault(row, reason)
     return labels
 
