@@ -92,7 +92,7 @@ rule split:
         test=OWN_TESTS,
         held_out={medium: PLAN.held_out(medium) for medium in BY_FAMILIES},
         construct=config["construct"],
-        data={key: config["data"][key] for key in ("on_bad_rows", "validation_fraction")},
+        validation_fraction=config["data"]["validation_fraction"],
         relatives=config["families"],
         seed=config["seed"],
     script:
@@ -119,7 +119,6 @@ rule hold_out:
         train=lambda wildcards: PLAN.train_tables(wildcards.medium),
         fraction=lambda wildcards: PLAN.held_out(wildcards.medium)[wildcards.test_set],
         construct=config["construct"],
-        on_bad_rows=config["data"]["on_bad_rows"],
         seed=config["seed"],
     script:
         "../workflow/scripts/hold_out.py"
@@ -175,7 +174,7 @@ rule shards:
         train=lambda wildcards: PLAN.train_tables(wildcards.medium),
         test={medium: PLAN.test_tables(medium) for medium in MEDIA},
         construct=config["construct"],
-        data=config["data"],
+        data={key: config["data"][key] for key in ("validation_fraction", "relatives")},
         relatives=config["families"],
         seed=config["seed"],
     script:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from crmnet.data.sequences import Construct, hashes
 from crmnet.data.splits import Split, purpose
-from crmnet.data.tables import hold_out, table_of, unrecorded
+from crmnet.data.tables import Rejects, hold_out, table_of
 from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 
@@ -28,10 +28,10 @@ def chosen(keys):
     return hashes(keys, job.params.seed + zlib.crc32(test_set.encode()) + 1) < fraction * 2.0**64
 
 
-with unrecorded(job.params.on_bad_rows) as rejects:
-    sources = [table_of(entry) for entry in job.params.train]
-    construct = Construct(**job.params.construct)
-    sequences, expression, rows, keys = hold_out(sources, construct, chosen, rejects)
+sources = [table_of(entry) for entry in job.params.train]
+construct = Construct(**job.params.construct)
+# The script `shards` records the bad rows of these tables.
+sequences, expression, rows, keys = hold_out(sources, construct, chosen, Rejects())
 table = pd.DataFrame({"sequence": sequences, "expression": expression, "rows": rows})
 if split:
     table["family"] = split.families[split.find(hashes(keys))[1]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crmnet.data.sequences import Construct
 from crmnet.data.splits import Split
-from crmnet.data.tables import Rejects, table_of
+from crmnet.data.tables import Rejects, account, table_of
 from crmnet.logs import log_to, say
 
 job = snakemake
@@ -21,17 +21,18 @@ tests = {
     for medium, entries in job.params.test.items()
 }
 own = tests.pop(job.wildcards.medium)
+sources = [table_of(entry) for entry in job.params.train]
 split = Split.load(job.input.split) if job.input.split else None
 with open(job.output.rejected, "w") as rejected:
     rejected.write("file\tline\treason\trow\n")
     manifest = shards.write(
-        [table_of(entry) for entry in job.params.train],
+        sources,
         own,
         Construct(**job.params.construct),
         Path(job.output.shards),
         seed=job.params.seed,
         validation_fraction=job.params.data["validation_fraction"],
-        rejects=Rejects(rejected if job.params.data["on_bad_rows"] == "drop" else None),
+        rejects=Rejects(rejected),
         held_elsewhere={name: t for entries in tests.values() for name, t in entries.items()},
         split=split,
         drop_relatives=job.params.data["relatives"] == "drop",
@@ -40,6 +41,10 @@ with open(job.output.rejected, "w") as rejected:
 manifest["families"] = split.counts[job.wildcards.medium] if split else None
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 
+counted = [*zip(sources, manifest["tables"], strict=True)]
+counted += [(own[name], counts) for name, counts in manifest["test_sets"].items()]
+for sentence in dict.fromkeys(s for table, counts in counted for s in account(table, counts)):
+    say(sentence)
 related = manifest["relatives"]
 for name, count in related["of_test_set"].items():
     print(

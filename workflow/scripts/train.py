@@ -86,8 +86,7 @@ with shards.named(folders):
             options["backend"],
             options["precision"],
             hardware.count,
-            [shards.manifest_of(folder)["inputs"] for folder in folders],
-            [shards.manifest_of(folder)["shards"] for folder in folders],
+            [shards.manifest_of(folder)["sha256"] for folder in folders],
             model.get_weights(),
         ),
     )

@@ -210,7 +210,8 @@ def test_bad_rows_stop_the_writing_or_are_counted(tmp_path):
     with pytest.raises(TableError, match="2 bad row"):
         write(tmp_path, [source])
     sink = io.StringIO()
-    folder, manifest = write(tmp_path, [source], rejects=Rejects(sink))
+    dropping = dataclasses.replace(source, on_bad_rows="drop")
+    folder, manifest = write(tmp_path, [dropping], rejects=Rejects(sink))
     assert manifest["rejected"] == 2 and manifest["rows"] == manifest["train"] == 18
     assert [line.split("\t")[1] for line in sink.getvalue().splitlines()] == ["5", "10"]
     assert sorted(value for _, value in training(folder)) == [
@@ -576,7 +577,7 @@ def test_shards_of_a_file_with_faults_have_its_good_rows_and_no_others(
 ):
     folder = tmp_path_factory.mktemp("faults")
     (folder / "rows.txt").write_bytes(content)
-    source = Table(folder / "rows.txt", 1, {"expression": 2}, header)
+    source = Table(folder / "rows.txt", 1, {"expression": 2}, header, on_bad_rows="drop")
     expected, sink = read_singly(content, header), io.StringIO()
     try:
         manifest = shards.write(

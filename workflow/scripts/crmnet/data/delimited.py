@@ -62,13 +62,18 @@ def first_row_of(path: Path, start: str) -> tuple[list[str], str]:
     return next(csv.reader([first], delimiter=separator)), separator
 
 
-def column_number(path: Path, column: str | int, cells: list[str], header: bool) -> int:
+def column_number(
+    path: Path, column: str | int, cells: list[str], header: bool, key: str = "columns"
+) -> int:
     """Returns the number, from 0, of a column that is given by its name or its number from 1.
+
+    Args:
+        key: the key of the config that names the column.
 
     Raises:
         TableError: the file has no such column.
     """
-    mend = "correct `columns:` of this file in the config"
+    mend = f"correct `{key}:` of this file in the config"
     if isinstance(column, int):
         if not 1 <= column <= len(cells):
             raise TableError(f"{path}: has no column {column}, only {len(cells)} column(s); {mend}")
