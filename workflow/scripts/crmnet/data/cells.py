@@ -49,7 +49,7 @@ def known_numbers(column: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray]:
 
 def meets(column: pa.BinaryArray, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
     """Returns a mask of the cells that meet a condition, and a mask of those for which it cannot be
-    told: they have a value, but no number, and the condition is more or less than a number.
+    told: they have a value, but no finite number, and the condition puts numbers in an order.
 
     Numbers are compared as numbers, so that 1.0 equals 1. A cell that is no number differs from
     every number. An empty cell or a word for a missing value is neither more nor less than
@@ -63,7 +63,8 @@ def meets(column: pa.BinaryArray, condition: Condition) -> tuple[np.ndarray, np.
         if isinstance(value, str):
             return np.asarray(_ORDER[operator](texts, value)) & ~missing(column), unclear
         found, absent = known_numbers(column)
-        return np.asarray(_ORDER[operator](found, value)), np.isnan(found) & ~absent
+        finite = np.isfinite(found)
+        return np.asarray(_ORDER[operator](found, value)) & finite, ~finite & ~absent
     equal = np.asarray(pc.is_in(texts, pa.array([v for v in values if isinstance(v, str)], "str")))
     if of_numbers := [v for v in values if not isinstance(v, str)]:
         found, absent = known_numbers(column)
