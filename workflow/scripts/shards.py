@@ -41,10 +41,12 @@ with open(job.output.rejected, "w") as rejected:
 manifest["families"] = split.counts[job.wildcards.medium] if split else None
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 
-counted = [*zip(sources, manifest["tables"], strict=True)]
-counted += [(own[name], counts) for name, counts in manifest["test_sets"].items()]
-for sentence in dict.fromkeys(s for table, counts in counted for s in account(table, counts)):
-    say(sentence)
+for source, counts in zip(sources, manifest["tables"], strict=True):
+    for sentence in account(source, counts):
+        say(f"training: {sentence}")
+for name, counts in manifest["test_sets"].items():
+    for sentence in account(own[name], counts):
+        say(f"test set {name}: {sentence}")
 related = manifest["relatives"]
 for name, count in related["of_test_set"].items():
     print(

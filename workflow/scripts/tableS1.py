@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from crmnet.data.tables import LEFT_OUT
 from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 
 job = snakemake
 
 log_to(job.log[0])
-REASONS = ("rejected", "filtered", "missing")
 SHARE = "validation with relatives in training"
 paper = yaml.safe_load(Path(job.input.paper).read_text())["data_sizes"]
 rows = []
@@ -24,7 +24,7 @@ for path, (medium, tests) in zip(job.input.manifests, job.params.test_sets.items
             "set": "train",
             "sequences": manifest["rows"],
             "paper": paper.get(medium, {}).get("train"),
-            **{reason: sum(t[reason] for t in manifest["tables"]) for reason in REASONS},
+            **{reason: sum(t[reason] for t in manifest["tables"]) for reason in LEFT_OUT},
             "in a test set": manifest["leaked"]["rows"],
             "in another medium's": manifest["elsewhere"],
             "relatives left out": manifest["relatives"]["dropped"],
@@ -44,7 +44,7 @@ for path, (medium, tests) in zip(job.input.manifests, job.params.test_sets.items
                 "set": name,
                 "sequences": counts["rows"],
                 "paper": size,
-                **{reason: counts[reason] for reason in REASONS},
+                **{reason: counts[reason] for reason in LEFT_OUT},
                 "with relatives in the training files": related["sequences"],
                 "rows that are their relatives": related["rows"],
             }

@@ -16,7 +16,7 @@ from test_tables import files_with_faults, read_singly
 
 from crmnet.data import sequences, shards, splits
 from crmnet.data.sequences import Construct
-from crmnet.data.tables import Rejects, Table, TableError
+from crmnet.data.tables import Rejects, Table, TableError, account
 from crmnet.data.words import TooAlike
 
 tf = shards.tf
@@ -897,6 +897,7 @@ def test_what_is_left_out_of_each_table_is_counted(tmp_path):
         {"path": str(source.path), "rows": 300, "rejected": 1, "filtered": 2, "missing": 0},
         {"path": str(other.path), "rows": 50, "rejected": 0, "filtered": 0, "missing": 0},
     ]
+    assert "2 of 303 rows do not meet `where`" in account(source, manifest["tables"][0])[0]
     counts = {"rows": 2, "rejected": 2, "filtered": 0, "missing": 0}
     assert manifest["test_sets"] == {"native": counts}
     assert manifest["rejected"] == 1 and manifest["rows"] == 350

@@ -920,7 +920,7 @@ def test_each_value_is_transformed_then_averaged(file, name, function, undefined
     expected = [(function(1) + function(8)) / 2, (function(0.5) + function(2e3)) / 2]
     assert [value for _, value in rows] == pytest.approx(expected, rel=1e-14)
     assert [reason for _, reason, _ in bad] == [
-        f"{reason}: not above {-1 if name == 'log1p' else 0}"
+        f"{reason}, because it is not above {-1 if name == 'log1p' else 0}"
     ]
 
 

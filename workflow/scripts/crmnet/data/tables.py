@@ -43,6 +43,8 @@ BLOCK_BYTES = 1 << 20
 EXAMPLES = 5
 # A larger number is infinite as float32.
 LARGEST = float(np.finfo(np.float32).max)
+# Why rows are left out, in the counts of a table.
+LEFT_OUT = ("rejected", "filtered", "missing")
 # The number of values of a column that a message shows.
 VALUES = 5
 
@@ -125,7 +127,7 @@ def account(table: Table, counts: dict[str, int]) -> list[str]:
     Args:
         counts: see `Rejects.counts`.
     """
-    total = sum(counts.values())
+    total = counts["rows"] + sum(counts[reason] for reason in LEFT_OUT)
     sentences = []
     if table.where and not counts["filtered"]:
         sentences.append(
@@ -568,7 +570,9 @@ def _measured(
     function, limit = TRANSFORMS[table.transform]
     rows = np.flatnonzero(column <= limit)
     refuse(
-        rows, role, lambda cell: f"{role} {cell!r} has no {table.transform}: not above {limit:g}"
+        rows,
+        role,
+        lambda cell: f"{role} {cell!r} has no {table.transform}, because it is not above {limit:g}",
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         return function(column)
