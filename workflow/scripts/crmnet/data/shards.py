@@ -351,7 +351,8 @@ def _write_shard(path: Path, records: np.ndarray) -> None:
                 weight = tf.train.FloatList(value=block["weight"])
                 feature["weight"] = tf.train.Feature(float_list=weight)
             example = tf.train.Example(features=tf.train.Features(feature=feature))
-            writer.write(example.SerializeToString())
+            # Otherwise the order of the features depends on the process, and with it the hash.
+            writer.write(example.SerializeToString(deterministic=True))
 
 
 def manifest_of(folder: Path) -> dict:
