@@ -97,7 +97,7 @@ rule split:
         # The media whose sequences are drawn one by one.
         single=[medium for medium in PLAN.split_media if not PLAN.by_families(medium)],
         construct=config["construct"],
-        data={key: config["data"][key] for key in ("on_bad_rows", "validation_fraction")},
+        validation_fraction=config["data"]["validation_fraction"],
         relatives=config["families"],
         seed=config["seed"],
     script:
@@ -126,7 +126,6 @@ rule hold_out:
         test=[],
         families=lambda wildcards: PLAN.by_families(wildcards.medium),
         construct=config["construct"],
-        on_bad_rows=config["data"]["on_bad_rows"],
         seed=config["seed"],
     script:
         "../workflow/scripts/hold_out.py"
@@ -182,7 +181,7 @@ rule shards:
         train=lambda wildcards: PLAN.train_tables(wildcards.medium),
         test={medium: PLAN.test_tables(medium) for medium in MEDIA},
         construct=config["construct"],
-        data=config["data"],
+        data={key: config["data"][key] for key in ("validation_fraction", "relatives")},
         by_column=lambda wildcards: list(PLAN.by_column(wildcards.medium)),
         relatives=config["families"],
         seed=config["seed"],

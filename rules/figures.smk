@@ -160,7 +160,6 @@ rule tableS1:
     """Table S1: sizes of all data sets, beside the paper's."""
     input:
         manifests=expand(rules.shards.output.manifest, medium=MEDIA),
-        test=[path for medium in MEDIA for path in paths(PLAN.test_tables(medium).values())],
         paper=workflow.source_path("../config/paper.yaml"),
     output:
         tsv=reported("tableS1.tsv"),
@@ -175,8 +174,7 @@ rule tableS1:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
-        test={medium: PLAN.test_tables(medium) for medium in MEDIA},
-        length=config["construct"]["length"],
+        test_sets={medium: list(config["media"][medium]["test"]) for medium in MEDIA},
     script:
         "../workflow/scripts/tableS1.py"
 

@@ -111,7 +111,6 @@ rule rehearse_downloads:
     params:
         files=lambda wildcards: rehearsed_files(),
         mirror=config["mirror"],
-        on_bad_rows=config["data"]["on_bad_rows"],
     script:
         "../workflow/scripts/rehearse_downloads.py"
 

@@ -966,3 +966,113 @@ def test_sequences_that_are_too_long_are_told_before_any_job(tmp_path):
     said = message(**own_table(tmp_path, ["A" * 83], flanks="add"))
     assert "in line 2 with 113 letters with the flanks" in said
     checked(config(**own_table(tmp_path, ["A" * 82], flanks="add")))
+
+
+def of_rows(tmp_path, train=None, test=None, columns=None, header=True):
+    """A config of one medium with keys that say which rows of its tables are used."""
+    table = tmp_path / "mine.csv"
+    names = "insert,level,again,quality,set,cells\n" if header else ""
+    table.write_text(f"{names}{WHOLE},1,2,30,train,5\n")
+    entry = {
+        "file": str(table),
+        "header": header,
+        "columns": {"sequence": "insert", "expression": "level"} | (columns or {}),
+    }
+    medium = {
+        "train": [entry | (train or {})],
+        "test": {"kept": {"held_out": 0.1}, "own": entry | {"where": {"set": "test"}}},
+    }
+    if test:
+        medium["test"]["own"] |= test
+    else:
+        del medium["test"]["own"]
+    return {"media": {"complex": None, "defined": None, "a": medium}}
+
+
+CHOICE = {"quality": ">= 10", "set": ["train", "more"], 6: 5, "level": "!= 0.5"}
+
+
+def test_keys_that_choose_rows_reach_the_jobs(tmp_path):
+    keys = {"where": CHOICE, "missing": "skip", "transform": "log2"}
+    columns = {"expression": ["level", 3], "weight": "cells"}
+    done = checked(config(**of_rows(tmp_path, keys, columns=columns)))
+    assert repr(checked(done)) == repr(done)
+    (read,) = Plan(done).train_tables("a")
+    assert {key: read[key] for key in keys} == keys and list(read["where"]) == list(CHOICE)
+    assert read["columns"] == {"sequence": "insert", **columns}
+    assert "on_bad_rows" not in read
+    # Of a test set that is held out, the rows are chosen and transformed already.
+    assert set(Plan(done).test_tables("a")["kept"]) == {"path", "header", "columns"}
+    written = yaml.safe_dump(plain(overlay(done)), sort_keys=False)
+    assert repr(checked(yaml.safe_load(written))) == repr(done)
+
+
+def test_bad_rows_are_dropped_in_every_table(tmp_path):
+    given = of_rows(tmp_path, test={"where": {"set": "test"}})
+    plan = Plan(checked(config(**given, data={"on_bad_rows": "drop"})))
+    tables = [*plan.train_tables("a"), plan.test_tables("a")["own"], plan.sources()[0]["table"]]
+    assert [table["on_bad_rows"] for table in tables] == ["drop"] * 3
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ({"depth": 5}, "where: {path}: has no column 'depth'|correct `where:`"),
+        ({7: 5}, "has no column 7, only 6|correct `where:`"),
+        ({"quality": ">="}, "train.0.where.quality: '>=' compares with nothing"),
+        ({"set": ["a", "!= b"]}, "train.0.where.set: a list names the values"),
+        ({"set": []}, "train.0.where.set: "),
+        ({}, "train.0.where: "),
+        ({0: 5}, "train.0.where: must be a column's name or its number (counted from 1), not 0"),
+        ({1.5: 5}, "where: must be a column's name or its number (counted from 1), not 1.5"),
+        (
+            {"set": True},
+            "where.set: must be a number or text or a list, not True; put it in quotes",
+        ),
+        ({"set": [["a"]]}, "train.0.where.set.0: must be a number or text"),
+        ("set == train", "train.0.where: must be keys with values"),
+    ],
+)
+def test_a_condition_that_cannot_be_met_or_read(tmp_path, where, said):
+    text = message(**of_rows(tmp_path, {"where": where}))
+    for part in said.removeprefix("where: {path}: ").split("|"):
+        assert part in text
+
+
+def test_a_column_of_a_condition_by_name_without_a_header(tmp_path):
+    given = of_rows(tmp_path, {"where": {"set": "train"}}, header=False)
+    given["media"]["a"]["train"][0]["columns"] = {"sequence": 1, "expression": 2}
+    assert "gives column 'set' by name, but sets `header: false`" in message(**given)
+
+
+@pytest.mark.parametrize("column", [[], ["level", "level"], ["level", 0], [["level"]], {"a": 1}])
+def test_columns_of_expression_that_are_no_list_of_different_columns(tmp_path, column):
+    text = message(**of_rows(tmp_path, columns={"expression": column}))
+    assert "or a list of different columns" in text
+    text = message(**of_rows(tmp_path, columns={"sequence": ["insert"]}))
+    assert "number (counted from 1), not ['insert']" in text
+
+
+def test_one_of_several_columns_of_expression_is_not_there(tmp_path):
+    text = message(**of_rows(tmp_path, columns={"expression": ["level", "third"]}))
+    assert "has no column 'third'" in text
+
+
+def test_weights_are_for_training_and_in_every_table_of_a_medium(tmp_path):
+    given = of_rows(tmp_path, columns={"weight": "cells"})
+    train = given["media"]["a"]["train"]
+    without = {key: of for key, of in train[0]["columns"].items() if key != "weight"}
+    checked(config(**given))
+    train.append(train[0] | {"columns": without})
+    assert ("media.a.train.1.columns: names no `weight`, but media.a.train.0 does") in message(
+        **given
+    )
+    given = of_rows(tmp_path, test={"columns": {**without, "weight": "cells"}})
+    assert "media.a.test.own.columns.weight: weights are for training" in message(**given)
+
+
+@pytest.mark.parametrize("key", [{"where": {"set": "a"}}, {"missing": "skip"}])
+def test_a_held_out_test_set_has_no_rows_to_choose(tmp_path, key):
+    given = of_rows(tmp_path)
+    given["media"]["a"]["test"]["kept"] |= key
+    assert f"test.kept: has both `held_out` and {next(iter(key))!r}" in message(**given)

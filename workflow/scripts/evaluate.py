@@ -8,7 +8,7 @@ from crmnet.data.predictions import KEY, test_sets
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.evaluation.learning import problem
 from crmnet.evaluation.metrics import metrics
-from crmnet.logs import log_to
+from crmnet.logs import log_to, say
 
 job = snakemake
 
@@ -32,9 +32,12 @@ for name, rows in test_sets(job.input.predictions, job.input.families).items():
         predicted.columns, histories or [None] * predicted.shape[1], strict=True
     ):
         values = predicted[training].to_numpy()
-        one = metrics(rows["measured"].to_numpy(), values, replicates=0)[["metric", "value"]]
-        why = problem(history, values)
-        if why:
+        measured = rows["measured"].to_numpy()
+        one = metrics(measured, values, replicates=0)[["metric", "value"]]
+        why = problem(history, values, measured)
+        if undefined := [*one.loc[one["value"].isna(), "metric"]]:
+            say(f"{name}, training {training}: no {' and no '.join(undefined)}, because {why}")
+        elif why:
             print(f"{name}, training {training}: {why}", file=sys.stderr)
         of_seeds.append(one.assign(test_set=name, seed=training, problem=why, **model))
 columns = [

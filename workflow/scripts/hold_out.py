@@ -9,7 +9,7 @@ import pandas as pd
 
 from crmnet.data.sequences import Construct, hashes, strand_hashes
 from crmnet.data.splits import FOLD, Draw, Split, keys_of
-from crmnet.data.tables import hold_out, table_of, unrecorded
+from crmnet.data.tables import Rejects, hold_out, table_of
 from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 
@@ -35,9 +35,9 @@ def chosen(keys):
     return strand_hashes(keys, seed) < given.fraction * 2.0**64
 
 
-with unrecorded(job.params.on_bad_rows) as rejects:
-    sources = [table_of(entry) for entry in job.params.train]
-    sequences, expression, rows, keys = hold_out(sources, construct, chosen, rejects)
+sources = [table_of(entry) for entry in job.params.train]
+# The script `shards` records the bad rows of these tables.
+sequences, expression, rows, keys = hold_out(sources, construct, chosen, Rejects())
 table = pd.DataFrame({"sequence": sequences, "expression": expression, "rows": rows})
 if job.params.families:
     table["family"] = split.families[split.find(hashes(keys))[1]]

@@ -40,9 +40,7 @@ for file, answer in asked:
         known[file["path"]] |= {"size": probe.size, "there": probe.there}
         if file["table"]:
             table, whole = tables.table_of(file["table"]), len(probe.start) == probe.size
-            with tables.unrecorded(job.params.on_bad_rows) as rejects:
-                row = tables.preview(table, probe.start, rejects, whole)
-            known[file["path"]]["row"] = row
+            known[file["path"]]["row"] = tables.preview(table, probe.start, whole)
             found.append("its first rows can be read")
 # A network that cannot be reached is one thing to mend, for however many files.
 for (host, reason), names in failed.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from crmnet.data.sequences import Construct
 from crmnet.data.splits import Split
-from crmnet.data.tables import Rejects, TableError, table_of
+from crmnet.data.tables import Rejects, TableError, account, table_of
 from crmnet.logs import log_to, say
 
 job = snakemake
@@ -38,17 +38,18 @@ tests = {
     for medium, entries in job.params.test.items()
 }
 own = tests.pop(job.wildcards.medium)
+sources = [table_of(entry) for entry in job.params.train]
 split = Split.load(job.input.split) if job.input.split else None
 with open(job.output.rejected, "w") as rejected:
     rejected.write("file\tline\treason\trow\n")
     manifest = shards.write(
-        [table_of(entry) for entry in job.params.train],
+        sources,
         own,
         Construct(**job.params.construct),
         Path(job.output.shards),
         seed=job.params.seed,
         validation_fraction=job.params.data["validation_fraction"],
-        rejects=Rejects(rejected if job.params.data["on_bad_rows"] == "drop" else None),
+        rejects=Rejects(rejected),
         held_elsewhere={name: t for entries in tests.values() for name, t in entries.items()},
         split=split,
         drop_relatives=job.params.data["relatives"] == "drop",
@@ -63,6 +64,12 @@ for name, table in own.items():
 manifest["families"] = split.counts.get(job.wildcards.medium) if split else None
 Path(job.output.manifest).write_text(json.dumps(manifest, indent=2) + "\n")
 
+for source, counts in zip(sources, manifest["tables"], strict=True):
+    for sentence in account(source, counts):
+        say(f"training: {sentence}")
+for name, counts in manifest["test_sets"].items():
+    for sentence in account(own[name], counts):
+        say(f"test set {name}: {sentence}")
 for table in manifest["fit"]["train"]:
     tell(table["file"], table)
 for name, numbers in manifest["fit"]["test"].items():

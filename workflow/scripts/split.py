@@ -6,25 +6,25 @@ from collections import Counter
 
 from crmnet.data.sequences import Construct
 from crmnet.data.splits import split
-from crmnet.data.tables import table_of, unrecorded
+from crmnet.data.tables import Rejects, table_of
 from crmnet.logs import log_to
 
 job = snakemake
 
 log_to(job.log[0])
-with unrecorded(job.params.data["on_bad_rows"]) as rejects:
-    made = split(
-        {m: [table_of(entry) for entry in tables] for m, tables in job.params.train.items()},
-        [table_of(entry) for entry in job.params.test],
-        job.params.held_out,
-        Construct(**job.params.construct),
-        validation_fraction=job.params.data["validation_fraction"],
-        validation=job.params.validation,
-        single=job.params.single,
-        seed=job.params.seed,
-        rejects=rejects,
-        **job.params.relatives,
-    )
+made = split(
+    {m: [table_of(entry) for entry in tables] for m, tables in job.params.train.items()},
+    [table_of(entry) for entry in job.params.test],
+    job.params.held_out,
+    Construct(**job.params.construct),
+    validation_fraction=job.params.validation_fraction,
+    validation=job.params.validation,
+    single=job.params.single,
+    seed=job.params.seed,
+    # The script `shards` records the bad rows of these tables.
+    rejects=Rejects(),
+    **job.params.relatives,
+)
 made.save(job.output[0])
 for medium, counts in made.counts.items():
     print(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from crmnet.data.tables import read, table_of
+from crmnet.data.tables import LEFT_OUT
 from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 
@@ -24,7 +24,7 @@ def fit(tables):
 SHARE = "validation with relatives in training"
 paper = yaml.safe_load(Path(job.input.paper).read_text())["data_sizes"]
 rows = []
-for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), strict=True):
+for path, (medium, tests) in zip(job.input.manifests, job.params.test_sets.items(), strict=True):
     manifest = json.loads(Path(path).read_text())
     rows.append(
         {
@@ -32,7 +32,7 @@ for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), s
             "set": "train",
             "sequences": manifest["rows"],
             "paper": paper.get(medium, {}).get("train"),
-            "rejected": manifest["rejected"],
+            **{reason: sum(t[reason] for t in manifest["tables"]) for reason in LEFT_OUT},
             **fit(manifest["fit"]["train"]),
             "in a test set": manifest["leaked"]["rows"],
             "in another medium's": manifest["elsewhere"],
@@ -43,16 +43,17 @@ for path, (medium, tests) in zip(job.input.manifests, job.params.test.items(), s
             SHARE: manifest["validation_with_relative"],
         }
     )
-    for name, entry in tests.items():
-        tokens, _ = read(table_of(entry), job.params.length)
+    for name in tests:
+        counts = manifest["test_sets"][f"{medium}/{name}"]
         size = paper.get(medium, {}).get(name)
         related = manifest["relatives"]["of_test_set"][f"{medium}/{name}"]
         rows.append(
             {
                 "medium": medium,
                 "set": name,
-                "sequences": len(tokens),
+                "sequences": counts["rows"],
                 "paper": size,
+                **{reason: counts[reason] for reason in LEFT_OUT},
                 **fit([manifest["fit"]["test"][f"{medium}/{name}"]]),
                 "with relatives in the training files": related["sequences"],
                 "rows that are their relatives": related["rows"],

@@ -109,10 +109,7 @@ with shards.named(folders):
             options["precision"],
             hardware.count,
             dict(job.params.construct),
-            [
-                [manifest[key] for key in ("inputs", "shards", "expression_range")]
-                for manifest in manifests
-            ],
+            [[manifest[key] for key in ("sha256", "expression_range")] for manifest in manifests],
             model.get_weights(),
         ),
     )

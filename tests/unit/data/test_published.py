@@ -1,6 +1,8 @@
 """Published predictions: each goes to its own sequence, or the error says what does not fit."""
 
+import dataclasses
 import gzip
+import io
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +13,7 @@ import pytest
 
 from crmnet.data.published import join
 from crmnet.data.sequences import Construct
-from crmnet.data.tables import Table, TableError
+from crmnet.data.tables import Rejects, Table, TableError
 
 SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "published.py"
 LENGTH = 12
@@ -93,6 +95,14 @@ def test_a_prediction_that_is_no_number_is_refused(published):
     assert "prediction 'x' is not a finite number" in refused(
         ["AAAA"], published(("CCCC", 1), ("AAAA", "x"))
     )
+
+
+def test_a_bad_prediction_is_left_out_and_counted_if_the_table_says_so(published):
+    table = published(("CCCC", 1), ("AAAA", "x"), ("GGGG", 3))
+    table, rejects = dataclasses.replace(table, on_bad_rows="drop"), Rejects(io.StringIO())
+    assert list(join(["GGGG", "CCCC"], table, LENGTH, rejects)) == [3, 1]
+    assert rejects.count == 1 and "\t2\tprediction 'x'" in rejects.sink.getvalue()
+    assert "1 of 1 measured sequences have no prediction" in refused(["AAAA"], table)
 
 
 def test_what_is_ambiguous_but_not_measured_does_no_harm(published):

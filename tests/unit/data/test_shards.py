@@ -15,7 +15,7 @@ from test_tables import files_with_faults, read_singly
 
 from crmnet.data import sequences, shards, splits
 from crmnet.data.sequences import Construct
-from crmnet.data.tables import Rejects, Table, TableError
+from crmnet.data.tables import Rejects, Table, TableError, account
 from crmnet.data.words import TooAlike
 
 tf = shards.tf
@@ -214,7 +214,8 @@ def test_bad_rows_stop_the_writing_or_are_counted(tmp_path):
     with pytest.raises(TableError, match="2 bad row"):
         write(tmp_path, [source])
     sink = io.StringIO()
-    folder, manifest = write(tmp_path, [source], rejects=Rejects(sink))
+    dropping = dataclasses.replace(source, on_bad_rows="drop")
+    folder, manifest = write(tmp_path, [dropping], rejects=Rejects(sink))
     assert manifest["rejected"] == 2 and manifest["rows"] == manifest["train"] == 18
     assert [line.split("\t")[1] for line in sink.getvalue().splitlines()] == ["5", "10"]
     assert sorted(value for _, value in training(folder)) == [
@@ -579,7 +580,7 @@ def test_shards_of_a_file_with_faults_have_its_good_rows_and_no_others(tmp_path_
     content, header = mangled
     folder = tmp_path_factory.mktemp("faults")
     (folder / "rows.txt").write_bytes(content)
-    source = Table(folder / "rows.txt", 1, {"expression": 2}, header)
+    source = Table(folder / "rows.txt", 1, {"expression": 2}, header, on_bad_rows="drop")
     expected, sink = read_singly(source.path, header), io.StringIO()
     try:
         manifest = shards.write(
@@ -828,3 +829,151 @@ def test_the_range_of_the_expressions_spares_outliers(tmp_path):
     _, manifest = write(tmp_path, [table(tmp_path / "rows.tsv", rows)], rows_per_shard=250)
     low, high = manifest["expression_range"]
     assert low == 0 and 10 < high < 20
+
+
+# Rows with weights, and the account of what was left out.
+
+
+def weighted(path, rows, **keys):
+    """Writes rows (sequence, expression, weight), and returns the table."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+    return Table(path, 1, {"expression": 2}, header=False, weight=3, **keys)
+
+
+WEIGHTED = [(whole(insert), n, n % 4 + 0.5) for n, insert in enumerate(inserts(71, 400))]
+
+
+@pytest.fixture(scope="module")
+def heavy(tmp_path_factory):
+    """Folders of shards with weights and without, each with the manifest."""
+    folder = tmp_path_factory.mktemp("heavy")
+    plain = [row[:2] for row in WEIGHTED]
+    return {
+        "heavy": write(
+            folder / "a", [weighted(folder / "a.tsv", WEIGHTED)], fraction=0.2, rows_per_shard=150
+        ),
+        "plain": write(
+            folder / "b", [table(folder / "b.tsv", plain)], fraction=0.2, rows_per_shard=150
+        ),
+    }
+
+
+def test_shards_without_weights_have_none(heavy):
+    for name, features in [
+        ("plain", {"tokens", "expression"}),
+        ("heavy", {"tokens", "expression", "weight"}),
+    ]:
+        for path in heavy[name][0].iterdir():
+            for record in tf.data.TFRecordDataset(str(path), "GZIP").as_numpy_iterator():
+                example = tf.train.Example.FromString(record)
+                assert set(example.features.feature) == features
+                # Another process writes the same bytes, though it hashes otherwise.
+                assert record == example.SerializeToString(deterministic=True)
+    assert heavy["plain"][1]["weights"] is None
+    assert all(len(batch) == 2 for batch in shards.batches([heavy["plain"][0]], 9, 2, **FIRST))
+    # Otherwise the shards are the same.
+    assert heavy["plain"][1]["shards"] == heavy["heavy"][1]["shards"]
+    assert sorted(rows_in(heavy["plain"][0])) == sorted(rows_in(heavy["heavy"][0]))
+
+
+FIRST = {"seed": 1, "epoch": 0}
+
+
+def test_the_mean_weight_of_the_training_rows_is_one(heavy, monkeypatch):
+    folder, manifest = heavy["heavy"]
+    (batch,) = shards.batches([folder], manifest["train"], 1, **FIRST).as_numpy_iterator()
+    _, expression, weight = batch
+    assert weight.dtype == np.float32 and weight.mean(dtype=float) == pytest.approx(1, abs=1e-6)
+    own = np.array([WEIGHTED[int(n)][2] for n in expression])
+    np.testing.assert_allclose(weight, own / own.mean(), rtol=1e-6)
+    # Validation rows weigh on the same scale.
+    _, expression, weight = shards.validation([folder])
+    validated = np.array([WEIGHTED[int(n)][2] for n in expression])
+    np.testing.assert_allclose(weight, validated / own.mean(), rtol=1e-6)
+    assert len(weight) == manifest["validation"] > 50
+
+
+def test_a_medium_without_weights_counts_one_beside_one_with_weights(heavy):
+    folders = [heavy["heavy"][0], heavy["plain"][0]]
+    mean = np.mean([WEIGHTED[int(n)][2] for _, n in training(folders[0])])
+    for batch in shards.batches(folders, 40, 4, **FIRST).as_numpy_iterator():
+        _, expression, weight = batch
+        own = np.array([WEIGHTED[int(n)][2] for n in expression]) / mean
+        # The media take turns.
+        np.testing.assert_allclose(weight[::2], own[::2], rtol=1e-6)
+        assert (weight[1::2] == 1).all()
+    tokens, expression, weight = shards.validation(folders)
+    assert len(tokens) == len(expression) == len(weight)
+    assert (weight[len(weight) // 2 :] == 1).all()
+
+
+def test_weights_go_with_their_rows_on_either_strand_and_to_each_host(heavy):
+    folder, options = heavy["heavy"][0], FIRST | {"reverse_complement": True}
+    (whole_batch,) = shards.batches([folder], 90, 1, **options).as_numpy_iterator()
+    parts = [
+        next(shards.batches([folder], 90, 1, part=(host, 3), **options).as_numpy_iterator())
+        for host in range(3)
+    ]
+    for column, together in zip(whole_batch, zip(*parts, strict=True), strict=True):
+        np.testing.assert_array_equal(np.concatenate(together), column)
+    _, expression, weight = whole_batch
+    own = np.array([WEIGHTED[int(n)][2] for n in expression])
+    assert np.ptp(weight / own) < 1e-6
+
+
+def test_training_rows_without_any_weight_are_an_error(tmp_path):
+    source = weighted(tmp_path / "rows.tsv", [(*row[:2], 0) for row in WEIGHTED])
+    with pytest.raises(TableError, match="every row to train on has the weight 0"):
+        write(tmp_path, [source], fraction=0.1)
+
+
+def test_the_manifest_tells_apart_how_rows_were_read(tmp_path):
+    """The fingerprint of a checkpoint is the hash of the shards."""
+    source = table(tmp_path / "rows.tsv", [(s, n + 1) for s, n, _ in WEIGHTED])
+    heavy = weighted(tmp_path / "weighted.tsv", [(s, n + 1, w) for s, n, w in WEIGHTED])
+    double = weighted(tmp_path / "double.tsv", [(s, n + 1, w**2) for s, n, w in WEIGHTED])
+    sources = [source, dataclasses.replace(source, transform="log2"), heavy, double]
+    digests = [
+        write(tmp_path / str(n), [one], fraction=0.2)[1]["sha256"]
+        for n, one in enumerate([*sources, source])
+    ]
+    assert digests[0] == digests[4]
+    assert len({json.dumps(digest) for digest in digests}) == 4
+    path = next((tmp_path / "0" / "shards").glob("train*"))
+    assert digests[0][path.name] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_what_is_left_out_of_each_table_is_counted(tmp_path):
+    """Bad rows of test sets are recorded beside those of training."""
+    keys = {"where": {2: "< 300"}, "missing": "skip", "on_bad_rows": "drop"}
+    rows = [(s, value) for s, value, _ in WEIGHTED]
+    train = rows[:300] + [("ACGX", 2), ("ACGT", ""), ("ACGX", 900)]
+    source = dataclasses.replace(table(tmp_path / "train.tsv", train), **keys)
+    other = table(tmp_path / "other.tsv", rows[300:350])
+    test = table(tmp_path / "test.tsv", [("ACGT", "x"), rows[0], ("", 3), rows[1]])
+    test = dataclasses.replace(test, on_bad_rows="drop")
+    sink = io.StringIO()
+    _, manifest = write(
+        tmp_path,
+        [source, other],
+        held={"native": test},
+        held_elsewhere={"foreign": test},
+        rejects=Rejects(sink),
+    )
+    # An empty cell does not meet `< 300`.
+    assert manifest["tables"] == [
+        {"path": str(source.path), "rows": 300, "rejected": 1, "filtered": 2, "missing": 0},
+        {"path": str(other.path), "rows": 50, "rejected": 0, "filtered": 0, "missing": 0},
+    ]
+    assert "2 of 303 rows do not meet `where`" in account(source, manifest["tables"][0])[0]
+    counts = {"rows": 2, "rejected": 2, "filtered": 0, "missing": 0}
+    assert manifest["test_sets"] == {"native": counts}
+    assert manifest["rejected"] == 1 and manifest["rows"] == 350
+    assert manifest["leaked"]["rows"] == 2
+    found = [line.split("\t")[:3] for line in sink.getvalue().splitlines()]
+    assert found == [
+        [str(test.path), "1", "expression 'x' is not a finite number"],
+        [str(test.path), "3", "no sequence"],
+        [str(source.path), "301", "letter 'X' (position 4) is not one of ACGTN"],
+    ]

@@ -49,10 +49,15 @@ def rows_of(source, rejects=None):
     return rows
 
 
+def dropping(source):
+    """The table, read with `on_bad_rows: drop`."""
+    return dataclasses.replace(source, on_bad_rows="drop")
+
+
 def rejected(source):
     """The usable rows, and the bad ones: (line, reason, row)."""
     rejects = Rejects(io.StringIO())
-    rows = rows_of(source, rejects)
+    rows = rows_of(dropping(source), rejects)
     bad = [line.split("\t") for line in rejects.sink.getvalue().splitlines()]
     assert rejects.count == len(bad)
     assert {path for path, *_ in bad} <= {str(source.path)}
@@ -746,7 +751,7 @@ def test_a_row_without_a_label_is_bad(file, row, reason):
     )
     with pytest.raises(TableError, match=re.escape(f"line 3: {reason}")):
         list(chunks(source, Rejects()))
-    (chunk,) = chunks(source, Rejects(io.StringIO()))
+    (chunk,) = chunks(dropping(source), Rejects())
     assert {name: found.tolist() for name, found in chunk.labels.items()} == {
         "split": ["test"],
         "chrom": ["chr1"],
@@ -762,7 +767,7 @@ def test_names_of_families_are_read_as_they_stand(file):
     source = Table(file("s,v,gene\nACGT,1,x\nAC,2,\n", "empty.csv"), "s", {"v": "v"}, True, "gene")
     with pytest.raises(TableError, match="line 3: no family"):
         list(chunks(source, Rejects()))
-    (chunk,) = chunks(source, Rejects(io.StringIO()))
+    (chunk,) = chunks(dropping(source), Rejects())
     assert chunk.families.tolist() == ["x"] and len(chunk) == 1
 
 
@@ -784,7 +789,7 @@ def test_the_start_of_a_file_tells_how_many_rows_it_has(tmp_path, packed, header
     content = packed((head + "".join(rows)).encode())
     source = table(tmp_path / "none.txt", header=header)
     for size in (64 * 1024, len(content)):
-        found = preview(source, content[:size], Rejects(), whole=size == len(content))
+        found = preview(source, content[:size], whole=size == len(content))
         assert len(content) / found == pytest.approx(len(rows), rel=0.02)
 
 
@@ -792,7 +797,7 @@ def test_a_line_that_the_start_cuts_is_no_matter(tmp_path):
     text = b"sequence,expression\r\nACGT,1\r\nGGCC,-2.5\r\n"
     source = table(tmp_path / "none.csv", "sequence", "expression", header=True)
     for size in range(len(text) + 1):
-        found = preview(source, text[:size], Rejects())
+        found = preview(source, text[:size])
         # Whether "\n" follows a line's "\r" cannot be known, and matters little.
         complete = text[:size].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") - 1
         assert found is None if complete < 1 else 7 <= found <= 10
@@ -800,7 +805,7 @@ def test_a_line_that_the_start_cuts_is_no_matter(tmp_path):
 
 def test_a_gzip_file_that_the_start_cuts_is_no_matter(tmp_path):
     content = gzip.compress("".join(many_rows(50)).encode())
-    found = [preview(table(tmp_path), content[:size], Rejects()) for size in range(len(content))]
+    found = [preview(table(tmp_path), content[:size]) for size in range(len(content))]
     assert found[0] is None and 30 < found[-1] < 40
 
 
@@ -837,7 +842,7 @@ def test_the_start_of_a_file_is_refused_as_the_file_is(file, text, options, pack
 
     expected = said(lambda: rows_of(source))
     source.path.unlink()
-    assert said(lambda: preview(source, content, Rejects(), whole=True)) == expected
+    assert said(lambda: preview(source, content, whole=True)) == expected
 
 
 def test_the_first_rows_are_checked(tmp_path):
@@ -846,29 +851,29 @@ def test_the_first_rows_are_checked(tmp_path):
     start = "".join(rows).encode()[: 64 * 1024]
     source = table(tmp_path / "none.txt")
     with pytest.raises(TableError, match=r"none\.txt: 1 bad row.*line 100:"):
-        preview(source, start, Rejects())
-    rejects = Rejects(io.StringIO())
-    assert preview(source, start, rejects) == pytest.approx(85, abs=1) and rejects.count == 1
+        preview(source, start)
+    source = dropping(source)
+    assert preview(source, start) == pytest.approx(85, abs=1)
     rows = ["ACXT\t1\n"] * 9
     start = "".join(rows).encode()
     # The rows behind them may be usable.
-    assert preview(source, start, rejects) == 7
+    assert preview(source, start) == 7
     with pytest.raises(TableError, match="no usable row"):
-        preview(source, start, rejects, whole=True)
+        preview(source, start, whole=True)
 
 
 def test_the_start_of_a_damaged_gzip_file_is_refused(tmp_path):
     content = gzip.compress("".join(many_rows()).encode())
     damaged = content[:3000] + bytes(99) + content[3099:64_000]
     with pytest.raises(TableError, match="download or create it again"):
-        preview(table(tmp_path / "none.gz"), damaged, Rejects())
+        preview(table(tmp_path / "none.gz"), damaged)
 
 
 @pytest.mark.parametrize("cut", [11, 60, -9, -1])
 def test_a_whole_gzip_file_that_is_truncated_is_refused(tmp_path, cut):
     content = gzip.compress("".join(many_rows(50)).encode())[:cut]
     with pytest.raises(TableError, match="download or create it again"):
-        preview(table(tmp_path / "none.gz"), content, Rejects(), whole=True)
+        preview(table(tmp_path / "none.gz"), content, whole=True)
 
 
 # The construct against the data.
@@ -907,3 +912,211 @@ def test_flanks_are_not_added_twice_nor_beyond_the_length(file):
     assert "line 3: too long: 33 letters with the flanks, but the model reads 32" in said
     rows, bad = rejected(declared(path, flanks="add"))
     assert rows == [((18 * "A").join(FLANKS), 2.0)] and [line for line, *_ in bad] == [1, 3, 4]
+
+
+# Rows and columns that the config chooses.
+
+CHOICES = (
+    "sequence,set,quality,barcodes,rep1,rep2,cells\n"
+    "ACGT,train,12,5,1,3,2\n"
+    "GG,train,9,5,high,4,1\n"  # bad, but of low quality
+    "TTA,test,20,9,NA,8,0.5\n"
+    "CC,train,NA,7,2,2,1\n"
+    "GATTACA,train,30,6,4,,4\n"
+    "AACC,train,15,4,1,1,1\n"
+)
+
+
+def chosen(file, text=CHOICES, expression="rep2", **keys):
+    return Table(file(text), "sequence", {"expression": expression}, **keys)
+
+
+def counted(source):
+    """The usable rows, and the numbers of bad, filtered and missing rows."""
+    rejects = Rejects()
+    return rows_of(source, rejects), (rejects.count, rejects.filtered, rejects.missing)
+
+
+def test_rows_are_chosen_before_they_are_checked(file):
+    source = chosen(file, where={"quality": ">= 10", "barcodes": ">= 5", "set": "train"})
+    assert "expression '' is not a finite number" in refused(source)
+    source = dataclasses.replace(source, missing="skip")
+    assert counted(source) == ([("ACGT", 3.0)], (0, 4, 1))
+    source = dataclasses.replace(source, values={"expression": "rep1"})
+    assert counted(source) == ([("ACGT", 1.0), ("GATTACA", 4.0)], (0, 4, 0))
+
+
+def test_a_column_of_a_condition_by_its_number(file):
+    source = chosen(file, "AC,5\nGG,3\nTT,4\n", 2, where={2: [3, 4]})
+    source = dataclasses.replace(source, sequence=1, header=False)
+    assert counted(source) == ([("GG", 3.0), ("TT", 4.0)], (0, 1, 0))
+    with pytest.raises(TableError, match="no column 3.*correct `where:`"):
+        rows_of(dataclasses.replace(source, where={3: 1}))
+
+
+def test_a_cell_that_cannot_be_compared_is_bad_unless_another_condition_fails(file):
+    text = "sequence,quality,set,x\nAC,low,train,1\nGG,low,test,2\nTT,5,train,3\nCC,.,train,4\n"
+    source = chosen(file, text, "x", where={"quality": "> 1", "set": "train"})
+    assert "line 2: 'low' in column 'quality' is no number (> 1)" in refused(source)
+    rows, bad = rejected(source)
+    assert rows == [("TT", 3.0)]
+    assert [(line, reason) for line, reason, _ in bad] == [
+        (2, "'low' in column 'quality' is no number (> 1)")
+    ]
+    assert counted(dropping(source))[1] == (1, 2, 0)
+
+
+def test_a_filter_that_leaves_no_row_names_the_conditions_and_the_values(file):
+    message = refused(chosen(file, where={"set": "Train", "quality": ">= 10"}))
+    assert "none of 6 rows meets `where` (set == Train, quality >= 10)" in message
+    assert "column 'set' are 'train', 'test'" in message
+    assert "column 'quality' are '12', '9', '20', 'NA', '30'" in message
+    source = chosen(file, where={"set": "Train"})
+    with pytest.raises(TableError, match="none of 6 rows meets `where`"):
+        preview(source, CHOICES.encode(), whole=True)
+    # The rows behind these may meet it.
+    assert preview(source, CHOICES.encode()) > 0
+
+
+def test_a_table_without_any_row_says_where_its_rows_went(file):
+    text = "sequence,x,set\nAC,NA,a\nGX,1,a\nTT,2,b\n"
+    source = dropping(chosen(file, text, "x", where={"set": "a"}, missing="skip"))
+    message = refused(source)
+    assert "no usable row (1 do not meet `where`, 1 have no expression, 1 are bad)" in message
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "NA", "na", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "."]
+)
+def test_a_row_without_an_expression_is_left_out_and_counted(file, cell):
+    source = table(file(f"GATTACA\t3\nACRT\t{cell}\nAC\t2\n"))
+    source = dataclasses.replace(source, missing="skip")
+    assert counted(source) == ([("GATTACA", 3.0), ("AC", 2.0)], (0, 0, 1))
+
+
+@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e39", "high", " ", "-nan"])
+def test_what_is_no_missing_value_stays_bad(file, cell):
+    source = table(file(f"GATTACA\t3\nACGT\t{cell}\nAC\t2\n"))
+    message = refused(dataclasses.replace(source, missing="skip"))
+    assert f"line 2: expression {cell!r} is not a finite number" in message
+    assert "missing: skip" not in message
+
+
+def test_a_row_without_an_expression_names_its_mends(file):
+    message = refused(table(file("GATTACA\t3\nACGT\tNA\n")))
+    assert "`on_bad_rows: drop`" in message and "`missing: skip`" in message
+    assert "missing: skip" not in refused(table(file("GATTACA\t3\nACGT\tx\n")))
+
+
+def test_replicates_are_averaged(file):
+    both = ["rep1", 6]
+    source = chosen(file, expression=both, where={"quality": ">= 10"})
+    assert "line 4: expression (column 'rep1') 'NA' is not a finite number" in refused(source)
+    rows, bad = rejected(source)
+    assert rows == [("ACGT", 2.0), ("AACC", 1.0)]
+    assert [line for line, *_ in bad] == [4, 6]
+    # With `missing: skip`, the mean of those that are there.
+    source = dataclasses.replace(source, missing="skip")
+    expected = [("ACGT", 2.0), ("TTA", 8.0), ("GATTACA", 4.0), ("AACC", 1.0)]
+    assert counted(source) == (expected, (0, 2, 0))
+    source = chosen(file, "sequence,a,b\nAC,NA,\nGG,1,NA\nTT,x,1\n", ["a", "b"], missing="skip")
+    assert "line 4: expression (column 'a') 'x' is not a finite number" in refused(source)
+    assert counted(dropping(source)) == ([("GG", 1.0)], (1, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "undefined"),
+    [
+        ("log2", math.log2, "0"),
+        ("log10", math.log10, "-1e-9"),
+        ("log", math.log, "-0"),
+        ("log1p", math.log1p, "-1"),
+    ],
+)
+def test_each_value_is_transformed_then_averaged(file, name, function, undefined):
+    text = f"sequence,a,b\nAC,1,8\nGG,0.5,2e3\nTT,3,{undefined}\n"
+    source = chosen(file, text, ["a", "b"], transform=name)
+    reason = f"expression (column 'b') {undefined!r} has no {name}"
+    assert f"line 4: {reason}" in refused(source)
+    rows, bad = rejected(source)
+    expected = [(function(1) + function(8)) / 2, (function(0.5) + function(2e3)) / 2]
+    assert [value for _, value in rows] == pytest.approx(expected, rel=1e-14)
+    assert [reason for _, reason, _ in bad] == [
+        f"{reason}, because it is not above {-1 if name == 'log1p' else 0}"
+    ]
+
+
+def test_weights(file):
+    source = chosen(file, weight="cells", missing="skip", where={"rep1": "!= high"})
+    (chunk,) = chunks(source, Rejects())
+    assert chunk.weights.tolist() == [2, 0.5, 1, 1]
+    assert next(chunks(table(file(TEXT)), Rejects())).weights is None
+
+
+@pytest.mark.parametrize("cell", ["-1", "NA", "", "inf", "1e39", "many"])
+def test_a_weight_that_is_no_number_of_zero_or_more_is_bad(file, cell):
+    text = f"sequence,x,cells\nAC,1,0\nGG,2,{cell}\nTT,NA,5\n"
+    source = chosen(file, text, "x", weight="cells", missing="skip")
+    reason = f"weight {cell!r} is not a finite number of 0 or more"
+    assert f"line 3: {reason}" in refused(source)
+    (chunk,) = chunks(dropping(source), Rejects())
+    assert chunk.weights.tolist() == [0]
+
+
+def test_the_account_of_a_table(file):
+    text = "sequence,x,set\nAC,NA,a\nGX,1,a\nTT,2,b\nTTT,2,a\n"
+    source = dropping(chosen(file, text, "x", where={"set": "a"}, missing="skip"))
+    rejects = Rejects()
+    counts = [len(rows_of(source, rejects)), rejects]
+    filtered, absent, bad = tables.account(source, rejects.counts(counts[0]))
+    assert "1 of 4 rows do not meet `where` (set == a) and are left out" in filtered
+    assert "1 of 4 rows have no expression" in absent and "1 of 4 rows are bad" in bad
+    every = dataclasses.replace(source, where={"set": ["a", "b"]}, missing="stop")
+    counts = {"rows": 4, "rejected": 0, "filtered": 0, "missing": 0}
+    assert tables.account(every, counts) == [
+        f"{source.path}: all 4 rows meet `where` (set one of a, b)"
+    ]
+    assert tables.account(table(file(TEXT)), counts) == []
+
+
+def test_choosing_goes_by_rows_also_over_many_blocks(file):
+    """Against the same choice of rows by Python, with bad rows among them and small blocks."""
+    random = np.random.default_rng(4)
+    lines = [
+        (
+            "".join(random.choice([*"ACGT"], 12)) + random.choice(["", "", "X"]),
+            random.choice(["3", "7", "NA", "11", "8.5"]),
+            random.choice(["a", "b", "c"]),
+            random.choice(["1.5", "", "nan", "bad", "4"]),
+            random.choice(["", "2", "NA", "6"]),
+        )
+        for _ in range(900)
+    ]
+    text = "".join(",".join(line) + "\n" for line in lines)
+    source = Table(
+        file(text),
+        1,
+        {"expression": [4, 5]},
+        header=False,
+        where={2: ">= 7", 3: ["a", "c"]},
+        missing="skip",
+        on_bad_rows="drop",
+    )
+    expected, bad, counts = [], [], [0, 0, 0]
+    for number, (sequence, quality, group, *values) in enumerate(lines, start=1):
+        there = [value for value in values if value not in ("", "nan", "NA")]
+        if quality == "NA" or float(quality) < 7 or group == "b":
+            counts[1] += 1
+        elif not there:
+            counts[2] += 1
+        elif "X" in sequence or "bad" in there:
+            counts[0] += 1
+            bad.append(number)
+        else:
+            expected.append((sequence, sum(map(float, there)) / len(there)))
+    rejects = Rejects(io.StringIO())
+    with mock.patch.object(tables, "BLOCK_BYTES", 500):
+        assert rows_of(source, rejects) == expected
+    assert [rejects.count, rejects.filtered, rejects.missing] == counts
+    lines = rejects.sink.getvalue().splitlines()
+    assert [int(line.split("\t")[1]) for line in lines] == bad

@@ -52,6 +52,13 @@ def test_the_same_prediction_for_all_is_found_in_any_model(value):
     assert problem(None, VARIED) == ""
 
 
+@pytest.mark.parametrize("value", [0.0, 11.3])
+def test_measurements_that_are_all_the_same_cannot_be_correlated_with(value):
+    said = "not measurable: all measured values of a test set are the same"
+    assert problem(None, VARIED, np.full(10, value)) == said
+    assert problem(None, VARIED, VARIED) == ""
+
+
 def test_all_that_is_wrong_is_said():
     found = problem(history([0.0, 0.05]), np.zeros(3))
     assert found.count("not learned: ") == 2 and found.count("not finished: ") == 1

@@ -67,9 +67,11 @@ def test_a_config_is_plain_json():
         "outdir": "results",
         "day": "2023-03-14",
         "bins": [1, 2.5, None, True],
-        "media": {"1": {"file": "https://example.org/a.tsv"}},
+        # A column's number is not the name of a column.
+        "media": {1: {"file": "https://example.org/a.tsv"}},
     }
     assert provenance.plain(config) == expected
+    expected["media"] = {"1": expected["media"][1]}
     assert json.loads(json.dumps(provenance.plain(config))) == expected
 
 

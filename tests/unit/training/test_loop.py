@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -537,7 +538,7 @@ def scripted(monkeypatch, model, scores):
     """Sets the validation R2 of each epoch, and collects the weights that had each score."""
     weights = []
 
-    def score(measured, predicted):
+    def score(measured, predicted, _):
         weights.append(model.get_weights())
         return scores[len(weights) - 1]
 
@@ -667,3 +668,89 @@ def test_progress_is_logged_during_an_epoch(monkeypatch, capsys):
     assert capsys.readouterr().err == (
         "epoch 3 of 9: 640 of 1,920 sequences, 26 sequences/s, at most 8 min left\n"
     )
+
+
+# Weights of rows. A batch normalisation or dropout would mix the rows.
+
+
+def bare(bins):
+    """A model without batch normalisation and dropout, and the one to fit."""
+    keras.utils.set_random_seed(3)
+    tokens = keras.Input((LENGTH,), dtype="uint8")
+    model = keras.Model(tokens, expression_head(layers.Flatten()(OneHot()(tokens)), bins))
+    return model, compile_model(model, replace(RECIPE, steps_per_execution=1), "cpu")
+
+
+def loss_and_gradient(bins, *columns):
+    """The loss of one step on one batch, and its gradient, which is a tenth of the first
+    momentum."""
+    _, fitted = bare(bins)
+    done = fitted.fit((columns for _ in range(1)), steps_per_epoch=1, shuffle=False, verbose=0)
+    return done.history["loss"][0], np.asarray(fitted.optimizer.momentum) * 10
+
+
+def weighing(bins):
+    """Loss and gradient: of rows with weights 2, 1, 0, 1 and mean 1, and of the first row twice,
+    the others once and the third never."""
+    tokens, expression = sequences(7, 4)
+    weights = np.array([2, 1, 0, 1], np.float32)
+    again = [0, 0, 1, 3]
+    return (
+        loss_and_gradient(bins, tokens, expression, weights),
+        loss_and_gradient(bins, tokens[again], expression[again]),
+        loss_and_gradient(bins, tokens, expression),
+    )
+
+
+def check_weighing(bins):
+    (loss, gradient), (again, of_again), (_, unweighted) = weighing(bins)
+    assert loss == pytest.approx(again, rel=1e-5)
+    np.testing.assert_allclose(gradient, of_again, rtol=1e-4, atol=1e-6)
+    assert np.abs(gradient - unweighted).max() > 1e-2
+
+
+@pytest.mark.parametrize("bins", [0, 13])
+def test_a_weight_of_two_equals_the_row_twice_in_loss_and_gradient(bins):
+    check_weighing(bins)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+def test_a_weight_of_two_equals_the_row_twice_with_jax():
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+    }
+    code = (
+        "import test_loop as t; t.check_weighing(0); t.check_weighing(13); "
+        "print(t.keras.backend.backend())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[-1] == "jax"
+
+
+def test_validation_is_weighed_too(checkpoint):
+    tokens, expression = VALIDATION
+    weights = np.random.default_rng(1).integers(0, 4, len(tokens)).astype(np.float32)
+    again = np.repeat(np.arange(len(tokens)), weights.astype(int))
+    recipe = replace(RECIPE, epochs=2)
+    of_weights, of_copies, unweighted = (
+        run(compiled(seed=2), checkpoint.with_name(f"{n}.npz"), recipe, validation=validation)
+        for n, validation in enumerate(
+            [(tokens, expression, weights), (tokens[again], expression[again]), VALIDATION]
+        )
+    )
+    for column in ("validation_r2", "validation_r", "validation_rmse"):
+        np.testing.assert_allclose(of_weights[column], of_copies[column], rtol=1e-4)
+        assert not np.allclose(of_weights[column], unweighted[column], rtol=1e-3)
+
+
+def test_a_validation_set_without_variance_in_its_weighed_rows_is_refused(model, checkpoint):
+    tokens, expression = VALIDATION
+    weights = (expression == expression[0]).astype(np.float32)
+    with pytest.raises(ValueError, match="sequences of a weight above 0 and fewer than two"):
+        run(model, checkpoint, validation=(tokens, expression, weights))

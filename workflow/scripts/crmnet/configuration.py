@@ -19,6 +19,7 @@ import jsonschema
 import yaml
 
 from crmnet.data import zenodo
+from crmnet.data.conditions import ConditionError, condition
 from crmnet.data.delimited import TableError, check, is_fasta, rows
 from crmnet.data.downloads import UNFINISHED
 from crmnet.data.flanks import ADD, SEEN, STOP, lacks, without_flanks
@@ -28,7 +29,17 @@ from crmnet.logs import printable
 from crmnet.models import registry
 from crmnet.motifs.known import of_file, taxon_of
 from crmnet.motifs.motif import MotifError
-from crmnet.plan import CRMNET, PRETRAINED, RELEASED, SIMULATED, Plan, declared, is_url, trained
+from crmnet.plan import (
+    CRMNET,
+    PRETRAINED,
+    READ_KEYS,
+    RELEASED,
+    SIMULATED,
+    Plan,
+    declared,
+    is_url,
+    trained,
+)
 
 CONFIG = Path(__file__).parents[3] / "config"
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
@@ -255,7 +266,7 @@ def _test_sets(config: dict) -> Iterator[str]:
     for medium, entry in config["media"].items():
         for name, table in entry["test"].items():
             key = f"media.{medium}.test.{name}"
-            given = [part for part in ("file", "columns") if part in table]
+            given = [part for part in ("file", *READ_KEYS) if part in table and part != "header"]
             missing = [part for part in ("file", "columns") if part not in table]
             if "held_out" in table and given:
                 yield f"{key}: has both `held_out` and {given[0]!r}; remove one of them"
@@ -333,14 +344,18 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     whole = repr(error.instance)
     found = whole if len(whole) < 80 else f"{whole[:76]}..."
     if error.validator == "oneOf":
-        return f"{key}: must be a column's name or its number (counted from 1), not {found}"
+        lists = any(part.get("type") == "array" for part in error.validator_value)
+        or_list = ", or a list of different columns" if lists else ""
+        return (
+            f"{key}: must be a column's name or its number (counted from 1){or_list}, not {found}"
+        )
     if error.validator == "type":
         kinds = error.validator_value
         wanted = " or ".join(KINDS[k] for k in ([kinds] if isinstance(kinds, str) else kinds))
         hint = ""
         if isinstance(error.instance, str) and re.fullmatch(r"-?[\d.]+[eE]-?\d+", error.instance):
             hint = "; in YAML, a number with an exponent needs a point and a sign, as in 1.0e-3"
-        elif kinds == "string" and not isinstance(error.instance, (dict, list)):
+        elif "string" in kinds and not isinstance(error.instance, (dict, list)):
             hint = "; put it in quotes to make it text"
         return f"{key}: must be {wanted}, not {found}{hint}"
     if error.validator == "enum":
@@ -398,6 +413,7 @@ def _media(plan: Plan) -> Iterator[str]:
             key = f"media.{medium}.test.{name}.published"
             yield from _unknown(key, table["published"], config["models"])
     yield from _files(plan)
+    yield from _weights(config)
     yield from _splits(config)
     yield from _draws(plan)
     yield from _cross_validation(plan)
@@ -425,6 +441,7 @@ def _files(plan: Plan) -> Iterator[str]:
         else:
             wrong = list(_local_file(key, entry, plan))
         yield from wrong
+        yield from _conditions(key, entry)
         if not wrong and os.path.isfile(path) and "columns" in entry:
             wrong = list(_missing_columns(key, path, entry, _labels(key, plan)))
             yield from wrong
@@ -538,6 +555,33 @@ def _local_file(key: str, entry: dict, plan: Plan) -> Iterator[str]:
         yield f"{key}.file: the file {file} does not exist{where}; correct the path"
     elif entry.get("checksum"):
         yield f"{key}.checksum: is only for downloads, and {file} is not one; remove it"
+
+
+def _conditions(key: str, table: dict) -> Iterator[str]:
+    """Checks that each condition of `where` can be read."""
+    for column, written in table.get("where", {}).items():
+        try:
+            condition(written)
+        except ConditionError as error:
+            yield f"{key}.where.{column}: {error}"
+
+
+def _weights(config: dict) -> Iterator[str]:
+    """Checks that of each medium all training tables have weights or none, and no test table."""
+    for medium, entry in config["media"].items():
+        has = ["weight" in table["columns"] for table in entry["train"]]
+        if any(has) and not all(has):
+            yield (
+                f"media.{medium}.train.{has.index(False)}.columns: names no `weight`, but "
+                f"media.{medium}.train.{has.index(True)} does; name a column of weights in every "
+                "training table of a medium, or in none"
+            )
+        for name, table in entry["test"].items():
+            if "weight" in table.get("columns", ()):
+                yield (
+                    f"media.{medium}.test.{name}.columns.weight: weights are for training; the "
+                    "metrics of a test set do not weigh its rows, so remove this key"
+                )
 
 
 def _splits(config: dict) -> Iterator[str]:

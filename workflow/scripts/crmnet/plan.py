@@ -215,7 +215,11 @@ class Plan:
         return {FOLD_SET.format(fold=fold): self._made_table(medium, path)}
 
     def _as_read(self, table: dict) -> dict:
-        return {"path": self.path(table)} | {key: table[key] for key in READ_KEYS if key in table}
+        """Returns what a job reads of a table's entry: its `path` and keys of `READ_KEYS`; and
+        `on_bad_rows`, if bad rows are dropped."""
+        read = {"path": self.path(table)} | {key: table[key] for key in READ_KEYS if key in table}
+        drop = self.config["data"]["on_bad_rows"] == "drop"
+        return read | ({"on_bad_rows": "drop"} if drop else {})
 
     def _table(self, key: str, entry: dict) -> dict:
         """Returns the table of an entry of `declared`, as its job reads it."""

@@ -8,10 +8,12 @@ from itertools import cycle
 import numpy as np
 
 from crmnet.data.sequences import encode, letters
-from crmnet.data.tables import EXAMPLES, Table, TableError, read
+from crmnet.data.tables import EXAMPLES, Rejects, Table, TableError, read
 
 
-def join(measured: list[str], table: Table, length: int) -> np.ndarray:
+def join(
+    measured: list[str], table: Table, length: int, rejects: Rejects | None = None
+) -> np.ndarray:
     """Returns the published prediction (n,) of each measured sequence.
 
     The join is by sequence, never by row. On both sides, sequences are without the N around them,
@@ -23,13 +25,14 @@ def join(measured: list[str], table: Table, length: int) -> np.ndarray:
         measured: the measured sequences.
         table: the published file; its `values` name the column `prediction`.
         length: the number of letters of a sequence that the model reads.
+        rejects: counts and records the rows of the table that are left out.
 
     Raises:
         TableError: the table lacks a measured sequence, or has several predictions for one that is
             not measured as many times; also see `tables.chunks`.
         ValueError: a letter of a measured sequence is not one of ACGTN.
     """
-    tokens, values = read(table, length)
+    tokens, values = read(table, length, rejects)
     published = defaultdict(list)
     for row, prediction in zip(tokens, values["prediction"], strict=True):
         published[letters(row)].append(prediction)

@@ -10,7 +10,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 # TensorFlow reads this variable when it is imported. Its notices on CPU features do not help a
 # user.
@@ -66,27 +68,32 @@ class Held:
     Args:
         tables: name of the test set -> its table.
         construct: decides when two sequences are the same (`sequences.leak_keys`).
+        sink: see `tables.Rejects`.
 
     Attributes:
         removed: name of the test set -> the number of rows that `among` has found in it.
-        counts: name of the test set -> how its rows fit the construct.
+        counts: name of the test set -> what became of its rows (`tables.Rejects.counts`).
+        fits: name of the test set -> how its rows fit the construct.
 
     Raises:
         TableError: see `tables.chunks` and `FlankCount.check`.
     """
 
-    def __init__(self, tables: dict[str, Table], construct: Construct):
+    def __init__(self, tables: dict[str, Table], construct: Construct, sink: TextIO | None = None):
         self.owners: dict[bytes, set[str]] = {}
-        self.counts = {name: FlankCount(construct) for name in tables}
+        self.counts, self.fits = {}, {name: FlankCount(construct) for name in tables}
         for name, table in tables.items():
-            for chunk in chunks(table, Rejects()):
+            rejects, rows = Rejects(sink), 0
+            for chunk in chunks(table, rejects):
+                rows += len(chunk)
                 places = chunk.buffer, chunk.starts, chunk.ends
-                flanked = self.counts[name].count(*places)
+                flanked = self.fits[name].count(*places)
                 for key in leak_keys(*places, construct, flanked):
                     self.owners.setdefault(key.tobytes(), set()).add(name)
+            self.counts[name] = rejects.counts(rows)
             # A held-out table, which has no construct, is a part of training tables.
             if table.construct:
-                self.counts[name].check(table.path)
+                self.fits[name].check(table.path)
         keys = np.frombuffer(b"".join(self.owners), np.uint8)
         self._hashes = np.unique(hashes(keys.reshape(-1, construct.insert_length)))
         self.removed = dict.fromkeys(tables, 0)
@@ -169,21 +176,26 @@ def write(
     (`families`) are counted. With `drop_relatives`, relatives of `held` are left out too, and
     relatives of `held_elsewhere` go to that shard too. A shard is a GZIP TFRecord file. Each record
     is a block of sequences: `tokens`, bytes of uint8 (block x length), and `expression`, floats
-    (block).
+    (block); and `weight`, floats (block), if the sources have weights.
+
+    Args:
+        rejects: its sink records the bad rows of the sources and of `held`.
 
     Raises:
-        TableError: a table cannot be used, or no row is left to train on.
+        TableError: a table cannot be used, or no row, or none with a weight, is left to train on.
         TooAlike: see `families.families`.
     """
     started = time.time()
     folder.mkdir(parents=True, exist_ok=True)
     held_elsewhere = held_elsewhere or {}
-    own, other = Held(held, construct), Held(held_elsewhere, construct)
+    own, other = Held(held, construct, rejects.sink), Held(held_elsewhere, construct)
     near = {"distance": distance, "overlap": overlap}
     relatives = Relatives({**held, **held_elsewhere}, construct, **near)
     own_sets = np.bitwise_or.reduce([np.uint64(0), *(relatives.bits[name] for name in held)])
     length = construct.length
-    row = np.dtype([("tokens", np.uint8, length), ("expression", np.float32)])
+    weighted = any(source.weight is not None for source in sources)
+    row = [("tokens", np.uint8, length), ("expression", np.float32)]
+    row = np.dtype(row + [("weight", np.float32)] * weighted)
     expected = _estimated_rows(sources)
     shards = _shard_count(expected, rows_per_shard)
     names = [f"train-{n:05d}-of-{shards:05d}.tfrecord" for n in range(shards)]
@@ -193,13 +205,15 @@ def write(
     count: Counter[str] = Counter()
     fits = [FlankCount(construct) for _ in sources]
     lowest, highest = np.inf, -np.inf
+    tables = []
     validated = [np.zeros((0, construct.insert_length), np.uint8)]
 
     def dealt(worker):
         """Yields for each chunk the places, keys and shards of the rows that are kept, which of
         them are for training, and a future of the test sets in which these have relatives."""
         for source, fit in zip(sources, fits, strict=True):
-            for chunk in chunks(source, rejects):
+            left_out, before = Rejects(rejects.sink), count["rows"]
+            for chunk in chunks(source, left_out):
                 count["rows"] += len(chunk)
                 places = chunk.buffer, chunk.starts, chunk.ends
                 flanked = fit.count(*places)
@@ -222,6 +236,8 @@ def write(
                 )
                 related = worker.submit(relatives.among, keys[training], named)
                 yield chunk, place, keys, shard, training, related
+            rejects.add(left_out)
+            tables.append({"path": str(source.path), **left_out.counts(count["rows"] - before)})
             if source.construct:
                 fit.check(source.path)
 
@@ -250,6 +266,8 @@ def write(
             records["expression"] = chunk.values["expression"][place]
             lowest = records["expression"].min(initial=lowest)
             highest = records["expression"].max(initial=highest)
+            if weighted:
+                records["weight"] = chunk.weights[place]
             order = np.argsort(shard, kind="stable")
             bounds = np.searchsorted(shard[order], np.arange(len(names) + 1))
             records = records[order]
@@ -266,16 +284,18 @@ def write(
         if all(source.family is None for source in sources):
             near_validation = NearValidation(np.concatenate(validated), construct, seed, **near)
 
-        def finish(number: int) -> int:
+        def finish(number: int) -> tuple[int, float, str]:
+            """Writes a shard, and returns its rows, the sum of their weights, and its hash."""
             records = np.fromfile(paths[number], row)
             paths[number].unlink()
             if near_validation and number != shards:
                 near_validation.compare(records["tokens"])
             order = np.random.default_rng([seed, 1, number]).permutation(len(records))
             _write_shard(folder / names[number], records[order])
-            return len(records)
+            weight = float(records["weight"].sum(dtype=float)) if weighted else 0.0
+            return len(records), weight, sha256(folder / names[number])
 
-        counts = list(pool.map(finish, range(len(names))))
+        counts, weights, digests = zip(*pool.map(finish, range(len(names))), strict=True)
     distinct, sizes = relatives.sequences(), relatives.sizes()
     leaked = count["rows"] - count["dropped"] - sum(counts)
     manifest = {
@@ -283,6 +303,8 @@ def write(
         "seed": seed,
         "validation_fraction": validation_fraction,
         "inputs": {str(source.path): sha256(source.path) for source in sources},
+        "tables": tables,
+        "test_sets": own.counts,
         "rows": count["rows"],
         "rejected": rejects.count,
         # How the rows fit the construct (`flanks.FlankCount`).
@@ -291,7 +313,7 @@ def write(
                 {"file": str(source.path), **fit.numbers()}
                 for source, fit in zip(sources, fits, strict=True)
             ],
-            "test": {name: fit.numbers() for name, fit in own.counts.items()},
+            "test": {name: fit.numbers() for name, fit in own.fits.items()},
         },
         "leaked": {"rows": leaked, "of_test_set": own.removed, "elsewhere": other.removed},
         "relatives": {
@@ -311,6 +333,8 @@ def write(
         "validation": counts[-2],
         "elsewhere": counts[-1],
         "shards": dict(zip(names, counts, strict=True)),
+        "weights": dict(zip(names, weights, strict=True)) if weighted else None,
+        "sha256": dict(zip(names, digests, strict=True)),
         "bytes": {name: (folder / name).stat().st_size for name in names},
         "seconds": round(time.time() - started, 2),
     }
@@ -322,6 +346,11 @@ def write(
             "test sets"
         )
     manifest["expression_range"] = list(usual_range(sample, lowest, highest))
+    if weighted and not sum(weights[:-2]):
+        raise TableError(
+            f"{', '.join(manifest['inputs'])}: every row to train on has the weight 0; correct "
+            "`columns: weight` in the config"
+        )
     return manifest
 
 
@@ -361,8 +390,12 @@ def _write_shard(path: Path, records: np.ndarray) -> None:
                 "tokens": tf.train.Feature(bytes_list=tokens),
                 "expression": tf.train.Feature(float_list=expression),
             }
+            if "weight" in block.dtype.names:
+                weight = tf.train.FloatList(value=block["weight"])
+                feature["weight"] = tf.train.Feature(float_list=weight)
             example = tf.train.Example(features=tf.train.Features(feature=feature))
-            writer.write(example.SerializeToString())
+            # Otherwise the order of the features depends on the process, and with it the hash.
+            writer.write(example.SerializeToString(deterministic=True))
 
 
 def manifest_of(folder: Path) -> dict:
@@ -431,6 +464,35 @@ def _training_shards(folder: Path, together: int) -> dict[str, int]:
     return {name: rows for name, rows in shards.items() if name.startswith(kinds) and rows}
 
 
+@dataclass(frozen=True)
+class _Columns:
+    """What is read from a folder of shards.
+
+    Attributes:
+        length: the tokens of a sequence.
+        weighted: whether each row has a weight.
+        mean_weight: the mean weight of the folder's training rows, by which weights are divided.
+            None if its shards have no weights, so that each row counts 1.
+    """
+
+    length: int
+    weighted: bool
+    mean_weight: float | None
+
+
+def _columns(folders: Sequence[Path]) -> list[_Columns]:
+    """Returns what is read from each folder for a training on all of them. Rows have weights if
+    those of one folder have."""
+    means = []
+    for folder in folders:
+        weights, rows = manifest_of(folder)["weights"], _training_shards(folder, len(folders))
+        mean = weights and sum(weights[name] for name in rows) / sum(rows.values())
+        means.append(mean)
+    weighted = any(mean is not None for mean in means)
+    lengths = [manifest_of(folder)["length"] for folder in folders]
+    return [_Columns(n, weighted, mean) for n, mean in zip(lengths, means, strict=True)]
+
+
 def batches(
     folders: Sequence[Path],
     batch: int,
@@ -442,7 +504,8 @@ def batches(
     part: tuple[int, int] = (0, 1),
 ) -> tf.data.Dataset:
     """Returns one epoch: `steps` batches of tokens (batch, length) uint8 and expression (batch,)
-    float32.
+    float32; and weight (batch,) float32 if a folder has weights. The mean weight of the training
+    rows of each folder is 1; rows of a folder without weights count 1.
 
     The rows are drawn evenly from the folders of shards; if a folder has too few, its rows are
     repeated. With `reverse_complement`, each sequence is read from a strand chosen at random. With
@@ -454,9 +517,11 @@ def batches(
     """
     shares = [batch // len(folders) + (n < batch % len(folders)) for n in range(len(folders))]
     parts = []
+    columns = _columns(folders)
     for number, (folder, share) in enumerate(zip(folders, shares, strict=True)):
         random = np.random.default_rng([seed, 2, epoch, number])
-        parts.append(_stream(folder, _training_shards(folder, len(folders)), share, steps, random))
+        rows = _training_shards(folder, len(folders))
+        parts.append(_stream(folder, rows, columns[number], share, steps, random))
     if len(parts) == 1:
         (together,) = parts
     else:
@@ -469,15 +534,15 @@ def batches(
     number, parts = part
     if parts > 1:
         rows = slice(number * batch // parts, (number + 1) * batch // parts)
-        together = together.map(lambda tokens, expression: (tokens[rows], expression[rows]))
+        together = together.map(lambda *columns: tuple(column[rows] for column in columns))
     return _untuned(together.prefetch(PREFETCH))
 
 
 def _either_strand(number: tf.Tensor, rows: tuple, seeds: np.ndarray) -> tuple:
-    tokens, expression = rows
+    tokens, *others = rows
     coins = tf.random.stateless_uniform([tf.shape(tokens)[0], 1], [seeds[0], seeds[1] + number])
     other = tf.reverse(tf.gather(COMPLEMENT, tf.cast(tokens, tf.int32)), [1])
-    return tf.where(coins < 0.5, tokens, other), expression
+    return tf.where(coins < 0.5, tokens, other), *others
 
 
 def _evenly(parts: list[tf.data.Dataset], shares: list[int]) -> tf.data.Dataset:
@@ -499,9 +564,14 @@ def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 def _stream(
-    folder: Path, shards: dict[str, int], batch: int, steps: int, random: np.random.Generator
+    folder: Path,
+    shards: dict[str, int],
+    columns: _Columns,
+    batch: int,
+    steps: int,
+    random: np.random.Generator,
 ) -> tf.data.Dataset:
-    rows, length = sum(shards.values()), manifest_of(folder)["length"]
+    rows = sum(shards.values())
     if rows < batch:
         raise ValueError(
             f"{folder}: has {rows} training rows, but a batch draws {batch} from it; "
@@ -512,7 +582,7 @@ def _stream(
     order = [names[n] for _ in range(passes) for n in random.permutation(len(names))]
     seeds = random.integers(0, 2**31, 2)
     blocks = tf.data.Dataset.from_tensor_slices([str(folder / name) for name in order]).interleave(
-        lambda path: _blocks(path, length),
+        lambda path: _blocks(path, columns),
         cycle_length=min(READ_TOGETHER, len(names)),
         num_parallel_calls=min(READERS, len(names)),
         deterministic=True,
@@ -527,26 +597,32 @@ def _stream(
     return pools.rebatch(batch, drop_remainder=True).take(steps)
 
 
-def _blocks(path: tf.Tensor | str, length: int) -> tf.data.Dataset:
+def _blocks(path: tf.Tensor | str, columns: _Columns) -> tf.data.Dataset:
     features = {
         "tokens": tf.io.FixedLenFeature([], tf.string),
         "expression": tf.io.RaggedFeature(tf.float32),
     }
+    if columns.mean_weight is not None:
+        features["weight"] = tf.io.RaggedFeature(tf.float32)
 
     def parse(record):
         block = tf.io.parse_single_example(record, features)
-        tokens = tf.reshape(tf.io.decode_raw(block["tokens"], tf.uint8), [-1, length])
-        return tokens, block["expression"]
+        tokens = tf.reshape(tf.io.decode_raw(block["tokens"], tf.uint8), [-1, columns.length])
+        if not columns.weighted:
+            return tokens, block["expression"]
+        if columns.mean_weight is None:
+            return tokens, block["expression"], tf.ones_like(block["expression"])
+        return tokens, block["expression"], block["weight"] / columns.mean_weight
 
     return tf.data.TFRecordDataset(path, "GZIP").map(parse)
 
 
-def validation(folders: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
+def validation(folders: Sequence[Path]) -> tuple[np.ndarray, ...]:
     """Returns the validation rows of all folders: tokens (n, length) uint8 and expression (n,)
-    float32."""
+    float32; and weight (n,) float32, as in `batches`, if a folder has weights."""
     parts = []
-    for folder in folders:
-        length = manifest_of(folder)["length"]
-        parts.append((np.empty((0, length), np.uint8), np.empty(0, np.float32)))
-        parts += _blocks(str(folder / VALIDATION), length).as_numpy_iterator()
+    for folder, columns in zip(folders, _columns(folders), strict=True):
+        numbers = [np.empty(0, np.float32)] * (2 if columns.weighted else 1)
+        parts.append((np.empty((0, columns.length), np.uint8), *numbers))
+        parts += _blocks(str(folder / VALIDATION), columns).as_numpy_iterator()
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))

@@ -5,10 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import os
-import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -18,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from crmnet.data import damage
+from crmnet.data import conditions, damage
+from crmnet.data.cells import TRANSFORMS, known_numbers, meets, missing, numbers, trimmed
 from crmnet.data.delimited import (
     GZIP,
     Layout,
@@ -60,7 +58,10 @@ _MENDS = {
     "sequences at their end",
     "has the construct's flanks already": "set `flanks: present` for this table",
 }
-_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# Why rows are left out, in the counts of a table.
+LEFT_OUT = ("rejected", "filtered", "missing")
+# The number of values of a column that a message shows.
+VALUES = 5
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Table:
     Attributes:
         path: the file.
         sequence: column of the sequence, by its name or its number from 1.
-        values: name -> column, for each column of numbers to read ("expression", ...).
+        values: name -> column, for each column of numbers to read ("expression", ...); or a list of
+            columns, whose mean is taken after the `transform`.
         header: whether the first line names the columns.
         family: column of the family's name, if the table tells which sequences are relatives.
         weight: column of the weight of a row in training.
@@ -82,15 +84,18 @@ class Table:
         where: column -> condition that a row must meet to be used.
         transform: the function of each expression that is used in its place ("log2", ...).
         missing: whether a row without an expression is a bad row ("stop") or is left out ("skip").
+            With several columns of it, those without a value do not count ("skip").
         flanks: whether sequences have the construct's flanks ("present") or get them ("add").
         construct: the construct of the sequences, if it is to be compared with them.
         longer: whether a sequence that is longer than the construct's `length` is a bad row
             ("stop"), or is left for the reader to cut ("cut").
+        on_bad_rows: whether a bad row ends the reading with an error ("stop") or is left out
+            ("drop").
     """
 
     path: Path
     sequence: str | int
-    values: dict[str, str | int]
+    values: dict[str, str | int | list[str | int]]
     header: bool = True
     family: str | int | None = None
     weight: str | int | None = None
@@ -104,28 +109,69 @@ class Table:
     flanks: str = PRESENT
     construct: Construct | None = None
     longer: str = CUT
+    on_bad_rows: str = "stop"
 
 
 @dataclass
 class Rejects:
-    """Collects the bad rows of tables.
+    """Counts the rows of tables that are left out, and records the bad ones.
 
     Attributes:
-        sink: a text file to which they are written as TSV (file, line, reason, row). Without one,
-            a bad row ends the reading with an error.
-        count: the number of rows that were written to it.
+        sink: a text file to which bad rows are written as TSV (file, line, reason, row), if any.
+        count: the number of bad rows.
+        filtered: the number of rows that do not meet `where`.
+        missing: the number of rows without an expression, left out by `missing: skip`.
     """
 
     sink: TextIO | None = None
     count: int = 0
+    filtered: int = 0
+    missing: int = 0
+
+    def add(self, other: Rejects) -> None:
+        self.count += other.count
+        self.filtered += other.filtered
+        self.missing += other.missing
+
+    def counts(self, used: int) -> dict[str, int]:
+        """Returns what became of the rows of a table of which so many are used."""
+        return {
+            "rows": used,
+            "rejected": self.count,
+            "filtered": self.filtered,
+            "missing": self.missing,
+        }
 
 
-@contextmanager
-def unrecorded(on_bad_rows: str) -> Iterator[Rejects]:
-    """Gives the rejects of a job that drops bad rows (`on_bad_rows: drop`) without a record,
-    because the script `shards` records those of the same tables."""
-    with open(os.devnull, "w") as nowhere:
-        yield Rejects(nowhere if on_bad_rows == "drop" else None)
+def account(table: Table, counts: dict[str, int]) -> list[str]:
+    """Returns a sentence on each reason for which rows of a table are left out, if there are such
+    rows, and on `where` in any case.
+
+    Args:
+        counts: see `Rejects.counts`.
+    """
+    total = counts["rows"] + sum(counts[reason] for reason in LEFT_OUT)
+    sentences = []
+    if table.where and not counts["filtered"]:
+        sentences.append(
+            f"{table.path}: all {total:,} rows meet `where` ({conditions.text(table.where)})"
+        )
+    elif table.where:
+        sentences.append(
+            f"{table.path}: {counts['filtered']:,} of {total:,} rows do not meet `where` "
+            f"({conditions.text(table.where)}) and are left out"
+        )
+    if counts["missing"]:
+        sentences.append(
+            f"{table.path}: {counts['missing']:,} of {total:,} rows have no expression and are "
+            "left out (`missing: skip`)"
+        )
+    if counts["rejected"]:
+        sentences.append(
+            f"{table.path}: {counts['rejected']:,} of {total:,} rows are bad and are left out "
+            "(`on_bad_rows: drop`)"
+        )
+    return sentences
 
 
 @dataclass(frozen=True)
@@ -137,6 +183,7 @@ class Chunk:
         starts, ends: where each row's sequence lies in the buffer, without the N around it.
         values: name -> (n,) float64.
         families: (n,) names, as objects; None if the table has no such column.
+        weights: (n,) float64; None if the table has no such column.
         labels: column of `Table.by`, or "split" -> (n,) the text of each row, as objects. That of
             "split" is one of `USES`.
     """
@@ -146,6 +193,7 @@ class Chunk:
     ends: np.ndarray
     values: dict[str, np.ndarray]
     families: np.ndarray | None = None
+    weights: np.ndarray | None = None
     labels: dict[str | int, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -162,13 +210,18 @@ def table_of(entry: dict) -> Table:
     return Table(Path(entry["path"]), values=columns, **named, **read)
 
 
-def read(table: Table, length: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def read(
+    table: Table, length: int, rejects: Rejects | None = None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Reads a small table whole: tokens (n, length) of uint8, and its columns of numbers (n,).
+
+    Args:
+        rejects: counts and records the rows that are left out.
 
     Raises:
         TableError: see `chunks`.
     """
-    parts = list(chunks(table, Rejects()))
+    parts = list(chunks(table, rejects or Rejects()))
     tokens = np.concatenate([pad(p.buffer, p.starts, p.ends, length) for p in parts])
     return tokens, {name: np.concatenate([p.values[name] for p in parts]) for name in table.values}
 
@@ -215,30 +268,41 @@ def hold_out(
 
 
 def chunks(table: Table, rejects: Rejects) -> Iterator[Chunk]:
-    """Yields the rows of a table, some ten thousand at a time, without the bad ones.
+    """Yields the rows of a table, some ten thousand at a time, without those that are left out.
 
-    A row is bad if it has a wrong number of columns, no sequence, a letter outside ACGTN (lower
-    case is read as upper case), a value that is not a finite number (float32), a family name
-    that is empty or has a control character, an empty label, or another word than those for `USES`
-    in the column `split`. Spaces and tabs around sequences and numbers, blank lines at the end of
-    the file, and comments are ignored.
+    A row that does not meet `where` is left out first, then, with `missing: skip`, one without an
+    expression. Of the others, a row is bad if it has a wrong number of columns, no sequence, a
+    letter outside ACGTN (lower case is read as upper case), a value that is not a finite number
+    (float32) or has no `transform`, a weight that is not a finite number of 0 or more, a family
+    name that is empty or has a control character, an empty label, or another word than those for
+    `USES` in the column `split`; if it does not fit the construct; or if a condition of `where`
+    cannot be told (see `cells.meets`). Spaces and tabs around sequences and numbers, blank lines at
+    the end of the file, and comments are ignored.
+
+    Args:
+        rejects: counts and records the rows that are left out.
 
     Raises:
         TableError: the file is empty, truncated or no table of text, or lacks a column (see
-            `delimited.layout`); or a quoted cell continues beyond the end of its line; or it has
-            bad rows and `rejects` has no sink (the message gives the reason and the line of the
-            first ones).
+            `delimited.layout`); or a quoted cell continues beyond the end of its line; or no row is
+            left; or there are bad rows, which the table does not drop (the message gives the reason
+            and the line of the first ones).
     """
     any_rows = False
-    first = layout(table.path, *_how(table))
-    for chunk in _chunks(table, first, lambda: _open(table.path), rejects):
+    first, left_out = layout(table.path, *_how(table)), Rejects(rejects.sink)
+
+    def opened():
+        return _open(table.path)
+
+    for chunk in _chunks(table, first, opened, left_out):
         any_rows |= len(chunk) > 0
         yield chunk
+    rejects.add(left_out)
     if not any_rows:
-        raise _without_rows(table)
+        raise _without_rows(table, first, opened, left_out)
 
 
-def preview(table: Table, start: bytes, rejects: Rejects, whole: bool = False) -> float | None:
+def preview(table: Table, start: bytes, whole: bool = False) -> float | None:
     """Checks a table by the start of its file, before the file is there, as `chunks` would.
 
     Args:
@@ -258,9 +322,14 @@ def preview(table: Table, start: bytes, rejects: Rejects, whole: bool = False) -
     if not (lines[before:] or whole):
         return None
     first = layout_of(table.path, lines, *_how(table))
-    usable = sum(map(len, _chunks(table, first, lambda: pa.BufferReader(lines), rejects)))
+    left_out = Rejects()
+
+    def opened():
+        return pa.BufferReader(lines)
+
+    usable = sum(map(len, _chunks(table, first, opened, left_out)))
     if whole and not usable:
-        raise _without_rows(table)
+        raise _without_rows(table, first, opened, left_out)
     rows = lines.splitlines(keepends=True)[int(table.header) :]
     return sum(map(len, rows)) / len(rows) * len(start) / len(text) if rows else None
 
@@ -296,38 +365,31 @@ def _chunks(
     rejects: Rejects,
 ) -> Iterator[Chunk]:
     """Yields the rows of a table with this layout, from the text that `opened` opens."""
-    names, separator = first.cells, first.separator
-    columns = {"sequence": table.sequence, **table.values}
-    if table.family is not None:
-        columns["family"] = table.family
-    labelled = _labelled(table)
-    columns |= {f"label {label}": column for label, column in labelled.items()}
-    wanted = {
-        name: column_number(table.path, column, names, table.header)
-        for name, column in columns.items()
-    }
+    wanted = _wanted(table, first.cells)
     # Lines of the file before the first row of the block.
     before = first.line - 1 + int(table.header)
     try:
-        with opened() as stream:
-            stream.read(first.offset)
-            for block in _blocks(stream, table.header):
-                block, comments = _without_comments(block, table.comment)
-                if separator == " ":
-                    block = squeezed(block.decode(errors="replace")).encode()
-                cells, bad = _parse(block, separator, len(names), wanted)
-                rows = len(cells["sequence"]) + len(bad)
-                if b'"' in block:
-                    _check_quotes(table, block, separator, before, rows)
-                lines = np.delete(np.arange(1, rows + 1), [line - 1 for line in bad])
-                labels = {label: cells.pop(f"label {label}") for label in labelled}
-                chunk, reasons = _check(cells, labels, table)
-                bad |= {int(lines[row]): reason for row, reason in reasons.items()}
-                bad = {line: reason for line, reason in bad.items() if line not in comments}
-                if bad:
-                    _reject(table, block, before, bad, rejects)
-                before += rows
-                yield chunk
+        for block, cells, bad, comments in _parsed(table, first, opened, wanted):
+            rows = len(cells["sequence"]) + len(bad)
+            if b'"' in block:
+                _check_quotes(table, block, first.separator, before, rows)
+            lines = np.delete(np.arange(1, rows + 1), [line - 1 for line in bad])
+            if table.where:
+                kept, unclear = _meeting(table, cells)
+                rejects.filtered += len(lines) - int(kept.sum()) - len(unclear)
+                bad |= {int(lines[row]): reason for row, reason in unclear.items()}
+                cells, lines = _rows(cells, kept), lines[kept]
+            if table.missing == "skip":
+                there = ~_absent(table, cells).all(axis=0)
+                rejects.missing += len(lines) - int(there.sum())
+                cells, lines = _rows(cells, there), lines[there]
+            chunk, reasons = _check(table, cells)
+            bad |= {int(lines[row]): reason for row, reason in reasons.items()}
+            bad = {line: reason for line, reason in bad.items() if line not in comments}
+            if bad:
+                _reject(table, block, before, bad, rejects, _absent(table, cells).any())
+            before += rows
+            yield chunk
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise TableError(
             f"{table.path}: cannot be read to its end ({_first_line(error)}); it may be truncated "
@@ -335,10 +397,88 @@ def _chunks(
         ) from error
 
 
-def _without_rows(table: Table) -> TableError:
+def _parsed(
+    table: Table, first: Layout, opened: Callable[[], pa.NativeFile], wanted: dict[str, int]
+) -> Iterator[tuple[bytes, dict[str, pa.BinaryArray], dict[int, str], set[int]]]:
+    """Yields each block of text, its cells in the wanted columns, its lines that have another
+    number of columns (line of the block -> reason), and those of them that are comments."""
+    with opened() as stream:
+        stream.read(first.offset)
+        for block in _blocks(stream, table.header):
+            block, comments = _without_comments(block, table.comment)
+            if first.separator == " ":
+                block = squeezed(block.decode(errors="replace")).encode()
+            cells, bad = _parse(block, first.separator, len(first.cells), wanted)
+            yield block, cells, bad, comments
+
+
+def _wanted(table: Table, names: list[str]) -> dict[str, int]:
+    """Returns the role of each column that is read -> its number, from 0. `names` are the cells of
+    the first line."""
+    columns = {"sequence": table.sequence}
+    for roles in _value_roles(table).values():
+        columns |= roles
+    optional = {"family": table.family, "weight": table.weight}
+    columns |= {role: column for role, column in optional.items() if column is not None}
+    columns |= {_label_role(label): column for label, column in _labelled(table).items()}
+    numbered = {
+        role: column_number(table.path, column, names, table.header)
+        for role, column in columns.items()
+    }
+    return numbered | {
+        _where_role(column): column_number(table.path, column, names, table.header, key="where")
+        for column in table.where or ()
+    }
+
+
+def _value_roles(table: Table) -> dict[str, dict[str, str | int]]:
+    """Returns the name of each value -> the roles of its columns -> these columns."""
+    return {
+        name: {f"{name} (column {column!r})": column for column in given}
+        if isinstance(given, list)
+        else {name: given}
+        for name, given in table.values.items()
+    }
+
+
+def _where_role(column: str | int) -> str:
+    return f"where {column!r}"
+
+
+def _without_rows(
+    table: Table,
+    first: Layout,
+    opened: Callable[[], pa.NativeFile],
+    left_out: Rejects,
+) -> TableError:
+    """Returns the error for a table of which all rows are left out."""
+    if left_out.filtered and not (left_out.missing or left_out.count):
+        found = "; ".join(_first_values(table, first, opened))
+        return TableError(
+            f"{table.path}: none of {left_out.filtered:,} rows meets `where` "
+            f"({conditions.text(table.where)}); {found}. Correct `where` of this file in the config"
+        )
+    reasons = {
+        "do not meet `where`": left_out.filtered,
+        "have no expression": left_out.missing,
+        "are bad": left_out.count,
+    }
+    counted = ", ".join(f"{number:,} {reason}" for reason, number in reasons.items() if number)
     return TableError(
-        f"{table.path}: has no usable row; name a file with measured sequences in the config"
+        f"{table.path}: has no usable row{counted and f' ({counted})'}; name a file with measured "
+        "sequences in the config"
     )
+
+
+def _first_values(
+    table: Table, first: Layout, opened: Callable[[], pa.NativeFile]
+) -> Iterator[str]:
+    """Yields for each column of `where` a text with the first of its different values."""
+    _, cells, *_ = next(_parsed(table, first, opened, _wanted(table, first.cells)))
+    for column in table.where:
+        values = pc.unique(cells[_where_role(column)])[:VALUES].to_pylist()
+        shown = ", ".join(repr(value.decode()[:30]) for value in values)
+        yield f"the first values of column {column!r} are {shown}"
 
 
 def _blocks(stream: pa.NativeFile, header: bool) -> Iterator[bytes]:
@@ -407,21 +547,52 @@ def _parse(
     return {name: parsed[str(n)].combine_chunks() for name, n in wanted.items()}, bad
 
 
-def _check(
-    cells: dict[str, pa.BinaryArray], labels: dict[str | int, pa.BinaryArray], table: Table
-) -> tuple[Chunk, dict[int, str]]:
+def _rows(cells: dict[str, pa.BinaryArray], kept: np.ndarray) -> dict[str, pa.BinaryArray]:
+    """Returns the cells of some rows, by their mask (n,)."""
+    if kept.all():
+        return cells
+    mask = pa.array(kept)
+    return {role: column.filter(mask) for role, column in cells.items()}
+
+
+def _meeting(table: Table, cells: dict[str, pa.BinaryArray]) -> tuple[np.ndarray, dict[int, str]]:
+    """Returns a mask (n,) of the rows that meet `where`, and why this cannot be told of other rows
+    (row -> reason). A row that fails one condition does not meet `where`, whatever the others
+    are."""
+    kept = np.ones(len(cells["sequence"]), bool)
+    unclear: dict[int, str] = {}
+    for column, wanted in conditions.conditions(table.where):
+        column_cells = cells[_where_role(column)]
+        met, doubtful = meets(column_cells, wanted)
+        kept &= met | doubtful
+        for row in np.flatnonzero(doubtful).tolist():
+            cell = column_cells[row].as_py().decode()
+            unclear.setdefault(row, f"{cell!r} in column {column!r} is no number ({wanted})")
+    unclear = {row: reason for row, reason in unclear.items() if kept[row]}
+    kept[list(unclear)] = False
+    return kept, unclear
+
+
+def _absent(table: Table, cells: dict[str, pa.BinaryArray]) -> np.ndarray:
+    """Returns a mask (columns, n) of the cells of the expression's columns that have no value."""
+    roles = _value_roles(table).get("expression", ())
+    mask = [missing(cells[role]) for role in roles]
+    return np.array(mask, bool).reshape(len(mask), len(cells["sequence"]))
+
+
+def _check(table: Table, cells: dict[str, pa.BinaryArray]) -> tuple[Chunk, dict[int, str]]:
     """Returns the usable rows, and why each of the others is not usable (row -> reason)."""
     bad: dict[int, str] = {}
 
-    def refuse(rows, name, reason):
+    def refuse(rows, role, reason):
         for row in rows.tolist():
             if row not in bad:
-                bad[row] = reason(cells[name][row].as_py().decode())
+                bad[row] = reason(cells[role][row].as_py().decode())
 
     buffer, starts, ends = _tokens(cells["sequence"])
     invalid = np.flatnonzero(buffer == INVALID)
     if len(invalid):
-        cells["sequence"] = _trimmed(cells["sequence"])
+        cells["sequence"] = trimmed(cells["sequence"])
         buffer, starts, ends = _tokens(cells["sequence"])
         invalid = np.flatnonzero(buffer == INVALID)
     rows = np.unique(np.searchsorted(starts, invalid, side="right") - 1)
@@ -430,37 +601,45 @@ def _check(
     refuse(np.flatnonzero(ends == starts), "sequence", lambda _: "no sequence")
     for rows, reason in _unfit(buffer, starts, ends, table):
         refuse(rows, "sequence", reason)
-    values = {n: _numbers(c) for n, c in cells.items() if n not in ("sequence", "family")}
-    for name, column in values.items():
-        rows = np.flatnonzero(~(np.abs(column) <= LARGEST))
-        refuse(
-            rows,
-            name,
-            lambda cell, name=name: f"{name} {cell!r} is not a finite number{no_number(cell)}",
-        )
-    families = None
+    values = {
+        name: _mean([_measured(table, role, cells[role], refuse) for role in roles])
+        for name, roles in _value_roles(table).items()
+    }
+    families = weights = None
     if "family" in cells:
         families = _text(cells["family"])
         refuse(np.flatnonzero(families == ""), "family", lambda _: "no family")
         odd = pc.match_substring_regex(pc.cast(cells["family"], pa.string()), r"[\x00-\x1f\x7f]")
         rows = np.flatnonzero(np.asarray(odd))
         refuse(rows, "family", lambda cell: f"family {cell!r} has a control character")
-    labels = {label: _labels(label, column, bad) for label, column in labels.items()}
-    usable = np.ones(len(starts), bool)
-    usable[list(bad)] = False
-    values = {name: column[usable] for name, column in values.items()}
-    families = families[usable] if families is not None else None
-    labels = {label: column[usable] for label, column in labels.items()}
-    places = buffer, starts[usable], ends[usable]
+    if "weight" in cells:
+        weights = numbers(cells["weight"])
+        rows = np.flatnonzero(~((weights >= 0) & (weights <= LARGEST)))
+        refuse(rows, "weight", lambda cell: f"weight {cell!r} is not a finite number of 0 or more")
+    labels = {label: _labels(label, cells[_label_role(label)], bad) for label in _labelled(table)}
+    if bad:
+        usable = np.ones(len(starts), bool)
+        usable[list(bad)] = False
+        starts, ends = starts[usable], ends[usable]
+        values, labels = (
+            {name: column[usable] for name, column in columns.items()}
+            for columns in (values, labels)
+        )
+        families, weights = (x if x is None else x[usable] for x in (families, weights))
+    places = buffer, starts, ends
     if table.flanks == ADD:
         places = add_flanks(*places, table.construct)
-    return Chunk(*places, values, families, labels), bad
+    return Chunk(*places, values, families, weights, labels), bad
 
 
 def _labelled(table: Table) -> dict[str | int, str | int]:
     """Returns label -> column for the columns that decide what rows are for."""
     marks = {} if table.split is None else {"split": table.split}
     return marks | {column: column for column in table.by}
+
+
+def _label_role(label: str | int) -> str:
+    return f"label {label!r}"
 
 
 def _text(column: pa.BinaryArray, read: Callable[[str], str] = str) -> np.ndarray:
@@ -509,16 +688,56 @@ def _unfit(
         )
 
 
-def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], rejects: Rejects) -> None:
-    """Writes the bad lines of a block (line of the block -> reason) to the sink, or raises."""
+def _measured(
+    table: Table, role: str, cells: pa.BinaryArray, refuse: Callable[..., None]
+) -> np.ndarray:
+    """Returns a column of values (n,), after the `transform`, and refuses the rows in which it is
+    not a finite number. With `missing: skip`, a cell without a value is NaN."""
+    if table.missing == "skip":
+        column, absent = known_numbers(cells)
+    else:
+        column, absent = numbers(cells), False
+    rows = np.flatnonzero(~(np.abs(column) <= LARGEST) & ~np.asarray(absent))
+    refuse(rows, role, lambda cell: f"{role} {cell!r} is not a finite number{no_number(cell)}")
+    if not table.transform:
+        return column
+    function, limit = TRANSFORMS[table.transform]
+    rows = np.flatnonzero(column <= limit)
+    refuse(
+        rows,
+        role,
+        lambda cell: f"{role} {cell!r} has no {table.transform}, because it is not above {limit:g}",
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return function(column)
+
+
+def _mean(columns: list[np.ndarray]) -> np.ndarray:
+    """Returns the mean (n,) of the numbers of each row of several columns; NaN does not count."""
+    if len(columns) == 1:
+        return columns[0]
+    together = np.stack(columns)
+    there = ~np.isnan(together)
+    return np.where(there, together, 0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+
+
+def _reject(
+    table: Table, block: bytes, before: int, bad: dict[int, str], rejects: Rejects, absent: bool
+) -> None:
+    """Counts and records the bad lines of a block (line of the block -> reason), or raises.
+
+    Args:
+        absent: whether one of them has no expression.
+    """
     lines = _lines(block)
     ordered = [
         (before + line, bad[line] if lines[line] else "an empty line", lines[line])
         for line in sorted(bad)
     ]
-    if rejects.sink:
-        for line, reason, text in ordered:
-            rejects.sink.write(f"{table.path}\t{line}\t{reason}\t{text!r}\n")
+    if table.on_bad_rows == "drop":
+        if rejects.sink:
+            for line, reason, text in ordered:
+                rejects.sink.write(f"{table.path}\t{line}\t{reason}\t{text!r}\n")
         rejects.count += len(ordered)
         return
     examples = "\n".join(
@@ -526,8 +745,10 @@ def _reject(table: Table, block: bytes, before: int, bad: dict[int, str], reject
         for line, reason, text in ordered[:EXAMPLES]
     )
     hint = ""
+    if absent:
+        hint = " Set `missing: skip` for this file to leave out only rows without an expression."
     if ordered[0][0] == 1:
-        hint = " If line 1 is a header, set `header: true` and name the columns."
+        hint += " If line 1 is a header, set `header: true` and name the columns."
     reasons = {reason for _, reason, _ in ordered}
     for start, mend in _MENDS.items():
         if any(reason.startswith(start) for reason in reasons):
@@ -578,20 +799,6 @@ def _tokens(column: pa.BinaryArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     # This is five times as fast as indexing one array by another.
     tokens = np.frombuffer(text.translate(TOKEN_OF_BYTE.tobytes()), np.uint8)
     return tokens, offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
-
-
-def _numbers(column: pa.BinaryArray) -> np.ndarray:
-    """Returns a column as float64, with NaN where a cell is not a number."""
-    try:
-        return np.asarray(pc.cast(pc.cast(column, pa.string()), pa.float64()))
-    except pa.ArrowInvalid:
-        cells = _trimmed(column).to_pylist()
-        return np.array([float(c) if _NUMBER.fullmatch(c) else np.nan for c in cells])
-
-
-def _trimmed(column: pa.BinaryArray) -> pa.BinaryArray:
-    """Returns cells without spaces and tabs around them."""
-    return pc.cast(pc.ascii_trim(pc.cast(column, pa.string()), " \t"), pa.binary())
 
 
 def _first_line(error: Exception) -> str:

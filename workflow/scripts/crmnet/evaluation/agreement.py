@@ -9,23 +9,31 @@ from __future__ import annotations
 import numpy as np
 
 
-def pearson(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """Returns Pearson's correlation coefficient; NaN if one of the arrays is constant."""
-    ones = np.ones((1, len(measured)))
-    return float(moments(ones, measured, predicted)["pearson_r"][0])
+def pearson(
+    measured: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None
+) -> float:
+    """Returns Pearson's correlation coefficient, with weights (n,) if given; NaN if one of the
+    arrays is constant."""
+    return float(moments(_counts(measured, weights), measured, predicted)["pearson_r"][0])
 
 
-def r_squared(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """Returns the coefficient of determination, 1 - SS_residual / SS_total; NaN for constant
-    measurements."""
-    ones = np.ones((1, len(measured)))
-    return float(moments(ones, measured, predicted)["r2"][0])
+def r_squared(
+    measured: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None
+) -> float:
+    """Returns the coefficient of determination, 1 - SS_residual / SS_total, with weights (n,) if
+    given; NaN for constant measurements."""
+    return float(moments(_counts(measured, weights), measured, predicted)["r2"][0])
 
 
-def rmse(measured: np.ndarray, predicted: np.ndarray) -> float:
-    """Returns the root of the mean squared error, in the units of the measurements."""
+def rmse(measured: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Returns the root of the mean squared error, in the units of the measurements, with weights
+    (n,) if given."""
     difference = np.asarray(measured, float) - np.asarray(predicted, float)
-    return float(np.sqrt(np.mean(difference**2)))
+    return float(np.sqrt(np.average(difference**2, weights=weights)))
+
+
+def _counts(measured: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    return np.ones((1, len(measured))) if weights is None else np.asarray(weights, float)[None]
 
 
 def moments(

@@ -10,16 +10,19 @@ LOWEST_R2 = 0.1
 # A validation R2 that rises by more over the last tenth of the epochs has not converged.
 STILL_RISING = 0.01
 # The words for a problem.
-NOT_LEARNED, NOT_FINISHED = "not learned", "not finished"
+NOT_LEARNED, NOT_FINISHED, NOT_MEASURABLE = "not learned", "not finished", "not measurable"
 
 
-def problem(history: pd.DataFrame | None, predicted: np.ndarray) -> str:
+def problem(
+    history: pd.DataFrame | None, predicted: np.ndarray, measured: np.ndarray | None = None
+) -> str:
     """Returns why the numbers of a training say little about its model; empty if they are sound.
 
     Args:
         history: the history of its last stage, one row per epoch: validation_r2, and the most
             epochs that it may have (`epochs`); None for a model that was not trained here.
         predicted: (n,), the predictions of test sequences.
+        measured: (n,), their measurements, if known.
     """
     problems = []
     if history is not None:
@@ -33,6 +36,12 @@ def problem(history: pd.DataFrame | None, predicted: np.ndarray) -> str:
         before = scores[:-last].max(initial=-np.inf)
         if len(scores) >= history["epochs"].iloc[-1] and best - before > STILL_RISING:
             problems.append(f"{NOT_FINISHED}: its validation R² still rose when its epochs ended")
-    if np.ptp(predicted) <= 1e-6 * max(1.0, np.abs(predicted).max()):
+    if _constant(predicted):
         problems.append(f"{NOT_LEARNED}: it predicts the same for every sequence")
+    if measured is not None and _constant(measured):
+        problems.append(f"{NOT_MEASURABLE}: all measured values of a test set are the same")
     return "; ".join(problems)
+
+
+def _constant(values: np.ndarray) -> bool:
+    return bool(np.ptp(values) <= 1e-6 * max(1.0, np.abs(values).max()))

@@ -56,9 +56,12 @@ def without_credentials(url: str) -> str:
 def plain(value: object) -> object:
     """Returns a config or a part of it in types that JSON knows, and without credentials in URLs.
 
-    Keys become text, and so does every value of a type that JSON does not know."""
+    Whole numbers stay keys, because they are the numbers of columns. Other keys become text, and so
+    does every value of a type that JSON does not know."""
     if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
+        return {
+            key if isinstance(key, int) else str(key): plain(part) for key, part in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return [plain(part) for part in value]
     if value is None or isinstance(value, (bool, int, float)):

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from crmnet.data.predictions import columns
-from crmnet.evaluation.learning import NOT_FINISHED, NOT_LEARNED
+from crmnet.evaluation.learning import NOT_FINISHED, NOT_LEARNED, NOT_MEASURABLE
 from crmnet.report.drawings import letters, panel, squares
 from crmnet.report.style import DENSITY, GREY, SMALL, styled
 
@@ -139,7 +139,7 @@ def statistics_text(metrics: pd.DataFrame, by_seed: pd.DataFrame) -> str:
     if len(of_r) > 1:
         low, high = of_r["value"].min(), of_r["value"].max()
         lines.append(f"means of {len(of_r)} trainings (r {low:.3f} to {high:.3f})")
-    for kind in (NOT_LEARNED, NOT_FINISHED):
+    for kind in (NOT_LEARNED, NOT_FINISHED, NOT_MEASURABLE):
         those = of_r.loc[of_r["problem"].str.contains(kind), "seed"].astype(str)
         if len(those):
             lines.append(f"{kind.upper()}: seed {', '.join(those)}")

@@ -232,7 +232,7 @@ def train(
     recipe: Recipe,
     epoch_batches: Callable[[int], object],
     steps: int,
-    validation: tuple[np.ndarray, np.ndarray],
+    validation: tuple[np.ndarray, ...],
     *,
     devices: int,
     checkpoint: Path,
@@ -247,8 +247,10 @@ def train(
     Args:
         model: the model that predicts.
         fitted: the model that is fitted and shares its weights (`compile_model`).
-        epoch_batches: function from an epoch to its batches, `steps` of them.
-        validation: tokens (n, length) and expression (n,), whose R2 decides on early stopping.
+        epoch_batches: function from an epoch to its batches, `steps` of them; see
+            `shards.batches`.
+        validation: tokens (n, length) and expression (n,), whose R2 decides on early stopping;
+            and weight (n,), if rows have weights.
         devices: the number of devices that train together.
         checkpoint: the file, which the caller deletes once the model is saved.
         belongs_to: `fingerprint` of config and data.
@@ -261,12 +263,15 @@ def train(
         FloatingPointError: the loss or a prediction is not finite.
         ValueError: there are too few validation rows for an R2.
     """
-    tokens, expression = validation
-    if len(np.unique(expression)) < 2:
+    tokens, expression, *rest = validation
+    weights = rest[0] if rest else None
+    counted = expression if weights is None else expression[weights > 0]
+    if len(np.unique(counted)) < 2:
+        that_count = "" if weights is None else " of a weight above 0"
         raise ValueError(
-            f"the validation set has {len(expression)} sequences and fewer than two different "
-            "values, so that it has no R2; raise `data: validation_fraction` or train on more "
-            "sequences"
+            f"the validation set has {len(counted)} sequences{that_count} and fewer than two "
+            "different values, so that it has no R2; raise `data: validation_fraction` or train "
+            "on more sequences"
         )
     state = _State(model, fitted, checkpoint, belongs_to, writes=host == 0)
     state.restore()
@@ -297,9 +302,9 @@ def train(
             "epochs": recipe.epochs,
             "learning_rate": rate,
             "loss": loss,
-            "validation_r2": r_squared(expression, predicted),
-            "validation_r": pearson(expression, predicted),
-            "validation_rmse": rmse(expression, predicted),
+            "validation_r2": r_squared(expression, predicted, weights),
+            "validation_r": pearson(expression, predicted, weights),
+            "validation_rmse": rmse(expression, predicted, weights),
             "sequences_per_second": round(
                 steps * devices * recipe.batch_size / (trained - started), 1
             ),
