@@ -129,4 +129,6 @@ def test_the_figure_has_two_panels_for_each_model_and_medium(done):
     (points, *_) = left.collections
     assert len(points.get_offsets()) == 41
     assert [text.get_text() for text in right.get_xticklabels()] == [FOLDS[1], "2"]
-    assert any("NOT LEARNED OR NOT FINISHED: fold 2" in text.get_text() for text in right.texts)
+    assert any(
+        "NOT LEARNED OR NOT FINISHED: 1 of 2 folds" in text.get_text() for text in right.texts
+    )

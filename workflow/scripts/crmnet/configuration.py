@@ -974,7 +974,7 @@ def _no_predictor(key: str, names: list[str], plan: Plan) -> Iterator[str]:
         if name not in models and (trained(name) == name or name not in plan.predictors):
             yield (
                 f"{key}: {name!r} is not declared in `models`; choose one of {', '.join(models)}, "
-                "or `<model>-ensemble` for a model with several seeds"
+                "or `<model>-ensemble` if it has several seeds"
             )
 
 

@@ -17,8 +17,10 @@ from crmnet.report.style import GREY, LOWEST, styled
 ALL = "all"
 # The metrics of the single trainings, which this figure does not show.
 NO_SEEDS = pd.DataFrame(columns=["seed", "metric", "value", "problem"], dtype=str)
-# With more folds than this, the names of the folds are upright.
+# With more folds than this, or longer names, the names of the folds are upright.
 FLAT = 6
+# Longer names of folds are cut.
+LONG = 18
 
 
 def panel_numbers(panels: Sequence[tuple[str, str]], metrics: pd.DataFrame) -> pd.DataFrame:
@@ -72,19 +74,17 @@ def _folds(axis: Axes, rows: pd.DataFrame) -> None:
     axis.axhline(whole, color=GREY, linewidth=0.6, dashes=(4, 3), zorder=1)
     intervals(axis, folds["value"], folds["low"], folds["high"])
     lowest = min(LOWEST, folds[["value", "low"]].min(axis=None) - 0.05)
-    axis.set(xlabel="fold", ylabel="Pearson's r", ylim=(lowest, 1), box_aspect=1)
+    axis.set(xlabel="fold", ylabel="Pearson's r", ylim=(lowest, 1.03), box_aspect=1)
     axis.set_xlim(-0.5, len(folds) - 0.5)
-    axis.set_xticks(
-        range(len(folds)),
-        folds["fold"].str.slice(0, 14),
-        rotation=90 if len(folds) > FLAT or (folds["fold"].str.len() > FLAT).any() else 0,
-    )
+    names = [name if len(name) <= LONG else f"{name[: LONG - 1]}…" for name in folds["fold"]]
+    upright = len(names) > FLAT or max(map(len, names)) > FLAT
+    axis.set_xticks(range(len(names)), names, rotation=90 if upright else 0)
 
 
 def _note(folds: pd.DataFrame) -> str:
-    """Returns the range of r over the folds, and which folds have a training with a problem."""
+    """Returns the range of r over the folds, and how many have a training with a problem."""
     r = folds.loc[folds["metric"] == "pearson_r"]
     lines = [f"r from {r['value'].min():.3f} to {r['value'].max():.3f}"]
-    if wrong := list(r.loc[r["problem"] != "", "fold"]):
-        lines.append(f"NOT LEARNED OR NOT FINISHED: fold {', '.join(wrong)}")
+    if wrong := int((r["problem"] != "").sum()):
+        lines.append(f"NOT LEARNED OR NOT FINISHED: {wrong} of {len(r)} folds")
     return "\n".join(lines)
