@@ -225,3 +225,64 @@ def test_a_figure_that_is_left_out_cannot_be_asked_for(tmp_path):
         assert done.returncode != 0
         assert "is left out" in done.stdout and reason in done.stdout
         assert "Traceback" not in done.stdout
+
+
+def test_the_truth_of_real_data_cannot_be_asked_for(tmp_path):
+    library(tmp_path / "library.csv.gz")
+    config = own_config(tmp_path / "library.csv.gz", media=["glucose"])
+    (tmp_path / "one.yaml").write_text(text(config))
+    arguments = ("-n", "--cores", 2, "--configfile", tmp_path / "one.yaml")
+    for target in ("figure_truth", "results/mine/figure_truth.pdf"):
+        done = run_snakemake(tmp_path, target, *arguments)
+        assert done.returncode != 0
+        assert "figure_truth is left out: it shows the motifs that were planted" in done.stdout
+        assert "Traceback" not in done.stdout
+
+
+def bare_config(path, **construct):
+    """A small model of bare inserts, trained on the same file that is scored."""
+    columns = {"sequence": "insert", "expression": "level"}
+    train = {"file": str(path), "columns": columns, "flanks": "add"}
+    config = own_config(path, media=["glucose"])
+    config["construct"] |= construct
+    config["media"]["glucose"] = {"train": [train], "test": {TEST_SET: {"held_out": 0.2}}}
+    config["models"] = dict.fromkeys([*config["models"], "without_pretraining", "cnn"])
+    config["models"]["crmnet"] = {"pretrain": False, "recipe": "binned", "seeds": [1]}
+    config["recipes"] = {"binned": {"bins": 12}}
+    config["figures"] = {"figure3": None, "figure4": None}
+    config["motifs"] = None
+    sequences = {"file": str(path), "columns": {"sequence": "insert", "id": "name"}}
+    config["score"] = {"sequences": sequences, "saliency": False}
+    return config
+
+
+@pytest.mark.slow
+def test_bare_inserts_are_predicted_as_they_are_scored(tmp_path):
+    """On a scale of log ratios, with bins. Then the model is scored with another construct."""
+    random = np.random.default_rng(8)
+    inserts = ["".join(row) for row in random.choice([*"ACGT"], (400, 60))]
+    ratio = np.array([8 * np.isin(tokenise(insert), (0, 3)).mean() - 4 for insert in inserts])
+    table = pd.DataFrame({"name": [f"n{n}" for n in range(400)], "insert": inserts, "level": ratio})
+    table.to_csv(tmp_path / "bare.csv", index=False)
+
+    def run(target, **construct):
+        config = bare_config(tmp_path / "bare.csv", **construct)
+        (tmp_path / "bare.yaml").write_text(text(config))
+        arguments = ("--cores", 2, "--configfile", tmp_path / "bare.yaml")
+        return run_snakemake(tmp_path, *target, *arguments)
+
+    predictions = "results/mine/predictions/crmnet/glucose.tsv"
+    assert (done := run([predictions])).returncode == 0, done.stdout
+    assert (done := run(["score"])).returncode == 0, done.stdout
+    predicted = pd.read_csv(tmp_path / predictions, sep="\t")
+    scored = pd.read_csv(tmp_path / "results/mine/score/predictions.tsv", sep="\t")
+    scored = scored.set_index("sequence")["predicted_glucose"]
+    bare = predicted["sequence"].str.removeprefix(LEFT).str.removesuffix(RIGHT)
+    np.testing.assert_allclose(scored[bare], predicted["1"], atol=1e-5)
+    assert predicted["1"].between(ratio.min(), ratio.max()).all()
+
+    done = run(["score"], left_flank="TTTTACGGATCCAAGG")
+    assert done.returncode != 0
+    assert f"was trained with left_flank {LEFT}, but the config has" in done.stdout
+    plan = run([predictions, "-n"], left_flank="TTTTACGGATCCAAGG").stdout
+    assert "rule train:" in plan

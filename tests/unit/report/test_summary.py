@@ -1,5 +1,6 @@
 """What a run says at its end."""
 
+from crmnet.report import pages
 from crmnet.report.summary import failure, summary
 
 METRICS = """model\tmedium\ttest_set\tmetric\tvalue\tlow\thigh\tn\tp_value
@@ -45,3 +46,24 @@ def test_trainings_that_have_not_learned_are_named_once(tmp_path):
     )
     said = summary(tmp_path, "crmnet", "CRMnet", {})
     assert said == "Caution: cnn, rich medium, seed 2: not learned: it is flat."
+
+
+def test_a_metric_without_a_value_or_an_interval_says_so(tmp_path):
+    (tmp_path / "metrics.tsv").write_text(
+        "model\tmedium\ttest_set\tmetric\tvalue\tlow\thigh\tn\tp_value\n"
+        "crmnet\trich\tsame\tpearson_r\t0.5\t\t\t10\t\n"
+        "crmnet\trich\tconstant\tpearson_r\t\t\t\t20\t\n"
+    )
+    said = " ".join(summary(tmp_path, "crmnet", "CRMnet", {}).split())
+    assert "rich same 0.500 (no interval, N = 10)" in said
+    assert "rich constant undefined (no interval, N = 20)" in said
+
+
+def test_the_page_has_metrics_without_a_value_or_an_interval():
+    row = {"model": "crmnet", "medium": "rich", "test_set": "same"}
+    row |= {"n": "10", "families": "1", "seeds": "1", "low": "", "high": ""}
+    rows = [row | {"metric": metric, "value": "0.5"} for metric in pages.METRICS]
+    table = pages.metrics([*rows[1:], rows[0] | {"value": ""}])
+    assert table.rows[0][6:] == ["undefined (no interval)"] + ["0.500 (no interval)"] * (
+        len(rows) - 1
+    )

@@ -24,7 +24,7 @@ from docutils.writers.html5_polyglot import Writer
 from crmnet.logs import duration
 from crmnet.motifs.matching import stated
 from crmnet.report.claims import OURS, TOLERANCE
-from crmnet.report.summary import cautions
+from crmnet.report.summary import cautions, interval
 
 # CSS pixels per point of a PDF: figures are enlarged, because a screen is farther from the eye than
 # paper. Images have twice as many pixels, for screens of twice the usual density.
@@ -186,12 +186,6 @@ def metrics(rows: Iterable[Mapping[str, str]]) -> Table:
         cells_of.setdefault(key, {})[row["metric"]] = interval(row)
     columns = ["model", "medium", "test set", "n", "families", "seeds", *METRICS.values()]
     return Table(columns, [[*key, *(cells[m] for m in METRICS)] for key, cells in cells_of.items()])
-
-
-def interval(row: Mapping[str, str]) -> str:
-    """Returns a metric with its interval, with three decimals."""
-    value, low, high = (f"{float(row[key]):z.3f}" for key in ("value", "low", "high"))
-    return f"{value} ({low} to {high})"
 
 
 def headlines(

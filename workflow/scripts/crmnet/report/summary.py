@@ -74,6 +74,15 @@ def cautions(
     return list(texts)
 
 
+def interval(row: Mapping[str, str]) -> str:
+    """Returns a metric with its interval, with three decimals. A metric can be undefined, as r of
+    equal values is, and a test set of a single family has no interval."""
+    value, low, high = (
+        f"{float(row[key]):z.3f}" if row[key] else "" for key in ("value", "low", "high")
+    )
+    return f"{value or 'undefined'} ({f'{low} to {high}' if low else 'no interval'})"
+
+
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
@@ -84,8 +93,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _correlations(metrics: Path, model: str) -> list[str]:
     rows = [row for row in _rows(metrics) if row["model"] == model]
     return [
-        f"{row['medium']} {row['test_set']} {float(row['value']):.3f} "
-        f"({float(row['low']):.3f} to {float(row['high']):.3f}, N = {int(row['n']):,})"
+        f"{row['medium']} {row['test_set']} {interval(row)[:-1]}, N = {int(row['n']):,})"
         for row in rows
         if row["metric"] == "pearson_r"
     ]

@@ -403,8 +403,8 @@ class _State:
             if self.writes:
                 self.path.replace(damaged)
             say(
-                f"{self.path}: cannot be used ({error}); it is now {damaged.name}, and training is "
-                "starting from the beginning"
+                f"{self.path}: cannot be used ({type(error).__name__}: {error}); it is now "
+                f"{damaged.name}, and training is starting from the beginning"
             )
             return
         self.model.set_weights(groups["weights"])
