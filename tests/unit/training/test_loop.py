@@ -702,6 +702,12 @@ def weighing(bins):
     )
 
 
+def check_bins_of_many_expressions():
+    expression = np.linspace(-0.5, 17.5, 50_001, dtype=np.float32)
+    loss = soft_bins(expression, np.zeros((len(expression), 18), np.float32))
+    assert np.isfinite(np.asarray(loss)).all()
+
+
 def check_weighing(bins):
     (loss, gradient), (again, of_again), (_, unweighted) = weighing(bins)
     assert loss == pytest.approx(again, rel=1e-5)
@@ -716,14 +722,15 @@ def test_a_weight_of_two_equals_the_row_twice_in_loss_and_gradient(bins):
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
-def test_a_weight_of_two_equals_the_row_twice_with_jax():
+def test_losses_with_jax():
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
         "KERAS_BACKEND": "jax",
         "JAX_PLATFORMS": "cpu",
     }
     code = (
-        "import test_loop as t; t.check_weighing(0); t.check_weighing(13); "
+        "import test_loop as t; t.check_bins_of_many_expressions(); "
+        "t.check_weighing(0); t.check_weighing(13); "
         "print(t.keras.backend.backend())"
     )
     done = subprocess.run(

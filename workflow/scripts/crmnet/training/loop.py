@@ -203,7 +203,8 @@ def soft_bins(
     edges = ops.arange(bins - 1, dtype=logits.dtype) + 0.5
     below = 0.5 * (1 + ops.erf((edges - ops.reshape(expression, (-1, 1))) / 0.5 / math.sqrt(2)))
     padded = ops.pad(below, ((0, 0), (1, 0))), ops.pad(below, ((0, 0), (0, 1)), constant_values=1)
-    wanted = padded[1] - padded[0]
+    # JAX's erf is not monotonous to the last bit, and the logarithm of less than 0 is not a number.
+    wanted = ops.maximum(padded[1] - padded[0], 0)
     gap = ops.log(wanted + 1e-7) - ops.log_softmax(logits, axis=-1)
     return ops.sum(wanted * gap, axis=-1)
 
