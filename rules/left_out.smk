@@ -10,7 +10,8 @@ if not MOTIFS:
 if not BENCHMARK:
     ABSENT |= dict.fromkeys(["table1", "benchmark"], LEFT_OUT["table1"])
 if not SCORE:
-    ABSENT["score"] = "there is nothing to score (`score: null`; see config/README.md)"
+    reason = "there is nothing to score (`score: null`; see config/README.md)"
+    ABSENT |= dict.fromkeys(["score", "figure_score"], reason)
 
 for target, reason in ABSENT.items():
 

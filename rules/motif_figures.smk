@@ -86,6 +86,7 @@ rule figure_truth:
         found=of_motifs("truth_motifs.tsv"),
         sites=of_motifs("truth_sites.tsv"),
         curve=of_motifs("truth_curve.tsv"),
+        unless_simulated=lambda wildcards: unless_simulated("figure_truth"),
     output:
         pdf=reported("figure_truth.pdf"),
         tsv=reported("figure_truth.tsv"),

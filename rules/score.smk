@@ -7,7 +7,6 @@
 include: "helpers/score.smk"
 
 
-SCORED_FILES = PLAN.scored_files()
 # The checked inputs and the requested results: name of the output -> file.
 CHECKED = {"sequences": f"{OUT}/score/input/sequences.tsv.gz"}
 if SCORE["variants"]:
@@ -33,8 +32,7 @@ rule score:
 rule score_input:
     """Your sequences in the construct and your variants, checked."""
     input:
-        tables=[file for key, file in SCORED_FILES.items() if not key.endswith(".reference")],
-        reference=[file for key, file in SCORED_FILES.items() if key.endswith(".reference")],
+        tables=list(PLAN.scored_files().values()),
     output:
         **CHECKED,
         refused=f"{OUT}/score/refused.tsv",
@@ -60,7 +58,7 @@ rule score_predictions:
     """Predictions, variant effects and saliency maps of your sequences."""
     input:
         **CHECKED,
-        models=lambda wildcards: [score_model(medium) for medium in SCORE_MEDIA],
+        models=lambda wildcards: scoring_models(),
     output:
         **SCORED,
     log:

@@ -10,3 +10,9 @@ def similarity():
     """Returns the measure by which motifs are compared, and its limit."""
     measure = MOTIFS["match"]["measure"]
     return {"measure": measure, "cutoff": MOTIFS["match"]["cutoffs"][measure]}
+
+
+def unless_simulated(figure):
+    """Returns no file, or stops the plan of a figure that needs simulated data."""
+    reason = "the data are not simulated (`simulation: null`)"
+    return [] if config["simulation"] else snakemake_internals.why_left_out(figure, reason)

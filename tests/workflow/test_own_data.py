@@ -152,10 +152,11 @@ def test_a_figure_that_is_left_out_cannot_be_asked_for(tmp_path):
         ("figure4", "no model to compare"),
         ("benchmark", "`benchmark: null`"),
         ("score", "nothing to score"),
+        ("figure_score", "nothing to score"),
         ("motifs", "`motifs: null`"),
         ("results/mine/figure5.pdf", "`motifs: null`"),
     ]:
         done = run_snakemake(tmp_path, target, *arguments)
         assert done.returncode != 0
         assert "is left out" in done.stdout and reason in done.stdout
-        assert "Traceback" not in done.stdout
+        assert "Traceback" not in done.stdout and 'File "' not in done.stdout
