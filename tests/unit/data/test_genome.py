@@ -155,6 +155,13 @@ def test_a_reference_that_cannot_be_written_beside(tmp_path, packed):
     assert not list((tmp_path / "mine").iterdir())
 
 
+def test_line_ends_and_lower_case_of_a_reference(tmp_path):
+    (tmp_path / "regions.bed").write_bytes(b"b\t5\t9\r\na\t0\t3\r\n")
+    (tmp_path / "genome.fa").write_bytes(b">a x\r\nacg\r\nTTA\r\nC\r\n>b\r\nCCAA\r\nNggT\r\nG")
+    found = list(cut(tmp_path / "regions.bed", tmp_path / "genome.fa", tmp_path))
+    assert [each.sequence for each in found] == ["GGTG", "ACG"]
+
+
 def test_the_index_beside_a_reference_is_used_unless_it_is_older(tmp_path):
     path = reference(tmp_path, GENOME)
     (tmp_path / "regions.bed").write_text("other\t0\t4\n")
@@ -200,6 +207,10 @@ def test_no_region_and_no_reference(tmp_path):
     (tmp_path / "ragged.fa").write_text(">a\nAC\nGTT\nA\n>b\nA\n")
     assert "must have the same length" in error_of(
         lambda: list(cut(tmp_path / "regions.bed", tmp_path / "ragged.fa", tmp_path))
+    )
+    (tmp_path / "blank.fa").write_text(">a\nACGT\nACGT\n\n>b\nAC\nGTT\n\n\n\nA\n")
+    assert "cannot be read as a reference" in error_of(
+        lambda: list(cut(tmp_path / "regions.bed", tmp_path / "blank.fa", tmp_path))
     )
     (tmp_path / "twice.fa").write_text(">a\nAC\n>a\nGT\n")
     assert "another name" in error_of(

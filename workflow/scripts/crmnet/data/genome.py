@@ -256,7 +256,8 @@ def _opened(path: Path, folder: Path) -> Iterator[pyfaidx.Fasta]:
             genome = pyfaidx.Fasta(
                 str(plain), str(index), as_raw=True, sequence_always_upper=True, rebuild=False
             )
-        except (*damage.TEXT, ValueError, pyfaidx.FastaIndexingError) as error:
+        # Of some faults pyfaidx says that they should be reported as its own (RuntimeError).
+        except (*damage.TEXT, ValueError, RuntimeError, pyfaidx.FastaIndexingError) as error:
             raise TableError(
                 f"{path}: cannot be read as a reference ({error}); all lines of a chromosome but "
                 "the last must have the same length, and each chromosome another name"

@@ -113,4 +113,6 @@ class Refused:
 
 def _printable(text: str) -> str:
     """Returns a text with its tabs, line breaks and control characters spelled out."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)

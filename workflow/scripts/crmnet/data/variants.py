@@ -216,9 +216,8 @@ def read_variants(
     number = kept = others = shifted = 0
     for line in vcf.lines(path) if called else _lines(entry):
         for allele in line.alt.split(","):
-            refusing = (path, VARIANT, f"line {line.number}", line.place)
-            rows_, number = [], number + 1
-            with refused.noting(*refusing):
+            at, rows_, number = f"line {line.number}", [], number + 1
+            with refused.noting(path, VARIANT, at, line.place):
                 _check_printable("name", line.name or "")
                 change = _change(line.position, line.ref, allele)
                 if where:
@@ -228,7 +227,7 @@ def read_variants(
                     shifted += _is_shifted(sequences[rows_[0]].sequence, *change)
             for row in rows_:
                 placed, origin = sequences[row], None
-                with refused.noting(*refusing):
+                with refused.noting(path, VARIANT, at, placed.id):
                     try:
                         if where:
                             origin = ":".join(map(str, (line.place, *change)))
