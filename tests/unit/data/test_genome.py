@@ -254,6 +254,19 @@ def test_variants_outside_all_regions_are_listed_and_no_error(tmp_path):
     assert "none of its 3 variants lies in a region" in message and "line 3" in message
 
 
+def test_alleles_without_bases_outside_all_regions_are_no_error(tmp_path):
+    sequences, regions = regions_of(tmp_path, "chr1\t2\t10\tmine\n")
+    right, symbolic = "chr1\t5\t.\tT\tA", "{}\t{}\t.\t{}\t<DEL>,*"
+    lines = [right, symbolic.format("chr1", 12, "C"), symbolic.format("chr2", 5, "N")]
+    refused = Refused()
+    assert len(called(tmp_path, lines, sequences, regions, refused)) == 1
+    assert refused.counts == {OUTSIDE: 4}
+    message = error_of(
+        called, tmp_path, [right, symbolic.format("chr1", 6, "G")], sequences, regions
+    )
+    assert "2 bad row(s)" in message and "alt is '<DEL>', which has no letters" in message
+
+
 def test_other_names_of_chromosomes_are_said(tmp_path):
     sequences, regions = regions_of(tmp_path, "chr1\t2\t10\tmine\n")
     message = error_of(called, tmp_path, ["1\t5\t.\tT\tA"], sequences, regions)

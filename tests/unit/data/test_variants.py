@@ -252,8 +252,15 @@ def test_ids_stay_as_they_are(tmp_path):
     assert read_table(tmp_path / "out.tsv.gz")["id"].tolist() == names
 
 
-@pytest.mark.parametrize("letter", ["\x00", "\x1b", "\x7f", "\x85", "\u200b", "\u202e", "\xa0"])
+@pytest.mark.parametrize("letter", ["\x00", "\x1b", "\x7f", "\u200b", "\u202e"])
 def test_an_id_that_cannot_be_printed(tmp_path, letter):
+    message = error_of(sequences_of, tmp_path, f">b\nAC\n>a{letter}b\nAC\n")
+    assert "record 2 ('a" in message and letter not in message
+    assert f"control or invisible character {ascii(letter)}; remove it" in message
+
+
+@pytest.mark.parametrize("letter", ["\x85", "\xa0", "\u2028"])
+def test_an_id_of_a_table_with_a_space_that_is_none(tmp_path, letter):
     message = error_of(sequences_of, tmp_path, f"id,sequence\nb,AC\na{letter}b,AC\n")
     assert "line 3 ('a" in message and letter not in message
     assert f"control or invisible character {ascii(letter)}; remove it" in message

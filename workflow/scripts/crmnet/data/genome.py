@@ -96,8 +96,33 @@ class Regions:
             longest = max(longest, region.end - region.start)
             self._of[region.chromosome] = starts, rows, longest
 
-    def with_change(self, chromosome: str, position: int, ref: str, alt: str) -> list[int]:
-        """Returns the numbers of the regions that have all bases of a change, sorted.
+    def near(self, chromosome: str, position: int, length: int) -> list[int]:
+        """Returns the numbers of the regions that a part of the genome overlaps or touches, sorted.
+
+        Args:
+            position: the position of its first base, from 1.
+            length: the number of its bases.
+
+        Raises:
+            Outside: there is no such region.
+            ValueError: the regions have the chromosome by another name.
+        """
+        start, end = position - 1, position - 1 + length
+        starts, rows, longest = self._of.get(chromosome, ([], [], 0))
+        some = rows[bisect_left(starts, start - longest) : bisect_right(starts, end)]
+        if found := sorted(row for row in some if self.regions[row].end >= start):
+            return found
+        bare = chromosome.removeprefix("chr")
+        other = bare if bare != chromosome else f"chr{chromosome}"
+        if not rows and other in self._of:
+            raise ValueError(
+                f"the file has chromosome {chromosome}, but the regions have {other}; give the "
+                "chromosomes the same names in all files"
+            )
+        raise Outside("lies in no region")
+
+    def with_change(self, rows: list[int], position: int, ref: str, alt: str) -> list[int]:
+        """Returns those of the regions `rows` that have all bases of a change.
 
         The bases that `ref` and `alt` have in common at their ends do not count. An insertion at
         the edge of a region is in it.
@@ -107,28 +132,20 @@ class Regions:
         """
         start, ref, _ = minimal(position - 1, ref, alt)
         end, partly = start + len(ref), None
-        starts, rows, longest = self._of.get(chromosome, ([], [], 0))
         found = []
-        for at in range(bisect_left(starts, start - longest), bisect_right(starts, end)):
-            region = self.regions[rows[at]]
+        for row in rows:
+            region = self.regions[row]
             if region.start <= start and end <= region.end:
-                found.append(rows[at])
+                found.append(row)
             elif start < region.end and region.start < end:
                 partly = region
-        if found:
-            return sorted(found)
-        if partly:
+        if partly and not found:
             raise Outside(
                 f"reaches beyond the region {partly.chromosome}:{partly.start}-{partly.end}"
             )
-        other = chromosome.removeprefix("chr") if chromosome.startswith("chr") else None
-        other = other or f"chr{chromosome}"
-        if chromosome not in self._of and other in self._of:
-            raise ValueError(
-                f"the file has chromosome {chromosome}, but the regions have {other}; give the "
-                "chromosomes the same names in all files"
-            )
-        raise Outside("lies in no region")
+        if not found:
+            raise Outside("lies in no region")
+        return found
 
     def change(
         self, row: int, sequence: str, first: int, position: int, ref: str, alt: str

@@ -219,9 +219,12 @@ def read_variants(
             at, rows_, number = f"line {line.number}", [], number + 1
             with refused.noting(path, VARIANT, at, line.place):
                 _check_printable("name", line.name or "")
-                change = _change(line.position, line.ref, allele)
+                position = _position(line.position)
+                # Of what lies in no region, nothing else matters.
+                near = where and where.near(line.place, position, len(line.ref))
+                change = (position, *_alleles(line.ref, allele))
                 if where:
-                    rows_ = where.with_change(line.place, *change)
+                    rows_ = where.with_change(near, *change)
                 else:
                     rows_ = [_row(line.place, by_id, refused, called)]
                     shifted += _is_shifted(sequences[rows_[0]].sequence, *change)
@@ -375,10 +378,14 @@ def _is_shifted(sequence: str, position: int, ref: str, alt: str) -> bool:
     return sequence[position : position + len(ref)] == ref
 
 
-def _change(position: str, ref: str, alt: str) -> tuple[int, str, str]:
-    position = position.strip()
+def _position(text: str) -> int:
+    position = text.strip()
     if not (position.isascii() and position.isdigit()):
         raise ValueError(f"position {position[:SHOWN]!r} is not a whole number from 1")
+    return int(position)
+
+
+def _alleles(ref: str, alt: str) -> tuple[str, str]:
     ref, alt = ref.strip().upper(), alt.strip().upper()
     for name, allele in (("ref", ref), ("alt", alt)):
         if reason := _no_bases(allele):
@@ -389,7 +396,7 @@ def _change(position: str, ref: str, alt: str) -> tuple[int, str, str]:
             raise ValueError(f"{name}: {error}") from error
     if ref == alt:
         raise ValueError(f"ref and alt are both {ref[:SHOWN]}, which changes nothing")
-    return int(position), ref, alt
+    return ref, alt
 
 
 def _no_bases(allele: str) -> str | None:
