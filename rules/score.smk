@@ -43,7 +43,7 @@ rule score_input:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=of_tables(1000, per_mb=20),
+        mem_mb=of_tables(1000, per_mb=40),
         runtime=of_tables(30, per_mb=1),
     params:
         sequences=SCORE["sequences"],

@@ -210,57 +210,123 @@ def read_variants(
     """
     path = Path(entry["file"])
     called = vcf.is_vcf(path)
-    by_id = {placed.id: row for row, placed in enumerate(sequences)}
-    where = genome.Regions(regions) if called and regions else None
+    if called and regions:
+        frame = _Genome(sequences, regions)
+    else:
+        frame = _Sequences(sequences, refused, called)
     seen: dict[tuple[int, int, str, str], int] = {}
-    number = kept = others = shifted = 0
+    number = kept = 0
     for line in vcf.lines(path) if called else _lines(entry):
         for allele in line.alt.split(","):
             at, rows_, number = f"line {line.number}", [], number + 1
             with refused.noting(path, VARIANT, at, line.place):
                 _check_printable("name", line.name or "")
-                position = _position(line.position)
-                # Of what lies in no region, nothing else matters.
-                near = where and where.near(line.place, position, len(line.ref))
-                change = (position, *_alleles(line.ref, allele))
-                if where:
-                    rows_ = where.with_change(near, *change)
-                else:
-                    rows_ = [_row(line.place, by_id, refused, called)]
-                    shifted += _is_shifted(sequences[rows_[0]].sequence, *change)
+                rows_, change = frame.find(line, allele)
             for row in rows_:
-                placed, origin = sequences[row], None
-                with refused.noting(path, VARIANT, at, placed.id):
-                    try:
-                        if where:
-                            origin = ":".join(map(str, (line.place, *change)))
-                            own = where.change(row, placed.sequence, placed.first, *change)
-                        else:
-                            own = change
-                        variant = _variant(row, placed, own, construct, flanks)
-                    except Mismatch:
-                        others += 1
-                        raise
+                with refused.noting(path, VARIANT, at, sequences[row].id):
+                    own = frame.in_sequence(row, change)
+                    variant = _variant(row, sequences[row], own, construct, flanks)
                     if first := seen.get((row, *own)):
                         raise ValueError(f"line {first} has the same variant; remove one of them")
                     seen[row, *own] = line.number
                     kept += 1
-                    yield variant._replace(name=line.name, genome=origin)
-    doubt = ""
-    if others and shifted == number and not called:
-        doubt = (
-            "Each ref fits one position further on, so the positions seem to count from 0; add 1 "
-            "to each."
-        )
-    elif where and others > kept:
-        doubt = (
-            f"{others:,} variants have another ref than the reference, and {kept:,} the same. Is "
-            "the reference of the assembly that the variants were called on?"
-        )
-    refused.finish(path, VARIANT, kept, doubt)
+                    yield variant._replace(name=line.name, genome=frame.origin(line, change))
+    refused.finish(path, VARIANT, kept, frame.doubt(number, kept))
     if not number:
         raise TableError(
             f"{path}: has no variant; name a file with variants, or `variants: all`, in the config"
+        )
+
+
+class _Sequences:
+    """Takes the variants of a file that has the ids of sequences, and positions in them.
+
+    Args:
+        called: whether the file is VCF.
+    """
+
+    def __init__(self, sequences: list[Placed], refused: Refused, called: bool) -> None:
+        self._sequences, self._refused, self._called = sequences, refused, called
+        self._row_of = {placed.id: row for row, placed in enumerate(sequences)}
+        self._near = {placed.id.casefold(): placed.id for placed in sequences}
+        self._others = self._shifted = 0
+
+    def find(self, line: vcf.Line, allele: str) -> tuple[list[int], tuple[int, str, str]]:
+        """Returns the numbers of the sequences that have a change; and its position, ref and alt.
+
+        Raises:
+            ValueError: there is no such sequence, or no such change.
+        """
+        position, (ref, alt) = _position(line.position), _alleles(line.ref, allele)
+        row = self._row(line.place)
+        sequence = self._sequences[row].sequence
+        here, after = (sequence[start : start + len(ref)] for start in (position - 1, position))
+        self._others += here != ref
+        self._shifted += after == ref
+        return [row], (position, ref, alt)
+
+    def in_sequence(self, row: int, change: tuple[int, str, str]) -> tuple[int, str, str]:
+        """Returns position, ref and alt of a change in a sequence."""
+        return change
+
+    def origin(self, line: vcf.Line, change: tuple[int, str, str]) -> str | None:
+        """Returns what the change is in a genome."""
+        return None
+
+    def doubt(self, number: int, kept: int) -> str:
+        """Returns why not only the bad rows of the file may be wrong; empty if nothing says so."""
+        if not self._others or self._shifted < number or self._called:
+            return ""
+        return (
+            "Each ref fits one position further on, so the positions seem to count from 0; add 1 "
+            "to each."
+        )
+
+    def _row(self, name: str) -> int:
+        if name in self._row_of:
+            return self._row_of[name]
+        if name in self._refused.ids:
+            raise ValueError("the sequence with this id is refused")
+        if one := self._near.get(name.casefold()):
+            raise ValueError(f"no sequence has this id, but one has the id {one!r}; correct the id")
+        genome_ = "; for positions in a genome, give `regions` and `reference`"
+        raise ValueError(
+            "no sequence has this id; correct the id, or add the sequence" + genome_ * self._called
+        )
+
+
+class _Genome:
+    """Takes the variants of a file that has chromosomes and positions in them. Its methods are
+    those of `_Sequences`."""
+
+    def __init__(self, sequences: list[Placed], regions: list[genome.Region]) -> None:
+        self._sequences, self._regions = sequences, genome.Regions(regions)
+        self._others = 0
+
+    def find(self, line: vcf.Line, allele: str) -> tuple[list[int], tuple[int, str, str]]:
+        position = _position(line.position)
+        # Of what lies in no region, nothing else matters.
+        near = self._regions.near(line.place, position, len(line.ref))
+        change = (position, *_alleles(line.ref, allele))
+        return self._regions.with_change(near, *change), change
+
+    def in_sequence(self, row: int, change: tuple[int, str, str]) -> tuple[int, str, str]:
+        placed = self._sequences[row]
+        try:
+            return self._regions.change(row, placed.sequence, placed.first, *change)
+        except Mismatch:
+            self._others += 1
+            raise
+
+    def origin(self, line: vcf.Line, change: tuple[int, str, str]) -> str:
+        return ":".join(map(str, (line.place, *change)))
+
+    def doubt(self, number: int, kept: int) -> str:
+        if self._others <= kept:
+            return ""
+        return (
+            f"{self._others:,} variants have another ref than the reference, and {kept:,} the "
+            "same. Is the reference of the assembly that the variants were called on?"
         )
 
 
@@ -358,24 +424,6 @@ def _check_printable(what: str, text: str) -> None:
     if not text.isprintable():
         bad = ascii(next(letter for letter in text if not letter.isprintable()))
         raise ValueError(f"the {what} has the control or invisible character {bad}; remove it")
-
-
-def _row(name: str, by_id: dict[str, int], refused: Refused, called: bool) -> int:
-    """Returns the number of the sequence with an id."""
-    if name in by_id:
-        return by_id[name]
-    if name in refused.ids:
-        raise ValueError("the sequence with this id is refused")
-    near = next((known for known in by_id if known.casefold() == name.casefold()), None)
-    if near:
-        raise ValueError(f"no sequence has this id, but one has the id {near!r}; correct the id")
-    elsewhere = "; for positions in a genome, give `regions` and `reference`" if called else ""
-    raise ValueError(f"no sequence has this id; correct the id, or add the sequence{elsewhere}")
-
-
-def _is_shifted(sequence: str, position: int, ref: str, alt: str) -> bool:
-    """Tells whether a sequence has `ref` one position after the one that is given."""
-    return sequence[position : position + len(ref)] == ref
 
 
 def _position(text: str) -> int:
