@@ -14,9 +14,9 @@ def score_model(medium):
 def of_tables(base, per_mb):
     """Returns a resource function like `grows` that leaves the size of a reference genome out,
     because its memory and time hardly depend on it."""
+    genome = SCORE["sequences"].get("reference")
 
     def needed(wildcards, input, attempt):
-        genome = SCORE["sequences"].get("reference")
         megabytes = input.size_mb - (os.path.getsize(genome) / 1e6 if genome else 0)
         return attempt * math.ceil(base + per_mb * megabytes)
 
