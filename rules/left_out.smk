@@ -18,7 +18,8 @@ if not CROSS_VALIDATION:
     reason = "nothing is cross-validated (`cross_validation: null`; see config/README.md)"
     ABSENT |= dict.fromkeys(["cross_validation", "figure_cross_validation"], reason)
 if not SCORE:
-    ABSENT["score"] = "there is nothing to score (`score: null`; see config/README.md)"
+    reason = "there is nothing to score (`score: null`; see config/README.md)"
+    ABSENT |= dict.fromkeys(["score", "figure_score"], reason)
 
 for target, reason in ABSENT.items():
 

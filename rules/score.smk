@@ -7,7 +7,6 @@
 include: "helpers/score.smk"
 
 
-SCORE_TABLES = [table for table in SCORE.values() if isinstance(table, dict) and "file" in table]
 # The checked inputs and the requested results: name of the output -> file.
 CHECKED = {"sequences": f"{OUT}/score/input/sequences.tsv.gz"}
 if SCORE["variants"]:
@@ -33,9 +32,10 @@ rule score:
 rule score_input:
     """Your sequences in the construct and your variants, checked."""
     input:
-        tables=[table["file"] for table in SCORE_TABLES],
+        tables=list(PLAN.scored_files().values()),
     output:
         **CHECKED,
+        refused=f"{OUT}/score/refused.tsv",
     log:
         f"{LOGS}/score_input.log",
     benchmark:
@@ -43,11 +43,12 @@ rule score_input:
     conda:
         "../envs/analysis.yaml"
     resources:
-        mem_mb=grows(1000, per_mb=20),
-        runtime=grows(30, per_mb=1),
+        mem_mb=of_tables(1000, per_mb=40),
+        runtime=of_tables(30, per_mb=1),
     params:
         sequences=SCORE["sequences"],
         variants=SCORE["variants"],
+        on_bad_rows=SCORE["on_bad_rows"],
         construct=config["construct"],
     script:
         "../workflow/scripts/score_input.py"
@@ -57,7 +58,7 @@ rule score_predictions:
     """Predictions, variant effects and saliency maps of your sequences."""
     input:
         **CHECKED,
-        models=lambda wildcards: [score_model(medium) for medium in SCORE_MEDIA],
+        models=lambda wildcards: scoring_models(),
     output:
         **SCORED,
     log:

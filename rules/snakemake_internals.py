@@ -15,13 +15,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import yaml
 from snakemake import __version__
+from snakemake.common.argparse import ArgumentParser
 from snakemake.common.configfile import load_configfile
 from snakemake.common.workdir_handler import WorkdirHandler
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import ColorizingTextHandler, logger
 from snakemake.persistence.file import FilePersistence
 from snakemake.settings.types import DeploymentMethod, Quietness
+from snakemake.utils import listfiles
 from snakemake_interface_logger_plugins.common import LogEvent
 
 WRITTEN_FOR = "9.27"
@@ -110,15 +113,16 @@ def cores_of_this_machine(workflow) -> int | None:
 
 
 def why_left_out(target: str, reason: str) -> Iterator:
-    """Returns an iterator that raises an error, in place of a target's input files.
+    """Returns what stops a plan that has a target, in place of the target's input files."""
+    return error(f"{target} is left out: {reason}")
 
-    Snakemake adds a traceback to an error of an input function, but not to one of an iterator, and
-    its own lines to an error that comes from a Snakefile."""
 
-    def stop(target: str) -> None:
-        raise WorkflowError(f"{target} is left out: {reason}")
+def error(text: str) -> Iterator:
+    """Returns an iterator that raises an error, in place of input files.
 
-    return map(stop, [target])
+    Snakemake adds a traceback to an error of an input function, and to any other the lines of our
+    files that it has come through last. So an iterator raises it, out of Snakemake's own code."""
+    return map(listfiles("").throw, [WorkflowError(text)])
 
 
 def targets(workflow) -> set[str]:
@@ -151,6 +155,23 @@ def started_in() -> Path:
     handlers = [each for each in gc.get_objects() if isinstance(each, WorkdirHandler)]
     left = [handler.olddir for handler in handlers if handler.olddir]
     return Path(left[0]) if left else Path.cwd()
+
+
+def replaced_configs(workflow) -> list[str]:
+    """Returns the config files that a profile of the command names, but that are not read, because
+    the command has a `--configfile` of its own."""
+    read = [Path(file).as_posix() for file in workflow.configfiles]
+    replaced = []
+    with _known("it is not known whether a profile's config is read"):
+        parsers = [each for each in gc.get_objects() if isinstance(each, ArgumentParser)]
+        for profile in {str(file) for each in parsers for file in each._default_config_files}:
+            named = yaml.safe_load(Path(started_in(), profile).read_text()).get("configfile", [])
+            named = [named] if isinstance(named, str) else named
+            # The folder may be another if the command was given in another.
+            replaced += [
+                file for file in named if not any(path.endswith(f"/{file}") for path in read)
+            ]
+    return replaced
 
 
 def attempts(workflow) -> int:

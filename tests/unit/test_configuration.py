@@ -165,6 +165,46 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
     score = checked(config(score={"sequences": {"file": str(fasta)}}))["score"]
     assert score["model"] == "crmnet" and score["medium"] is None and score["saliency"] is True
     assert score["sequences"]["flanks"] == "add" and score["variants"] is None
+    assert score["on_bad_rows"] == "stop"
+
+
+FASTA, VCF, BED = ">a\nACGT\n", "##fileformat=VCFv4.3\n", "chr1\t0\t9\n"
+
+
+@pytest.mark.parametrize(
+    ("sequences", "variants", "said"),
+    [
+        ({"file": FASTA}, {"file": VCF}, []),
+        ({"regions": BED, "reference": FASTA}, {"file": VCF}, []),
+        ({"regions": BED, "reference": FASTA}, "all", []),
+        ({"regions": BED}, None, ["sequences: has 'regions'; give `file`, or both `regions` and"]),
+        ({"file": FASTA, "reference": FASTA}, None, ["has 'file' and 'reference'; give"]),
+        ({}, None, ["sequences: has no file; give `file`, or both"]),
+        ({"regions": BED, "reference": BED}, None, ["sequences.reference: ", "is not a FASTA"]),
+        ({"file": VCF}, None, ["is a VCF file; name it as `score: variants: file`"]),
+        ({"file": "@r1\nACGT\n+\nIIII\n"}, None, ["seems to be FASTQ; write its reads as FASTA"]),
+        ({"file": ";mine\n>a\nACGT\n"}, None, ["begins with `;`; a FASTA file begins with `>`"]),
+        ({"file": FASTA}, {"file": FASTA}, ["score.variants", "no column 'id'"]),
+    ],
+)
+def test_files_to_score_are_known_by_their_first_line(tmp_path, sequences, variants, said):
+    def file(text):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.txt"
+        path.write_text(text)
+        return str(path)
+
+    score = {"sequences": {key: file(text) for key, text in sequences.items()}}
+    score["variants"] = {"file": file(variants["file"])} if isinstance(variants, dict) else variants
+    if not said:
+        given = Plan(checked(config(score=score))).scored_files()
+        assert list(given.values()) == [
+            *score["sequences"].values(),
+            *(score["variants"].values() if isinstance(variants, dict) else ()),
+        ]
+        return
+    with pytest.raises(ConfigError) as error:
+        checked(config(score=score))
+    assert all(part in str(error.value) for part in said), error.value
 
 
 @pytest.mark.parametrize(
@@ -186,6 +226,11 @@ def test_a_fasta_file_to_score_has_no_columns(tmp_path):
         ({"score": {"saliency": False}}, ["score", "lacks the key 'sequences'"]),
         ({"score": {"sequences": {"file": "a", "flank": "add"}}}, ["'flanks'"]),
         ({"score": {"sequences": {"file": "none.fa"}}}, ["score.sequences.file", "none.fa"]),
+        ({"score": {"sequences": {}, "on_bad_rows": "skip"}}, ["score.on_bad_rows", "drop"]),
+        (
+            {"score": {"sequences": {"regions": "none.bed", "reference": "none.fa"}}},
+            ["score.sequences.regions: the file none.bed does", "sequences.reference: the file"],
+        ),
         (
             {"score": {"sequences": {"file": "https://example.org/a.fa"}}},
             ["score.sequences.file", "download"],

@@ -13,6 +13,7 @@ import pytest
 import snakemake
 from conftest import ROOT
 from snakemake import api
+from snakemake.cli import get_argument_parser
 from snakemake.common import Rules
 from snakemake.exceptions import WorkflowError
 from snakemake.modules import WorkflowModifier
@@ -61,6 +62,7 @@ def test_snakemake_is_the_one_that_the_workflow_was_written_for():
         (DeploymentSettings(), ["deployment_method"]),
         (ResourceSettings(), ["cores"]),
         (OutputSettings(), ["quiet", "nocolor", "dryrun"]),
+        (get_argument_parser(), ["_default_config_files"]),
     ],
 )
 def test_what_is_used_is_there(owner, names):

@@ -197,6 +197,37 @@ def test_scores_need_the_released_weights_alone(snakemake, tmp_path):
     assert jobs == {"download", "released", *scoring}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--profile", "profiles/demo"), "has replaced that of the profile; name both: "),
+        (("--profile", "profiles/local"), "do not exist and must be trained first: results/mod"),
+        (
+            ("--profile", "profiles/demo", "--configfile", "config/demo.yaml"),
+            "do not exist and must be trained first: results/demo/models/crmnet/1/complex.keras, ",
+        ),
+    ],
+)
+def test_a_score_says_what_it_trains_first(snakemake, tmp_path, arguments, said):
+    (tmp_path / "mine.fa").write_text(">a\nACGT\n")
+    score = {"sequences": {"file": str(tmp_path / "mine.fa")}}
+    (tmp_path / "score.yaml").write_text(yaml.safe_dump({"score": score}))
+    name = () if "--configfile" in arguments else ("--configfile",)
+    done = snakemake("score", "-n", *arguments, *name, tmp_path / "score.yaml")
+    assert "score: these models do not exist" in done.stdout and said in done.stdout
+    stopped = "replaced" in said
+    assert (done.returncode != 0) == stopped
+    assert not stopped or "`--configfile config/demo.yaml ...`" in done.stdout
+    assert 'File "' not in done.stdout
+
+
+def test_a_figure_of_simulated_data_is_left_out_of_others(snakemake):
+    lite = ROOT / "config" / "lite.yaml"
+    done = snakemake("figure_truth", "-n", "--cores", 1, "--configfile", lite)
+    assert done.returncode != 0 and 'File "' not in done.stdout
+    assert "figure_truth is left out: the data are not simulated" in done.stdout
+
+
 def test_without_a_section_on_scores_a_sentence_says_so(snakemake):
     done = snakemake("score", "-n", "--cores", 1)
     assert done.returncode != 0 and "score is left out: there is nothing to score" in done.stdout

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import ROOT, run_snakemake, tiny_config
 
-from crmnet.data.sequences import letters
+from crmnet.data.sequences import letters, reverse_complement, tokenise
 from crmnet.interpretation.maps import load, masked
 
 JOBS = {"score_input", "score_predictions", "figure_score", "score"}
@@ -63,7 +63,6 @@ def scored(trained, tmp_path_factory):
         ("0", 10, first[9], snv[9]),
         ("0", 20, first[19], f"{first[19]}GG"),
         ("0", 30, first[29:33], first[29]),
-        ("1", 5, inserts[1][4], inserts[1][4]),
         ("snv", 10, snv[9], first[9]),
     ]
     changes = pd.DataFrame(changes, columns=["id", "position", "ref", "alt"])
@@ -117,12 +116,11 @@ def test_a_variants_prediction_is_that_of_the_changed_sequence(scored):
         predicted = predictions[f"predicted_{medium}"]
         before, after = variants[f"reference_{medium}"], variants[f"alternative_{medium}"]
         assert before.to_numpy() == pytest.approx(predicted[variants["id"]].to_numpy(), abs=1e-4)
-        changed = predicted[["snv", "longer", "shorter", "1", "0"]].to_numpy()
+        changed = predicted[["snv", "longer", "shorter", "0"]].to_numpy()
         assert after.to_numpy() == pytest.approx(changed, abs=1e-4)
         effect = variants[f"effect_{medium}"].to_numpy()
         assert effect == pytest.approx((after - before).to_numpy(), abs=1e-4)
-        assert effect[3] == pytest.approx(0, abs=1e-5)
-        assert effect[4] == pytest.approx(-effect[0], abs=1e-4) and abs(effect[0]) > 1e-3
+        assert effect[3] == pytest.approx(-effect[0], abs=1e-4) and abs(effect[0]) > 1e-3
 
 
 def test_saliency_maps_are_those_of_the_test_set(scored, trained):
@@ -145,9 +143,9 @@ def test_the_figure_has_its_numbers(scored):
     assert (folder / "figure_score.pdf").read_bytes().startswith(b"%PDF")
     numbers = table(scored[0], "figure_score")
     counted = numbers[numbers["measure"] == "number_effect"]
-    assert counted.groupby("medium")["value"].sum().to_dict() == {"complex": 5, "defined": 5}
+    assert counted.groupby("medium")["value"].sum().to_dict() == {"complex": 4, "defined": 4}
     drawn = numbers[numbers["measure"] == "effect"]
-    assert set(drawn["id"]) == {"0", "1", "snv"}
+    assert set(drawn["id"]) == {"0", "snv"}
 
 
 def test_every_snv_of_whole_constructs_in_one_medium(scored, trained):
@@ -176,6 +174,53 @@ def test_every_snv_of_whole_constructs_in_one_medium(scored, trained):
     assert variants["position"].min() == len(left) + 1
     assert variants["effect_complex"].abs().max() > 1e-3
     assert not list((folder / "results" / "demo" / "score").glob("saliency.*"))
+
+
+def test_regions_and_variants_of_a_genome_and_bad_rows_dropped(scored, trained):
+    folder, section, _ = scored
+    assert score(folder, **section).returncode == 0
+    before = table(folder, "predictions").set_index("id")
+    effects = table(folder, "variants")
+    one, other = trained[2][:2]
+    opposite = letters(reverse_complement(tokenise(other)))
+    (folder / "genome.fa").write_text(f">I of mine\n{'ACGT' * 5}{one}{opposite.lower()}\n")
+    ends = 20, 20 + len(one), 20 + len(one) + len(other)
+    regions = [f"I {ends[0]} {ends[1]} 0 . +", f"I {ends[1]} {ends[2]} . . -", "I 9 8 bad"]
+    (folder / "mine.bed").write_text("\n".join(regions) + "\n")
+    changed = effects.iloc[0]
+    calls = [
+        ("I", 30, "rs1", changed["ref"], changed["alt"]),
+        ("I", 5, "rs2", "A", "C"),
+        ("I", 30, "rs3", "ACGT".replace(changed["ref"], "")[0], "N"),
+        ("I", ends[1] + 1, ".", opposite[0], f"{opposite[0]}G"),
+    ]
+    calls = "".join("\t".join(map(str, call)) + "\n" for call in calls)
+    (folder / "calls.vcf.gz").write_bytes(gzip.compress(f"##fileformat=VCFv4.3\n{calls}".encode()))
+    done = score(
+        folder,
+        on_bad_rows="drop",
+        sequences={"regions": "mine.bed", "reference": "genome.fa"},
+        variants={"file": "calls.vcf.gz"},
+    )
+    assert done.returncode == 0, done.stdout
+    for text in ("1 sequence(s) cannot be scored and are left out", "1 variant(s) cannot be"):
+        assert f"score_input: {text}" in done.stdout
+    assert "1 variant(s) do not lie in a region: see results/demo/score/refused.tsv" in done.stdout
+    predictions, variants = table(folder, "predictions"), table(folder, "variants")
+    assert predictions["id"].tolist() == ["0", f"I:{ends[1]}-{ends[2]}"]
+    assert predictions["sequence"].tolist() == [one, other]
+    for medium in ("complex", "defined"):
+        wanted = before[f"predicted_{medium}"][["0", "1"]].to_numpy()
+        assert predictions[f"predicted_{medium}"].to_numpy() == pytest.approx(wanted, abs=1e-4)
+        effect = variants[f"effect_{medium}"]
+        assert effect[0] == pytest.approx(changed[f"effect_{medium}"], abs=1e-4)
+    assert variants["name"].tolist()[0] == "rs1" and pd.isna(variants["name"][1])
+    assert variants["genome"][1] == f"I:{ends[1] + 1}:{opposite[0]}:{opposite[0]}G"
+    assert variants["position"].tolist() == [10, len(other) - 1]
+    assert [variants["ref"][1], variants["alt"][1]] == [other[-2], f"{other[-2]}C"]
+    refused = table(folder, "refused")
+    assert refused["kind"].tolist() == ["sequence", "outside", "variant"]
+    assert refused["place"].tolist() == ["line 3", "line 3", "line 4"]
 
 
 def test_a_bad_variant_stops_before_the_model_is_read(scored):

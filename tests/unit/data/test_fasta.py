@@ -25,7 +25,7 @@ def test_line_ends_and_gzip(tmp_path, end, packed):
     path = tmp_path / "s.fa"
     content = end.join([b">a 1", b"AC", b"GT", b"", b">b", b"TTT"])
     path.write_bytes(gzip.compress(content) if packed else content)
-    assert list(records(path)) == [("a", "ACGT"), ("b", "TTT")]
+    assert list(records(path)) == [("a 1", "ACGT"), ("b", "TTT")]
 
 
 @pytest.mark.parametrize(

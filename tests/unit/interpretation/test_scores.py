@@ -48,7 +48,9 @@ def score(tmp_path, monkeypatch):
         table = table.assign(id=ids, first=1, last=table["whole"].str.len(), start=0)
         table.to_csv(tmp_path / "sequences.tsv", sep="\t", index=False)
         changes = pd.DataFrame(variants, columns=["row", "whole"])
-        changes = changes.assign(id="s0", position=1, ref="A", alt="C")
+        changes = changes.assign(
+            id="s0", position=1, ref="A", alt="C", name="rs1", genome="I:1:A:C"
+        )
         changes.to_csv(tmp_path / "changed.tsv", sep="\t", index=False)
         paths = []
         for medium, model in models.items():
@@ -89,9 +91,21 @@ def test_predictions_are_of_both_strands_and_in_float32(score, policy):
     predicted = predictions["predicted_rich"].to_numpy()
     # Six digits are written; bfloat16 has not three.
     assert predicted == pytest.approx(exact, rel=2e-5) and np.ptp(exact) > 0
+    assert set(variants["name"]) == {"rs1"} and set(variants["genome"]) == {"I:1:A:C"}
     effect = variants["effect_rich"].to_numpy()
     assert effect[:2] == pytest.approx(0, abs=1e-6)
     assert effect[2] == pytest.approx(exact[2] - exact[1], rel=1e-2, abs=1e-6)
+
+
+def test_n_that_a_variant_puts_at_the_start_keeps_its_place(score):
+    model, (sequence,) = model_of(), random_sequences(1)
+    changed = "NN" + sequence[2:]
+    _, variants = score({"rich": model}, [sequence], [(0, changed)])
+    tokens = np.concatenate([[4, 4], tokenise(sequence[2:])]).astype(np.uint8)
+    exact, _ = Gradients(model)(tokens[None])
+    shifted, _ = Gradients(model)(encode([changed], LENGTH))
+    assert variants["alternative_rich"][0] == pytest.approx(exact[0], rel=2e-5)
+    assert abs(shifted[0] - exact[0]) > 1e-4 * abs(exact[0])
 
 
 @pytest.mark.slow

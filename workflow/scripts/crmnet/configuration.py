@@ -20,10 +20,11 @@ import yaml
 
 from crmnet.data import zenodo
 from crmnet.data.conditions import ConditionError, condition
-from crmnet.data.delimited import TableError, check, is_fasta, rows
+from crmnet.data.delimited import TableError, check, is_fasta, open_text, rows
 from crmnet.data.downloads import UNFINISHED
 from crmnet.data.flanks import ADD, SEEN, STOP, lacks, without_flanks
 from crmnet.data.sequences import Construct
+from crmnet.data.vcf import is_vcf
 from crmnet.data.web import DownloadError
 from crmnet.logs import printable
 from crmnet.models import registry
@@ -56,6 +57,11 @@ LARGEST = 2**31 - 1
 
 # The most values that a config may have. A few lines of YAML aliases can stand for billions.
 MOST_VALUES = 1_000_000
+# The first letter of a file that was meant to be FASTA -> what it seems to be.
+OTHER_FASTA = {
+    "@": "seems to be FASTQ; write its reads as FASTA",
+    ";": "begins with `;`; a FASTA file begins with `>`, so remove the lines before the first `>`",
+}
 # The words for the types of JSON Schema in an error message.
 KINDS = {
     "array": "a list",
@@ -897,23 +903,54 @@ def _score(plan: Plan) -> Iterator[str]:
         yield from _unknown("score.medium", [score["medium"]], media)
     asked = [score["medium"]] if score["medium"] else media
     yield from _without_trainings("score.model", score["model"], asked, plan)
-    for key in ("sequences", "variants"):
-        table = score[key]
-        if not isinstance(table, dict):
-            continue
-        file, key = table["file"], f"score.{key}"
-        if is_url(file):
-            yield f"{key}.file: {file} is a URL; download the file, and give its path"
-        elif re.search(r"[{}<>]", file):
+    yield from _scored_sequences(score["sequences"])
+    if isinstance(variants := score["variants"], dict):
+        key, path = "score.variants", Path(variants["file"])
+        wrong = list(_given(f"{key}.file", variants["file"]))
+        yield from wrong
+        if not (wrong or is_vcf(path)):
+            yield from _missing_columns(key, path, variants)
+
+
+def _scored_sequences(table: dict) -> Iterator[str]:
+    key, genome = "score.sequences", ("regions", "reference")
+    given = [name for name in ("file", *genome) if name in table]
+    if given not in (["file"], [*genome]):
+        yield (
+            f"{key}: has {' and '.join(map(repr, given)) or 'no file'}; give `file`, or both "
+            "`regions` and `reference`"
+        )
+        return
+    wrong = [line for name in given for line in _given(f"{key}.{name}", table[name])]
+    yield from wrong
+    if wrong:
+        return
+    if given == [*genome]:
+        if not _is_fasta(Path(table["reference"])):
             yield (
-                f"{key}.file: {file} has one of {{ }} < > in its path; rename the file or its "
-                "folder"
+                f"{key}.reference: {table['reference']} is not a FASTA file; name the FASTA file "
+                "of the genome that `regions` refers to"
             )
-        elif not os.path.isfile(file):
-            yield f"{key}.file: the file {file} does not exist; correct the path"
-        elif not (key == "score.sequences" and _is_fasta(Path(file))):
-            columns = {name: at for name, at in table["columns"].items() if at is not None}
-            yield from _missing_columns(key, Path(file), {**table, "columns": columns})
+        return
+    path = Path(table["file"])
+    if is_vcf(path):
+        yield f"{key}.file: {path} is a VCF file; name it as `score: variants: file`"
+    elif not _is_fasta(path):
+        columns = {name: at for name, at in table["columns"].items() if at is not None}
+        wrong = list(_missing_columns(key, path, {**table, "columns": columns}))
+        with open_text(path) as file:
+            what = wrong and OTHER_FASTA.get(file.read(1))
+        yield from [f"{key}.file: {path} {what}"] if what else wrong
+
+
+def _given(key: str, file: str) -> Iterator[str]:
+    """Checks that a file to score is there."""
+    if is_url(file):
+        yield f"{key}: {file} is a URL; download the file, and give its path"
+    elif re.search(r"[{}<>]", file):
+        yield f"{key}: {file} has one of {{ }} < > in its path; rename the file or its folder"
+    elif not os.path.isfile(file):
+        yield f"{key}: the file {file} does not exist; correct the path"
 
 
 def _is_fasta(path: Path) -> bool:

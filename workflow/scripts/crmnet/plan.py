@@ -106,10 +106,20 @@ class Plan:
                     yield "mirror", Path(self.config["mirror"], path.name)
             elif self.simulated() not in path.parents:
                 yield f"{key}.file", path
-        for key, table in (self.config["score"] or {}).items():
-            if isinstance(table, dict) and "file" in table:
-                yield f"score.{key}.file", Path(table["file"])
+        yield from ((key, Path(file)) for key, file in self.scored_files().items())
         yield from (("motifs.known", path) for path in self.known_motifs)
+
+    def scored_files(self) -> dict[str, str]:
+        """Returns the files of the section `score`: key in the config -> file."""
+        score = self.config["score"] or {}
+        tables = ((key, score.get(key)) for key in ("sequences", "variants"))
+        return {
+            f"score.{key}.{name}": table[name]
+            for key, table in tables
+            if isinstance(table, dict)
+            for name in ("file", "regions", "reference")
+            if name in table
+        }
 
     def sources(self) -> list[dict]:
         """Returns each file that the config declares: its `key` in the config, `url` (None for a

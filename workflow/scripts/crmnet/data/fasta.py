@@ -14,8 +14,7 @@ from crmnet.data.sequences import pad, tokenise
 
 
 def records(path: Path) -> Iterator[tuple[str, str]]:
-    """Yields the name and the sequence of each record, in the order of the file. The name is the
-    first word of the header, or empty if the header is.
+    """Yields the header and the sequence of each record, in the order of the file.
 
     Raises:
         TableError: the file is empty, does not start with a header, or cannot be read to its end.
@@ -26,12 +25,16 @@ def records(path: Path) -> Iterator[tuple[str, str]]:
         )
     try:
         with open_text(path) as file:
-            for title, sequence in SimpleFastaParser(file):
-                yield (title.split() or [""])[0], sequence
+            yield from SimpleFastaParser(file)
     except damage.TEXT as error:
         raise TableError(
             f"{path}: cannot be read to its end ({error}); download or create it again"
         ) from error
+
+
+def name(header: str) -> str:
+    """Returns the name of a record: the first word of its header, or empty if the header is."""
+    return (header.split() or [""])[0]
 
 
 def read_fasta(path: str | Path) -> tuple[list[str], np.ndarray]:
@@ -43,11 +46,12 @@ def read_fasta(path: str | Path) -> tuple[list[str], np.ndarray]:
             occurs twice.
     """
     sequences: dict[str, str] = {}
-    for number, (name, sequence) in enumerate(records(Path(path)), start=1):
-        if not name or name in sequences:
-            problem = f"repeats the name {name!r}" if name else "has no name"
+    for number, (header, sequence) in enumerate(records(Path(path)), start=1):
+        own = name(header)
+        if not own or own in sequences:
+            problem = f"repeats the name {own!r}" if own else "has no name"
             raise TableError(f"{path}: cannot be read: record {number} {problem}; correct the file")
-        sequences[name] = sequence
+        sequences[own] = sequence
     try:
         buffer = tokenise("".join(sequences.values()))
     except ValueError as error:

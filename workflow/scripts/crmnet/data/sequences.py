@@ -66,9 +66,9 @@ def texts(tokens: np.ndarray, lengths: np.ndarray) -> list[str]:
     return [row[:size].tobytes().decode() for row, size in zip(text, lengths, strict=True)]
 
 
-def encode(sequences: Sequence[str], length: int) -> np.ndarray:
+def encode(sequences: Sequence[str], length: int, strip: bool = True) -> np.ndarray:
     """Returns the tokens (n, length), uint8, of sequences without the N around them, padded with N
-    or cut at the end.
+    or cut at the end. With `strip` false, N at the start of a sequence keeps its place.
 
     The paper (section 4.3) pads and truncates at the end, to 112. Some files are already padded
     (the published random test set on the left). Removing that N puts the promoter where the model
@@ -80,7 +80,8 @@ def encode(sequences: Sequence[str], length: int) -> np.ndarray:
     buffer = tokenise("N".join(sequences))
     lengths = np.fromiter(map(len, sequences), np.int64, len(sequences))
     ends = np.cumsum(lengths + 1) - 1
-    return pad(buffer, *strip_n(buffer, ends - lengths, ends), length)
+    starts = ends - lengths
+    return pad(buffer, *(strip_n(buffer, starts, ends) if strip else (starts, ends)), length)
 
 
 def strip_n(

@@ -12,7 +12,7 @@ import pandas as pd
 # may be named `NA`, `inf` or `True`, and the id of a sequence may be `1`.
 NAMES = (
     *("model", "against", "medium", "test_set", "set", "metric", "stage", "training"),
-    *("id", "sequence", "whole", "ref", "alt", "base"),
+    *("id", "sequence", "whole", "ref", "alt", "base", "genome"),
     *("motif", "name", "target", "target_name", "ties", "method", "reproduced_by", "factor"),
     *("strand", "engine", "problem", "undecided"),
 )

@@ -16,6 +16,8 @@ from crmnet.training.prediction import predict
 
 # Sequences or variants that are processed at a time.
 BLOCK = 1 << 16
+# What variants of a VCF file have besides (see `variants.Variant`).
+NAMES = ("name", "genome")
 
 
 class Scorer:
@@ -52,7 +54,8 @@ class Scorer:
         Raises:
             ValueError: a prediction is not finite.
         """
-        tokens = encode(constructs.tolist(), self.construct.length)
+        # N at the start of a construct comes from a variant, and keeps its place.
+        tokens = encode(constructs.tolist(), self.construct.length, strip=False)
         expression = {medium: predict(model, tokens) for medium, model in self.models.items()}
         for medium, values in expression.items():
             if not np.isfinite(values).all():
@@ -67,8 +70,8 @@ class Scorer:
     ) -> Iterator[pd.DataFrame]:
         """Yields the effects of variants, block by block.
 
-        The columns are id, position, ref, alt, and for each medium the predictions `reference` and
-        `alternative` and their difference, `effect`.
+        The columns are id, position, ref, alt, those of `NAMES` that the variants have, and for
+        each medium the predictions `reference` and `alternative` and their difference, `effect`.
 
         Args:
             blocks: blocks of the table of variants (see `variants.Variant`).
@@ -78,7 +81,8 @@ class Scorer:
             before = {medium: values[block["row"]] for medium, values in reference.items()}
             after = self.expression(block["whole"])
             effect = {medium: after[medium] - before[medium] for medium in self.models}
-            yield block[["id", "position", "ref", "alt"]].assign(
+            names = [name for name in NAMES if name in block]
+            yield block[["id", "position", "ref", "alt", *names]].assign(
                 **by_medium("reference", before),
                 **by_medium("alternative", after),
                 **by_medium("effect", effect),
