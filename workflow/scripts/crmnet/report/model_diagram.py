@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon, Rectangle
 
+from crmnet.report.drawings import wrapped
 from crmnet.report.style import (
     BLACK,
     DOUBLE,
@@ -132,7 +133,8 @@ def draw(blocks: pd.DataFrame, expression: str = "expression") -> Figure:
     _caption(axis, whole, _RIGHT + _LONGEST / 2 + 2, foot + 3, "left")
     _arrow(axis, (_RIGHT, y[up[-1]] + thicknesses[up[-1]] / 2 + 0.4), (_RIGHT, foot - 0.4))
     _arrow(axis, (_RIGHT, foot + 6.4), (_RIGHT, foot + 10.5))
-    axis.text(_RIGHT, foot + 11, f"predicted {expression}", ha="center", fontweight="bold")
+    label = wrapped(f"predicted {expression}", 1.8 * (WIDTH - _RIGHT))
+    axis.text(_RIGHT, foot + 11, label, ha="center", fontweight="bold")
 
     axis.text(2, HEIGHT - 5, "CRMnet", fontsize=9, fontweight="bold")
     axis.text(
