@@ -9,8 +9,8 @@ import scipy.stats
 
 from crmnet.data import predictions
 from crmnet.evaluation import metrics as module
-from crmnet.report.drawings import squares
-from crmnet.report.scatter import density_scatter, local_density, statistics_text
+from crmnet.report.drawings import letters, squares
+from crmnet.report.scatter import density_scatter, draw, local_density, statistics_text
 from crmnet.report.style import save
 
 
@@ -175,6 +175,27 @@ def test_figure_2_and_its_numbers(tables, run_script):
     p_values = table.set_index(["panel", "metric"])["p_value"]
     assert p_values["B", "pearson_r"] == "< 5e-324"
     assert 0 < float(p_values["A", "pearson_r"]) < 1e-6
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12])
+def test_long_words_fit_and_all_panels_share_one_scale(count, fits, long_words):
+    unit, title = long_words
+    measured, predicted, _ = gaussian(40)
+    values = {"sequence": "A", "measured": measured, "1": predicted}
+    points = pd.DataFrame({"test_set": "t", **values})
+    panels = [(letter, "t", title) for letter in letters(count)]
+    given = {medium: points for medium, *_ in panels}
+    numbers = pd.concat(
+        metrics().assign(medium=medium, test_set="t", panel=medium) for medium, *_ in panels
+    )
+    trainings = by_seed(0.9, 0.97, problem="not learned: it predicts the same")
+    seeds = pd.concat(trainings.assign(medium=medium, test_set="t") for medium, *_ in panels)
+    figure = draw(panels, given, numbers, seeds, unit)
+    fits(figure)
+    assert len(figure.axes) == count + 1
+    assert figure.axes[-1].get_xlabel().startswith("density of sequences (densest place")
+    shown = [axis.get_title(loc="left").strip() for axis in figure.axes[:-1]]
+    assert shown == ([""] if count == 1 else letters(count))
 
 
 def test_figure_2_names_a_test_set_that_is_not_there(tables, run_script):

@@ -65,6 +65,16 @@ def test_models_fill_the_rows(models, rows, columns):
     assert geometry == (2 * rows, columns)
 
 
+@pytest.mark.parametrize("count", [1, 2, 6, 11, 20])
+def test_long_names_of_models_and_media_fit(count, fits):
+    media = {
+        f"medium_{number}": f"primary human hepatocytes, donor {number}" for number in range(5)
+    }
+    stages = {stage: [history([-2.0, 0.1, 0.5])] * 3 for stage in ("pretrained", *media)}
+    label = "CRMnet, improved recipe of this laboratory, version"
+    fits(training_curves.draw({f"{label} {n}": stages for n in range(count)}, media))
+
+
 def test_training_curves_and_their_numbers(tmp_path, run_script):
     names = ["crmnet/1/pretrained", "crmnet/1/complex"]
     paths = [tmp_path / "1.tsv", tmp_path / "2.tsv"]

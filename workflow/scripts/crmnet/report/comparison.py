@@ -168,7 +168,8 @@ def draw(
         for part, (_, _, title) in zip(parts, panels, strict=True)
     ]
     above = max(title.count("\n") for title in titles)
-    page, axes = pairs(len(parts), len(models), shown["label"].str.count("\n").max() + 1, above)
+    lines = shown["label"].str.count("\n") + 1
+    page, axes = pairs(len(parts), len(models), lines.rolling(2, min_periods=1).mean().max(), above)
     below = False
     for column, (metric, name) in enumerate(DRAWN.items()):
         limits = comparison_limits(rows[rows["metric"] == metric])
@@ -213,7 +214,7 @@ def table(first: str, rows: pd.DataFrame, by_seed: pd.DataFrame) -> pd.DataFrame
 
 @styled()
 def pairs(
-    count: int, models: int, lines: int = 1, above: int = 0
+    count: int, models: int, lines: float = 1, above: int = 0
 ) -> tuple[Figure, list[list[Axes]]]:
     """Returns a figure with `count` pairs of panels, two or three pairs side by side.
 
@@ -221,7 +222,7 @@ def pairs(
 
     Args:
         models: number of models in a panel.
-        lines: number of lines of the models' labels.
+        lines: number of lines of the labels of two neighbouring models, on average.
         above: number of lines of the panels' titles after the first.
     """
     columns, width = _columns(count)
@@ -229,7 +230,8 @@ def pairs(
     around = _AROUND + TEXT_LINE * above
     room = ((PAGE - LEGEND - TEXT_LINE * 4) / rows - around) / models
     line = max(min(_LINE, room), _LEAST_LINE, 0.9 * TEXT_LINE * lines)
-    page = figure(width, rows * (models * line + around) + LEGEND)
+    page = figure(width, min(rows * (models * line + around) + LEGEND, PAGE))
+    page.get_layout_engine().set(h_pad=0.02, hspace=0)
     axes = page.subplots(rows, 2 * columns, sharey=True, squeeze=False).reshape(-1, 2)
     for axis in axes[count:].ravel():
         axis.remove()

@@ -25,12 +25,25 @@ from crmnet.report.drawings import (
     squares,
     wrapped,
 )
-from crmnet.report.style import DENSITY, DOUBLE, GREY, INCH, SINGLE, SMALL, TEXT_LINE, styled
+from crmnet.report.style import (
+    DENSITY,
+    DOUBLE,
+    GREY,
+    INCH,
+    PAGE,
+    SINGLE,
+    SMALL,
+    STYLE,
+    TEXT_LINE,
+    styled,
+)
 
 # Figures print a smaller P as less than this one.
 LEAST_P = "1e-300"
 # Room for the label of the y axis, as a share of that of the x axis.
 HIGH = 0.7
+# Up to this width of a panel, mm, its axes have few ticks.
+FEW = 50.0
 # Length of the scale of densities, mm.
 SCALE = 45.0
 # Height of the scale and its labels, mm.
@@ -130,7 +143,7 @@ def density_scatter(
         ylabel=wrapped(f"measured {expression}", HIGH * room),
     )
     for side in (axis.xaxis, axis.yaxis):
-        side.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        side.set_major_locator(MaxNLocator(6 if room > FEW else 3, steps=[1, 2, 5, 10]))
     return points
 
 
@@ -215,7 +228,8 @@ def draw(
     room = pitch - BESIDE
     # Lines of the labels after their first.
     below = wrapped(f"predicted {expression}", room).count("\n")
-    beside = wrapped(f"measured {expression}", HIGH * room).count("\n")
+    small = grid_columns(len(panels)) > 2
+    beside = 0 if small else wrapped(f"measured {expression}", HIGH * room).count("\n")
     above = room - TEXT_LINE * beside
     texts = []
     for (medium, test_set, title), (_, rows) in zip(
@@ -234,6 +248,11 @@ def draw(
             axis, points[columns(points)[0]], points["measured"], expression=expression, room=room
         )
         panel(axis, letter * (len(panels) > 1), *text)
+        if small:
+            axis.set_ylabel("")
+    if small:
+        # A long label has no room beside each panel.
+        page.supylabel(wrapped(f"measured {expression}", PAGE / 2), fontsize=STYLE["font.size"])
     # Below all panels, it takes no width from their titles.
     width = page.get_figwidth() * INCH
     bar = page.colorbar(
