@@ -51,7 +51,7 @@ def fits(monkeypatch):
         page = figure.bbox.padded(1)
         for text, box in zip(texts, boxes, strict=True):
             inside = [page.contains(*corner) for corner in (box.min, box.max)]
-            assert all(inside), f"over the edge: {text.get_text()!r}"
+            assert all(inside), f"over the edge: {text.get_text()!r} {box} {page}"
             for axis in figure.axes:
                 over = text.axes is not axis and box.padded(-1).overlaps(axis.bbox)
                 assert not over, f"over a panel: {text.get_text()!r}"

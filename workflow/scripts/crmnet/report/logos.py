@@ -35,8 +35,8 @@ SMALL_MAP, SMALL_LOGO = 7.0, 4.0
 # Space left and right of a map, for the ticks below it, and more left of a panel of effects, mm.
 LEFT, RIGHT, TICKS, BESIDE_PANEL = 13.0, 2.0, 3.8, 5.0
 # Letters across the page: with more, they would be too thin to read. Largest number of examples in
-# one column, above panels, and in two.
-LETTERS_PER_LINE, ONE_COLUMN, TWO_COLUMNS = 100, 6, 20
+# one column above panels, and on a page.
+LETTERS_PER_LINE, ONE_COLUMN, EXAMPLES = 100, 6, 20
 
 LETTER_COLOURS = dict(zip(LETTERS, (GREEN, BLUE, ORANGE, VERMILLION), strict=True))
 
@@ -93,8 +93,8 @@ def example_page(
     """Draws examples: saliency maps with a marked match, each above the logo of its motif.
 
     A map has all letters of its sequence or, if these are more than `LETTERS_PER_LINE`, those
-    around the match. Several examples stand in two columns with half the letters each, or in four;
-    up to `ONE_COLUMN` above panels stand in one.
+    around the match. Several examples stand in two columns with half the letters each; up to
+    `ONE_COLUMN` above panels stand in one.
 
     Args:
         examples: what is drawn.
@@ -106,8 +106,7 @@ def example_page(
     Returns:
         The page, and the empty panels.
     """
-    most = ONE_COLUMN if panels else 1
-    columns = next(c for c, n in ((1, most), (2, TWO_COLUMNS), (4, np.inf)) if len(examples) <= n)
+    columns = 1 if len(examples) <= (ONE_COLUMN if panels else 1) else 2
     tall, low = (MAP, LOGO) if columns == 1 else (SMALL_MAP, SMALL_LOGO)
     width = DOUBLE / columns - LEFT - RIGHT
     texts = [one.texts(LETTERS_PER_LINE // columns, width) for one in examples]

@@ -4,6 +4,7 @@ planted against found motifs in simulated data, and the sanity check of the maps
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from crmnet.motifs.motif import Motif
 from crmnet.report.drawings import intervals, letters, note_page, panel, text_width, wrapped
 from crmnet.report.logos import (
     BESIDE_PANEL,
+    EXAMPLES,
     LEFT,
     Example,
     example_page,
@@ -109,7 +111,7 @@ def figure_5(
             for target, letter in zip(shown, panels, strict=False)
         ]
         names = effects.drop_duplicates("target")["target_name"]
-        below = NAMES + max(map(text_width, names)) / 2 * tilted(names)
+        below = NAMES + max(map(text_width, names)) * tilted(names)
         page, axes = example_page(maps, EFFECTS, len(MEASURES), below, sources)
         below = panels[len(shown) :]
         names = {"saliency": "saliency", "expression": expression}
@@ -149,7 +151,9 @@ def _origin(motif: pd.Series) -> str:
 def tilted(names: pd.Series) -> bool:
     """Returns whether the names of motifs are too wide to stand side by side below a panel of
     effects."""
-    return sum(text_width(name) + 1 for name in names) > (DOUBLE - 2 * (LEFT + BESIDE_PANEL)) / 2
+    widths = [0, *map(text_width, names), 0]
+    widest = max((a + b) / 2 for a, b in pairwise(widths))
+    return widest + 1 > (DOUBLE / 2 - LEFT - BESIDE_PANEL) / len(names)
 
 
 def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
@@ -170,7 +174,7 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
     # Many names, long ones and many P would overlap.
     if tilted(table["target_name"]):
         for label in axis.get_xticklabels():
-            label.set(rotation=30, ha="right", rotation_mode="anchor")
+            label.set_rotation(90)
     upright = len(table) > MOST
     axis.margins(y=0.4 if upright else 0.25)
     for place, p in zip(x, table["p_holm"], strict=True):
@@ -198,20 +202,23 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
 def figure_s2(
     scanned: Mapping[str, Motif], examples: pd.DataFrame, sources: str
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draws Figure S2: more saliency maps, each with the logo of a selected motif.
+    """Draws Figure S2: more saliency maps, each with the logo of a selected motif, as many of the
+    first ones as a page has room for.
 
     Args:
         scanned, sources: see `figure_5`.
         examples: see `effects.examples`.
 
     Returns:
-        The figure, and the examples with the letter of their panel.
+        The figure, and all examples with the letter of their panel, if they have one.
     """
     groups = list(examples.groupby(["target", "example"], sort=False))
-    panels = letters(len(groups))
+    panels = letters(min(len(groups), EXAMPLES))
+    if (more := len(groups) - len(panels)) > 0:
+        sources += f" {more} more examples are in the table of the figure."
     if groups:
         maps = []
-        for letter, ((target, _), rows) in zip(panels, groups, strict=True):
+        for letter, ((target, _), rows) in zip(panels, groups, strict=False):
             first = rows.iloc[0]
             note = f"{first['share_above']:.0%} of families have more; "
             note += f"measured {first['expression']:z.1f}, predicted {first['predicted']:z.1f}"
@@ -219,10 +226,10 @@ def figure_s2(
         page, _ = example_page(maps, note=sources)
     else:
         page = note_page("No motif was selected, so there is no example.")
-    panel_of = {key: letter for letter, (key, _) in zip(panels, groups, strict=True)}
+    panel_of = {key: letter for letter, (key, _) in zip(panels, groups, strict=False)}
     keys = zip(examples["target"], examples["example"], strict=True)
     table = examples.copy()
-    table.insert(0, "panel", [panel_of[key] for key in keys])
+    table.insert(0, "panel", [panel_of.get(key) for key in keys])
     return page, table
 
 
@@ -322,7 +329,9 @@ def insertion(table: pd.DataFrame, expression: str) -> Figure:
     # Without a margin, the axis has no position 0.
     right.margins(x=0)
     inserts = overall["inserts"].iloc[0]
-    panel(left, "A", f"A site in {inserts:,} random inserts, mean over all positions")
+    room = 75 - 3 * TEXT_LINE * right.get_ylabel().count("\n")
+    title = f"A site in {inserts:,} random inserts, mean over all positions"
+    panel(left, "A", wrapped(title, room))
     panel(right, "B", "By position and strand (colours as in A)")
     page.legend(
         handles=[

@@ -229,7 +229,7 @@ def draw(
     # Lines of the labels after their first.
     below = wrapped(f"predicted {expression}", room).count("\n")
     small = grid_columns(len(panels)) > 2
-    beside = 0 if small else wrapped(f"measured {expression}", HIGH * room).count("\n")
+    beside = 3 if small else wrapped(f"measured {expression}", HIGH * room).count("\n")
     above = room - TEXT_LINE * beside
     texts = []
     for (medium, test_set, title), (_, rows) in zip(
@@ -239,7 +239,7 @@ def draw(
         note = wrapped(statistics_text(rows, own), above, SMALL)
         texts.append((wrapped(title, above - LETTER), note))
     lines = max("\n".join(text).count("\n") + 1 for text in texts)
-    page, axes = squares(len(panels), lines + below, BAR)
+    page, axes = squares(len(panels), lines + below * (not small), BAR)
     names = numbers["panel"].unique()
     for letter, axis, text, (medium, test_set, _) in zip(names, axes, texts, panels, strict=True):
         points = predictions[medium]
@@ -249,16 +249,18 @@ def draw(
         )
         panel(axis, letter * (len(panels) > 1), *text)
         if small:
-            axis.set_ylabel("")
+            axis.set(xlabel="", ylabel="")
     if small:
-        # A long label has no room beside each panel.
-        page.supylabel(wrapped(f"measured {expression}", PAGE / 2), fontsize=STYLE["font.size"])
-    # Below all panels, it takes no width from their titles.
+        # There is no room for labels at each panel.
+        size = STYLE["font.size"]
+        page.supxlabel(wrapped(f"predicted {expression}", DOUBLE / 2), fontsize=size)
+        page.supylabel(wrapped(f"measured {expression}", PAGE / 2), fontsize=size)
+    # Above or below all panels, it takes no width from their titles.
     width = page.get_figwidth() * INCH
     bar = page.colorbar(
         drawn,
         ax=axes,
-        location="bottom",
+        location="top" if small else "bottom",
         shrink=SCALE / width,
         aspect=SCALE / 2,
         pad=0.02,
