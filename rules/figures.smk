@@ -152,6 +152,7 @@ rule training_curves:
     params:
         names=TRAININGS,
         labels={model: label(model) for model in MODELS},
+        stages={medium: medium_label(medium) for medium in MEDIA},
     script:
         "../workflow/scripts/training_curves.py"
 

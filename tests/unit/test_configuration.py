@@ -184,7 +184,7 @@ FASTA, VCF, BED = ">a\nACGT\n", "##fileformat=VCFv4.3\n", "chr1\t0\t9\n"
         ({"file": VCF}, None, ["is a VCF file; name it as `score: variants: file`"]),
         ({"file": "@r1\nACGT\n+\nIIII\n"}, None, ["seems to be FASTQ; write its reads as FASTA"]),
         ({"file": ";mine\n>a\nACGT\n"}, None, ["begins with `;`; a FASTA file begins with `>`"]),
-        ({"file": FASTA}, {"file": FASTA}, ["score.variants", "no column 'id'"]),
+        ({"file": FASTA}, {"file": FASTA}, ["score.variants", "is a FASTA file, not a table"]),
     ],
 )
 def test_files_to_score_are_known_by_their_first_line(tmp_path, sequences, variants, said):

@@ -29,4 +29,4 @@ page, table = score_figure.draw(
 )
 save(page, job.output.pdf)
 write_tsv(job.output.tsv, table, digits=6)
-print(f"maps of {0 if maps is None else len(shown)} sequences drawn", file=sys.stderr)
+print(f"maps of {table['id'].nunique()} sequences drawn", file=sys.stderr)

@@ -19,7 +19,7 @@ models = {}
 for name, history in histories.items():
     model, _, stage = name.split("/")
     models.setdefault(job.params.labels[model], {}).setdefault(stage, []).append(history)
-save(training_curves.draw(models), job.output.pdf)
+save(training_curves.draw(models, job.params.stages), job.output.pdf)
 
 table = pd.concat(histories, names=["training"]).reset_index("training")
 write_tsv(job.output.tsv, table)

@@ -131,11 +131,17 @@ def test_another_model_is_refused():
         blocks(model)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_figure_1_has_no_text_over_text_or_over_the_edge(tables, variant, tmp_path):
+@pytest.mark.parametrize(
+    ("variant", "expression"),
+    [
+        *((variant, "expression") for variant in VARIANTS),
+        ("full", "regulatory activity (log2 of RNA counts over DNA counts, mean of 3 replicates)"),
+    ],
+)
+def test_figure_1_has_no_text_over_text_or_over_the_edge(tables, variant, expression, tmp_path):
     tsv = tmp_path / "figure1.tsv"
     tables[variant].to_csv(tsv, sep="\t", index=False)
-    figure = model_diagram.draw(pd.read_csv(tsv, sep="\t"))
+    figure = model_diagram.draw(pd.read_csv(tsv, sep="\t"), expression)
     (axis,) = figure.axes
     renderer = FigureCanvasAgg(figure).get_renderer()
     texts = [text for text in axis.texts if text.get_text()]

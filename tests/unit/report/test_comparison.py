@@ -8,6 +8,7 @@ import pytest
 
 from crmnet.evaluation import metrics as module
 from crmnet.report import comparison
+from crmnet.report.drawings import letters as panel_letters
 from crmnet.report.style import DOUBLE, styled
 
 
@@ -233,3 +234,48 @@ def test_figure_3_refuses_models_that_are_not_compared(compared_files, run_scrip
 def test_figure_3_names_a_test_set_that_is_not_there(compared_files, run_script):
     with pytest.raises(ValueError, match="test set other of complex: .* no metrics of crmnet"):
         figure_3(run_script, compared_files, [("complex", "other")])
+
+
+@pytest.mark.parametrize(("value", "shown"), [(-0.0002, "0.000"), (-0.0006, "−0.001")])
+def test_no_number_is_minus_zero(value, shown):
+    table = compared()
+    table.loc[2, ["value", "low", "high"]] = [value, value - 0.1, value + 0.1]
+    assert drawn(table)[2][2] == shown
+
+
+def numbers(models, panels, value):
+    """The rows of a figure, with the value of the last model in all panels."""
+    rows = [
+        {
+            **{"panel": letter, "medium": letter, "test_set": "t", "model": model, "n": 3733},
+            **{"metric": metric, "value": value if model == models[-1] else 0.9, "seeds": 1},
+            **{"values": [], "problem": "", "difference": 0.1, "p_holm": 0.01, "undecided": ""},
+        }
+        for letter in panel_letters(panels)
+        for model in models
+        for metric in ("pearson_r", "r2")
+    ]
+    table = pd.DataFrame(rows)
+    return table.assign(low=table["value"] - 0.01, high=table["value"] + 0.01)
+
+
+@pytest.mark.parametrize(("value", "explained"), [(-3.2, True), (0.8, False)])
+def test_the_legend_explains_the_mark_of_a_value_below_the_axis(value, explained, fits):
+    models = ["crmnet", "cnn"]
+    figure = comparison.draw(numbers(models, 1, value), models, [("A", "t", "a title")], {})
+    fits(figure)
+    names = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert ("below the axis" in names) == explained
+    # The only panel needs no letter.
+    assert not any(axis.get_title(loc="left").strip() for axis in figure.axes)
+
+
+@pytest.mark.parametrize(("panels", "models"), [(1, 3), (2, 9), (5, 9), (12, 9)])
+def test_long_names_of_models_and_test_sets_fit(panels, models, fits, long_words):
+    names = [f"model {number}" for number in range(models)]
+    sets = [(letter, "t", long_words[1]) for letter in panel_letters(panels)]
+    labels = {"model 0": "CRMnet, improved recipe of this laboratory, version 2"}
+    if panels > 8:
+        # They are as small as a page makes them, and have no room for two lines.
+        labels = {"model 0": "CRMnet, improved"}
+    fits(comparison.draw(numbers(names, panels, -3.2), names, sets, labels))

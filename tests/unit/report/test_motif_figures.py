@@ -300,7 +300,7 @@ def test_figure_of_the_truth(tmp_path, texts, case):
     assert {"gadem\n(built in)", "meme, low end\n(no motif)"} < set(texts)
 
 
-def test_figure_of_the_sanity_check(tmp_path):
+def sanity_table():
     rng = np.random.default_rng(3)
     rows = []
     for place, stage in enumerate(("none", "head", "dense", "upper", "middle", "all")):
@@ -310,10 +310,124 @@ def test_figure_of_the_sanity_check(tmp_path):
             rows.append((stage, run, signed, signed - half, signed + half))
             rows[-1] += (absolute, absolute - half, absolute + half)
     names = [f"{kind}{end}" for kind in ("signed", "absolute") for end in ("", "_low", "_high")]
-    given = pd.DataFrame(rows, columns=["stage", "draw", *names])
+    return pd.DataFrame(rows, columns=["stage", "draw", *names])
+
+
+def test_figure_of_the_sanity_check(tmp_path):
+    given = sanity_table()
     given.to_csv(tmp_path / "sanity.tsv", sep="\t", index=False)
     table = draw("figure_sanity", tmp_path, {"sanity": "sanity.tsv"})
     pd.testing.assert_frame_equal(table, given)
+
+
+def test_the_sanity_check_names_its_steps_and_draws_whole_dots(fits):
+    page = motif_figures.sanity(sanity_table())
+    fits(page)
+    (axis,) = page.axes
+    assert axis.get_xlabel() == "randomised layers, from the output down"
+    # Before, the highest dot was cut at the upper edge.
+    assert not any(line.get_clip_on() for line in axis.lines if line.get_marker() == "o")
+
+
+@pytest.mark.parametrize(
+    ("length", "start", "end", "letters", "shown"),
+    [
+        (80, 5, 12, 100, (1, 80)),
+        (230, 1, 8, 100, (1, 100)),
+        (230, 223, 230, 100, (131, 230)),
+        (230, 101, 110, 100, (56, 155)),
+        (230, 51, 110, 50, (51, 110)),
+    ],
+)
+def test_a_map_shows_the_part_around_its_match(length, start, end, letters, shown):
+    assert logos.window(length, start, end, letters) == shown
+
+
+def an_example(letter, length=230, start=120):
+    motif = known()[int(length + start) % 5]
+    letters = np.random.default_rng(start).choice(list("ACGT"), length)
+    rows = pd.DataFrame({"letter": letters, "saliency": np.linspace(-0.1, 0.3, length)})
+    rows = rows.assign(match_start=start, match_end=start + motif.width - 1, match_strand="-")
+    rows = rows.assign(target=motif.name, target_name=motif.alt)
+    note = "75% of families have more; measured 12.3, predicted 11.2"
+    return logos.Example(rows, motif, letter, note)
+
+
+@pytest.mark.parametrize(
+    ("count", "panels", "columns"),
+    [(1, 0, 1), (4, 0, 2), (20, 0, 2), (5, 2, 1), (10, 2, 2)],
+)
+def test_examples_fit_a_page_in_line_and_with_wide_letters(
+    count, panels, columns, fits, monkeypatch
+):
+    # Letters take long to draw, and have no text.
+    monkeypatch.setattr(logos, "logo", lambda *_: None)
+    some = [an_example(letter) for letter in panel_letters(count)]
+    page, _ = logos.example_page(some, 40.0 * (panels > 0), panels, 5.0 * (panels > 0), "Known.")
+    fits(page)
+    maps = [axis for axis in page.axes if axis.get_ylabel() == "saliency"]
+    assert len(maps) == count
+    assert len({round(axis.get_position().x0, 6) for axis in maps}) == columns
+    for axis in maps:
+        low, high = axis.get_xlim()
+        assert high - low == 100 / columns
+        # Before, letters of 230 positions were 0.7 mm wide.
+        width = axis.get_position().width * style.DOUBLE / (high - low)
+        assert width > 1.4
+        assert f"{low + 0.5:.0f} to {high - 0.5:.0f} of" in " ".join(
+            text.get_text().replace("\n", " ") for text in axis.texts
+        )
+
+
+def test_figure_s2_says_how_many_examples_have_no_room(fits, monkeypatch):
+    monkeypatch.setattr(logos, "logo", lambda *_: None)
+    parts = [
+        an_example("", 80, 20).rows.assign(target=f"M{motif}", example=example, share_above=0.25)
+        for motif in range(6)
+        for example in range(1, 5)
+    ]
+    examples_ = pd.concat(parts).assign(measured=12.0, predicted=11.0, expression=12.0)
+    scanned = {f"M{motif}": known()[0] for motif in range(6)}
+    page, table = motif_figures.figure_s2(scanned, examples_, "Known motifs: some.")
+    fits(page)
+    notes = [text.get_text() for text in page.texts]
+    assert notes == ["Known motifs: some. 4 more examples are in the table of the figure."]
+    assert table["panel"].nunique() == 20 and table["panel"].isna().sum() == 4 * 80
+
+
+def test_the_effects_of_figure_5_have_titles_and_long_words_fit(
+    tmp_path, fits, long_words, monkeypatch
+):
+    effects, rows = write_tables(tmp_path)
+    monkeypatch.setattr(logos, "logo", lambda *_: None)
+    motifs = pd.DataFrame({"target": effects["target"].unique(), "engine": "built in"})
+    motifs = motifs.assign(target_name=NAMES, e_value="1e-9", reproduced_by="gadem")
+    motifs = motifs.assign(ties="NSI1, ABC1, DEF1", measure="pearson", match=1.0)
+    scanned = {motif.name: motif for motif in known()}
+    rows, first = rows[rows["example"] == 1], effects.iloc[0]["target"]
+    # A motif of two factors.
+    effects.loc[effects["target"] == first, "target_name"] = "ARNT::HIF1A::AHR"
+    page, _ = motif_figures.figure_5(motifs, scanned, rows, effects, "Known.", long_words[0])
+    fits(page)
+    titles = {text.get_text() for axis in page.axes for text in axis.texts}
+    assert set(motif_figures.TITLES.values()) <= titles
+
+
+def test_long_words_fit_the_other_motif_figures(fits, long_words):
+    unit, title = long_words
+    table = pd.DataFrame({"sites": [9, 9], "sign": "positive", "target": ["MA1", None]})
+    table = table.assign(
+        target_name=["a_factor_of_a_long_name::another_one", ""], match=0.1, ties="b"
+    )
+    fits(motif_figures.patterns(known()[1:3], table, "pearson", f"Known motifs: {title}", unit))
+    sites = pd.DataFrame(
+        [("M", "REB1", position, strand) for strand in "+-" for position in (1, 9, 17)]
+        + [("M", "REB1", np.nan, "both")],
+        columns=["motif", "name", "position", "strand"],
+    )
+    sites = sites.assign(effect=0.5, low=0.4, high=0.6, inserts=500)
+    sites = sites.assign(control=0.0, control_low=-0.1, control_high=0.1)
+    fits(motif_figures.insertion(sites, unit))
 
 
 def test_a_motif_in_bits():

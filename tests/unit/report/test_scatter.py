@@ -9,8 +9,8 @@ import scipy.stats
 
 from crmnet.data import predictions
 from crmnet.evaluation import metrics as module
-from crmnet.report.drawings import squares
-from crmnet.report.scatter import density_scatter, local_density, statistics_text
+from crmnet.report.drawings import letters, squares
+from crmnet.report.scatter import density_scatter, draw, local_density, statistics_text
 from crmnet.report.style import save
 
 
@@ -67,7 +67,7 @@ def test_scatter_of_odd_points(x, y, tmp_path):
     assert len(density) == len(x)
     assert np.isfinite(density).all() and (density > 0).all()
     figure, (axis,) = squares(1)
-    density_scatter(axis, x, y, colour_bar=True)
+    density_scatter(axis, x, y)
     save(figure, tmp_path / "scatter.pdf")
     assert axis.get_xlim() == axis.get_ylim()
     assert axis.get_xlim()[0] < axis.get_xlim()[1]
@@ -81,7 +81,10 @@ def test_scatter_draws_the_densest_last_in_the_lightest_colour():
     assert (np.diff(drawn) >= 0).all()
     xy = np.asarray(points.get_offsets())
     assert sorted(map(tuple, xy)) == sorted(zip(x, y, strict=True))
-    np.testing.assert_allclose(drawn, local_density(xy[:, 0], xy[:, 1]), rtol=1e-6)
+    density = local_density(xy[:, 0], xy[:, 1])
+    # A colour means the same in all panels.
+    np.testing.assert_allclose(drawn, density / density.max(), rtol=1e-6)
+    assert points.get_clim() == (0, 1)
     assert points.get_rasterized()
     assert (axis.get_xlabel(), axis.get_ylabel()) == (
         "predicted activity (log2)",
@@ -115,7 +118,9 @@ def by_seed(*values, problem=""):
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
-        ("< 5e-324", "r = 0.971, P < 5e-324"),
+        ("< 5e-324", "r = 0.971, P < 1e-300"),
+        ("3.1e-301", "r = 0.971, P < 1e-300"),
+        ("3.1e-299", "r = 0.971, P = 3.1e-299"),
         ("0.0312", "r = 0.971, P = 0.0312"),
         ("NA", "r = 0.971"),
         (np.nan, "r = 0.971"),
@@ -170,6 +175,27 @@ def test_figure_2_and_its_numbers(tables, run_script):
     p_values = table.set_index(["panel", "metric"])["p_value"]
     assert p_values["B", "pearson_r"] == "< 5e-324"
     assert 0 < float(p_values["A", "pearson_r"]) < 1e-6
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 12])
+def test_long_words_fit_and_all_panels_share_one_scale(count, fits, long_words):
+    unit, title = long_words
+    measured, predicted, _ = gaussian(40)
+    values = {"sequence": "A", "measured": measured, "1": predicted}
+    points = pd.DataFrame({"test_set": "t", **values})
+    panels = [(letter, "t", title) for letter in letters(count)]
+    given = {medium: points for medium, *_ in panels}
+    numbers = pd.concat(
+        metrics().assign(medium=medium, test_set="t", panel=medium) for medium, *_ in panels
+    )
+    trainings = by_seed(0.9, 0.97, problem="not learned: it predicts the same")
+    seeds = pd.concat(trainings.assign(medium=medium, test_set="t") for medium, *_ in panels)
+    figure = draw(panels, given, numbers, seeds, unit)
+    fits(figure)
+    assert len(figure.axes) == count + 1
+    assert figure.axes[-1].get_xlabel().startswith("density of sequences (densest place")
+    shown = [axis.get_title(loc="left").strip() for axis in figure.axes[:-1]]
+    assert shown == ([""] if count == 1 else letters(count))
 
 
 def test_figure_2_names_a_test_set_that_is_not_there(tables, run_script):

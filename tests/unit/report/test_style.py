@@ -21,7 +21,7 @@ def a_figure():
     x, y = np.random.default_rng(1).normal(size=(2, 300))
     figure, axes = squares(2)
     for letter, axis in zip(letters(2), axes, strict=True):
-        density_scatter(axis, x, y, colour_bar=True)
+        density_scatter(axis, x, y)
         panel(axis, letter, "native promoters", "N = 300, r = 0.9\nR² = 0.8")
     return figure
 

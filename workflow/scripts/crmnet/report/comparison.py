@@ -14,16 +14,19 @@ from crmnet.data.predictions import GIVEN
 from crmnet.evaluation.metrics import undecided
 from crmnet.evaluation.statistics import SIGNIFICANT, holm
 from crmnet.plan import is_published
-from crmnet.report.drawings import letters, panel
+from crmnet.report.drawings import LETTER, legend_columns, letters, panel, text_width, wrapped
 from crmnet.report.style import (
     BETTER,
     BLUE,
     DOUBLE,
     GREY,
+    INCH,
     LEGEND,
     LIGHT_GREY,
     LOWEST,
+    PAGE,
     SMALL,
+    TEXT_LINE,
     UNLEARNED,
     VERMILLION,
     WORSE,
@@ -40,8 +43,12 @@ COLUMNS = [
     *("difference", "difference_low", "difference_high", "p_value", "p_holm", "undecided"),
     "problem",
 ]
-# Height of a model's line, and of the space above and below a panel, mm.
-_LINE, _AROUND = 4.0, 17.0
+# Height of a model's line and least height of it; height of the space above and below a panel; room
+# for a model's label; all in mm.
+_LINE, _LEAST_LINE, _AROUND = 4.0, 3.0, 17.0
+_LABEL = 32.0
+# More pairs of panels than these are three side by side.
+_TWO_COLUMNS = 8
 
 
 def panel_rows(
@@ -147,25 +154,46 @@ def draw(
     """
     shown = pd.DataFrame(
         {
-            "label": [labels.get(model, model) for model in models],
+            "label": [wrapped(labels.get(model, model), _LABEL, SMALL) for model in models],
             "published": list(map(is_published, models)),
         },
         index=pd.Index(models, name="model"),
     )
     parts = [part for _, part in rows.groupby("panel", sort=False)]
-    page, axes = pairs(len(parts), len(models))
+    columns, width = _columns(len(parts))
+    # The last pair ends at the edge of the page, so that all titles have its room.
+    room = (width - _widest(shown["label"])) / columns - 2
+    titles = [
+        wrapped(f"{title} (N = {part['n'].iloc[0]:,})", room - LETTER)
+        for part, (_, _, title) in zip(parts, panels, strict=True)
+    ]
+    above = max(title.count("\n") for title in titles)
+    lines = shown["label"].str.count("\n") + 1
+    page, axes = pairs(len(parts), len(models), lines.rolling(2, min_periods=1).mean().max(), above)
+    below = False
     for column, (metric, name) in enumerate(DRAWN.items()):
         limits = comparison_limits(rows[rows["metric"] == metric])
         for part, pair in zip(parts, axes, strict=True):
             numbers = part[part["metric"] == metric].set_index("model")
             compare(pair[column], shown.join(numbers), limits)
             pair[column].set_xlabel(name)
-    for part, (left, _), (_, _, title) in zip(parts, axes, panels, strict=True):
-        panel(left, part["panel"].iloc[0], f"{title} (N = {part['n'].iloc[0]:,})")
+            below |= bool((numbers["value"] < limits[0]).any())
+    for part, (left, _), title in zip(parts, axes, titles, strict=True):
+        panel(left, part["panel"].iloc[0] * (len(parts) > 1), title)
     # The legend explains only the models that have predictions.
     predicted = rows.drop_duplicates("model").set_index("model")
-    comparison_legend(page, shown.join(predicted, how="inner"))
+    comparison_legend(page, shown.join(predicted, how="inner"), below)
     return page
+
+
+def _columns(count: int) -> tuple[int, float]:
+    """Returns how many of `count` pairs of panels stand side by side, and the page's width, mm."""
+    columns = 3 if count > _TWO_COLUMNS else min(count, 2)
+    return columns, DOUBLE if columns > 1 else 0.6 * DOUBLE
+
+
+def _widest(labels: pd.Series) -> float:
+    return max(map(text_width, labels)) + 3
 
 
 def table(first: str, rows: pd.DataFrame, by_seed: pd.DataFrame) -> pd.DataFrame:
@@ -185,15 +213,25 @@ def table(first: str, rows: pd.DataFrame, by_seed: pd.DataFrame) -> pd.DataFrame
 
 
 @styled()
-def pairs(count: int, lines: int) -> tuple[Figure, list[list[Axes]]]:
-    """Returns a figure with `count` pairs of panels, two pairs side by side.
+def pairs(
+    count: int, models: int, lines: float = 1, above: int = 0
+) -> tuple[Figure, list[list[Axes]]]:
+    """Returns a figure with `count` pairs of panels, two or three pairs side by side.
 
-    Each panel has `lines` lines of text. All panels share the y axis, whose labels are at the left
-    of the page.
+    All panels share the y axis, whose labels are at the left of the page.
+
+    Args:
+        models: number of models in a panel.
+        lines: number of lines of the labels of two neighbouring models, on average.
+        above: number of lines of the panels' titles after the first.
     """
-    rows, columns = -(-count // 2), min(count, 2)
-    width = DOUBLE if columns == 2 else 0.6 * DOUBLE
-    page = figure(width, rows * (lines * _LINE + _AROUND) + LEGEND)
+    columns, width = _columns(count)
+    rows = -(-count // columns)
+    around = _AROUND + TEXT_LINE * above
+    room = ((PAGE - LEGEND - TEXT_LINE * 4) / rows - around) / models
+    line = max(min(_LINE, room), _LEAST_LINE, 0.9 * TEXT_LINE * lines)
+    page = figure(width, min(rows * (models * line + around) + LEGEND, PAGE))
+    page.get_layout_engine().set(h_pad=0.02, hspace=0)
     axes = page.subplots(rows, 2 * columns, sharey=True, squeeze=False).reshape(-1, 2)
     for axis in axes[count:].ravel():
         axis.remove()
@@ -224,7 +262,7 @@ def compare(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> Non
     axis.spines["left"].set_visible(False)
     axis.grid(axis="y", color=LIGHT_GREY, linewidth=0.6)
     axis.set_axisbelow(True)
-    axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    axis.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     axis.axvline(table["value"].iloc[0], color=GREY, linewidth=0.6, dashes=(4, 3), zorder=1)
     text = {
         "transform": axis.get_yaxis_transform(),
@@ -255,7 +293,8 @@ def compare(axis: Axes, table: pd.DataFrame, limits: tuple[float, float]) -> Non
             markerfacecolor="white" if row.published else colour,
             clip_on=False,
         )
-        number = f"{row.value:.3f}".replace("-", "−")
+        # "z" makes -0.000 a 0.000.
+        number = f"{row.value:z.3f}".replace("-", "−")
         if not row.undecided and row.p_holm < SIGNIFICANT:
             number += f" {WORSE if row.difference > 0 else BETTER}"
         if row.problem:
@@ -272,37 +311,39 @@ def comparison_limits(table: pd.DataFrame) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def comparison_legend(figure: Figure, table: pd.DataFrame) -> None:
+def comparison_legend(figure: Figure, table: pd.DataFrame, below: bool = False) -> None:
     """Draws a legend below the panels that explains the dots and marks of `compare`.
 
     Args:
         table: see `compare`.
+        below: whether a value is below the limits.
     """
-    faces = {"trained here": BLUE}
+    marks = {"trained here": ("o", BLUE)}
     if table["published"].any():
-        faces["published predictions"] = "white"
+        marks["published predictions"] = ("o", "white")
+    if below:
+        marks["below the axis"] = ("<", BLUE)
     several = table["values"].map(len).gt(1).any()
     title = "dots with 95 % intervals over families of sequences"
     title += " and trainings;\nsmall dots: single trainings" if several else ""
     reasons = table["undecided"].iloc[1:]
+    first = table["label"].iloc[0].replace("\n", " ")
     if reasons.eq("").any():
-        title += (
-            f"\n{WORSE} worse, {BETTER} better than {table['label'].iloc[0]} (P < {SIGNIFICANT}, "
-            "paired, Holm)"
-        )
+        title += f"\n{WORSE} worse, {BETTER} better than {first} (P < {SIGNIFICANT}, paired, Holm)"
     for reason in reasons[reasons != ""].unique():
         title += (
             f"\nundecided, no {WORSE}{BETTER}: {reason}, and another seed could reverse the order"
         )
     if table["problem"].ne("").any():
         title += f"\n{UNLEARNED} a training has not learned or not ended (named in the table)"
+    width = figure.get_figwidth() * INCH
     figure.legend(
         handles=[
-            Line2D([], [], marker="o", color=BLUE, markerfacecolor=face, label=label)
-            for label, face in faces.items()
+            Line2D([], [], marker=mark, color=BLUE, markerfacecolor=face, label=label)
+            for label, (mark, face) in marks.items()
         ],
-        title=title,
+        title=wrapped(title, width - 4, SMALL),
         loc="outside lower left",
         alignment="left",
-        ncols=2,
+        ncols=legend_columns(list(marks), width),
     )

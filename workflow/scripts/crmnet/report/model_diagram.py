@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Polygon, Rectangle
 
+from crmnet.report.drawings import wrapped
 from crmnet.report.style import (
     BLACK,
     DOUBLE,
@@ -19,6 +20,7 @@ from crmnet.report.style import (
     PURPLE,
     SKY,
     SMALL,
+    TEXT_LINE,
     VERMILLION,
     figure,
     styled,
@@ -51,10 +53,12 @@ def draw(blocks: pd.DataFrame, expression: str = "expression") -> Figure:
     Args:
         blocks: the result of `models.blocks.blocks`.
     """
-    page = figure(WIDTH, HEIGHT)
+    label = wrapped(f"predicted {expression}", 1.6 * (WIDTH - _RIGHT))
+    height = HEIGHT + TEXT_LINE * label.count("\n")
+    page = figure(WIDTH, height)
     axis = page.subplots()
     axis.set_position((0, 0, 1, 1))
-    axis.set(xlim=(0, WIDTH), ylim=(0, HEIGHT))
+    axis.set(xlim=(0, WIDTH), ylim=(0, height))
     axis.axis("off")
     table = blocks.set_index("block")
     for link in ("skip", "beside"):
@@ -132,12 +136,12 @@ def draw(blocks: pd.DataFrame, expression: str = "expression") -> Figure:
     _caption(axis, whole, _RIGHT + _LONGEST / 2 + 2, foot + 3, "left")
     _arrow(axis, (_RIGHT, y[up[-1]] + thicknesses[up[-1]] / 2 + 0.4), (_RIGHT, foot - 0.4))
     _arrow(axis, (_RIGHT, foot + 6.4), (_RIGHT, foot + 10.5))
-    axis.text(_RIGHT, foot + 11, f"predicted {expression}", ha="center", fontweight="bold")
+    axis.text(_RIGHT, foot + 11, label, ha="center", fontweight="bold")
 
-    axis.text(2, HEIGHT - 5, "CRMnet", fontsize=9, fontweight="bold")
+    axis.text(2, height - 5, "CRMnet", fontsize=9, fontweight="bold")
     axis.text(
         2,
-        HEIGHT - 6,
+        height - 6,
         f"{table['parameters'].sum():,} parameters\n"
         "bars: positions (length), channels (thickness)\n"
         "numbers: positions × channels · parameters",

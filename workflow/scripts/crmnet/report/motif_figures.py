@@ -4,6 +4,7 @@ planted against found motifs in simulated data, and the sanity check of the maps
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,17 @@ from crmnet.interpretation.insertion import BOTH
 from crmnet.interpretation.truth import ALL
 from crmnet.motifs.matching import stated
 from crmnet.motifs.motif import Motif
-from crmnet.report.drawings import intervals, letters, note_page, panel
-from crmnet.report.logos import example, example_page, information, logo, short
+from crmnet.report.drawings import intervals, letters, note_page, panel, text_width, wrapped
+from crmnet.report.logos import (
+    BESIDE_PANEL,
+    EXAMPLES,
+    LEFT,
+    Example,
+    example_page,
+    information,
+    logo,
+    short,
+)
 from crmnet.report.style import (
     BETTER,
     BLACK,
@@ -28,14 +38,20 @@ from crmnet.report.style import (
     ORANGE,
     SINGLE,
     SMALL,
+    TEXT_LINE,
     WORSE,
     figure,
     styled,
 )
 
-# Figure 5: height of the panels of effects, mm, and their measures.
-EFFECTS = 40.0
+# Figure 5: height of the panels of effects, and of the names below them, mm; the largest number of
+# P that stand side by side in them; their measures.
+EFFECTS, NAMES, MOST = 40.0, 5.0, 7
 MEASURES = ("saliency", "expression")
+TITLES = {
+    "saliency": "Saliency at the matches of each motif",
+    "expression": "Sequences with a match of each motif",
+}
 FIGURE_5_COLUMNS = [
     *("panel", "target", "target_name", "measure", "value", "low", "high"),
     *("control", "control_low", "control_high", "difference", "p_value", "p_holm"),
@@ -46,6 +62,8 @@ FIGURE_5_COLUMNS = [
 # Motifs of saliency maps: the largest number of motifs, and of equally good matches that are named;
 # height of a motif's line, and of the space above and below all lines, mm.
 PATTERNS, TIES, PATTERN, AROUND_PATTERNS = 8, 3, 13.0, 10.0
+# Width of the texts left and right of the motifs, mm.
+HEAD, MATCHED = 21.0, 33.0
 SIGNS = {"positive": f"{BETTER} raises", "negative": f"{WORSE} lowers"}
 # Sites in random inserts, mm: height of a motif's line; of the space above and below; least height
 # of a panel.
@@ -83,16 +101,24 @@ def figure_5(
     shown = [target for target in motifs.index if target in set(examples["target"])]
     panels = letters(len(shown) + len(MEASURES))
     if len(motifs):
-        page, places, axes = example_page(len(shown), EFFECTS, len(MEASURES))
-        for place, target, letter in zip(places, shown, panels, strict=False):
-            rows = examples[examples["target"] == target]
-            example(place, rows, scanned[target], letter, _origin(motifs.loc[target]))
+        maps = [
+            Example(
+                examples[examples["target"] == target],
+                scanned[target],
+                letter,
+                _origin(motifs.loc[target]),
+            )
+            for target, letter in zip(shown, panels, strict=False)
+        ]
+        names = effects.drop_duplicates("target")["target_name"]
+        below = NAMES + max(map(text_width, names)) * tilted(names)
+        page, axes = example_page(maps, EFFECTS, len(MEASURES), below, sources)
         below = panels[len(shown) :]
-        names = ("saliency", expression)
-        for axis, letter, measure, name in zip(axes, below, MEASURES, names, strict=True):
-            _effects(axis, effects[effects["measure"] == measure], f"mean {name}")
-            panel(axis, letter)
-        _note(page, sources)
+        names = {"saliency": "saliency", "expression": expression}
+        for axis, letter, measure in zip(axes, below, MEASURES, strict=True):
+            label = wrapped(f"mean {names[measure]}", EFFECTS)
+            _effects(axis, effects[effects["measure"] == measure], label)
+            panel(axis, letter, TITLES[measure])
     else:
         page = note_page(
             "No motif passes the selection rule.\nThe table of all motifs gives the reasons."
@@ -107,7 +133,7 @@ def figure_5(
 
 
 def _note(page: Figure, text: str) -> None:
-    """Writes a line below all panels."""
+    """Writes a text below all panels."""
     page.supxlabel(text, x=0.01, ha="left", fontsize=SMALL)
 
 
@@ -120,6 +146,14 @@ def _origin(motif: pd.Series) -> str:
     if ties := sorted(set(motif["ties"].split(", ")) - {"", motif["target_name"]}):
         note += f"; matched as well by {', '.join(ties[:2])}" + ", ..." * (len(ties) > 2)
     return note
+
+
+def tilted(names: pd.Series) -> bool:
+    """Returns whether the names of motifs are too wide to stand side by side below a panel of
+    effects."""
+    widths = [0, *map(text_width, names), 0]
+    widest = max((a + b) / 2 for a, b in pairwise(widths))
+    return widest + 1 > (DOUBLE / 2 - LEFT - BESIDE_PANEL) / len(names)
 
 
 def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
@@ -137,7 +171,12 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
     x = np.arange(len(table))
     intervals(axis, table["value"], table["low"], table["high"])
     axis.set(xticks=x, xticklabels=table["target_name"], xlim=(-0.6, len(x) - 0.4), ylabel=name)
-    axis.margins(y=0.25)
+    # Many names, long ones and many P would overlap.
+    if tilted(table["target_name"]):
+        for label in axis.get_xticklabels():
+            label.set_rotation(90)
+    upright = len(table) > MOST
+    axis.margins(y=0.4 if upright else 0.25)
     for place, p in zip(x, table["p_holm"], strict=True):
         axis.annotate(
             "not tested" if np.isnan(p) else f"P = {p:.2g}",
@@ -146,6 +185,7 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
             fontsize=SMALL - 0.5,
             horizontalalignment="center",
             verticalalignment="top",
+            rotation=90 if upright else 0,
         )
     axis.annotate(
         "all",
@@ -162,31 +202,34 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
 def figure_s2(
     scanned: Mapping[str, Motif], examples: pd.DataFrame, sources: str
 ) -> tuple[Figure, pd.DataFrame]:
-    """Draws Figure S2: more saliency maps, each with the logo of a selected motif.
+    """Draws Figure S2: more saliency maps, each with the logo of a selected motif, as many of the
+    first ones as a page has room for.
 
     Args:
         scanned, sources: see `figure_5`.
         examples: see `effects.examples`.
 
     Returns:
-        The figure, and the examples with the letter of their panel.
+        The figure, and all examples with the letter of their panel, if they have one.
     """
     groups = list(examples.groupby(["target", "example"], sort=False))
-    panels = letters(len(groups))
+    panels = letters(min(len(groups), EXAMPLES))
+    if (more := len(groups) - len(panels)) > 0:
+        sources += f" {more} more examples are in the table of the figure."
     if groups:
-        page, places, _ = example_page(len(groups))
-        for place, letter, ((target, _), rows) in zip(places, panels, groups, strict=True):
+        maps = []
+        for letter, ((target, _), rows) in zip(panels, groups, strict=False):
             first = rows.iloc[0]
-            note = f"{first['share_above']:.0%} of families have more saliency at their match; "
-            note += f"measured {first['expression']:.1f}, predicted {first['predicted']:.1f}"
-            example(place, rows, scanned[target], letter, note)
-        _note(page, sources)
+            note = f"{first['share_above']:.0%} of families have more; "
+            note += f"measured {first['expression']:z.1f}, predicted {first['predicted']:z.1f}"
+            maps.append(Example(rows, scanned[target], letter, note))
+        page, _ = example_page(maps, note=sources)
     else:
         page = note_page("No motif was selected, so there is no example.")
-    panel_of = {key: letter for letter, (key, _) in zip(panels, groups, strict=True)}
+    panel_of = {key: letter for letter, (key, _) in zip(panels, groups, strict=False)}
     keys = zip(examples["target"], examples["example"], strict=True)
     table = examples.copy()
-    table.insert(0, "panel", [panel_of[key] for key in keys])
+    table.insert(0, "panel", [panel_of.get(key) for key in keys])
     return page, table
 
 
@@ -206,7 +249,11 @@ def patterns(
     shown = list(zip(motifs, table.itertuples(), strict=True))[:PATTERNS]
     if not shown:
         return note_page("TF-MoDISco finds no motif in the saliency maps.")
-    page = figure(1.3 * SINGLE, len(shown) * PATTERN + AROUND_PATTERNS)
+    width = 1.3 * SINGLE
+    heads = wrapped(expression, HEAD), "sites (bits)", "best known motif"
+    sources = wrapped(sources, width - 4, SMALL)
+    lines = heads[0].count("\n") + sources.count("\n")
+    page = figure(width, len(shown) * PATTERN + AROUND_PATTERNS + TEXT_LINE * lines)
     axes = page.subplots(len(shown), 3, width_ratios=[1, 2.2, 1.6], squeeze=False)
     widest = max(motif.width for motif, _ in shown)
     for (left, middle, right), (motif, row) in zip(axes, shown, strict=True):
@@ -216,10 +263,14 @@ def patterns(
         effect = f"{row.sites:,} seqlets\n{SIGNS[row.sign]}"
         for axis, text in ((left, effect), (right, _best_match(row, measure))):
             axis.axis("off")
-            axis.text(0, 0.5, text, verticalalignment="center", transform=axis.transAxes)
-    axes[0, 0].set_title(expression, loc="left")
-    axes[0, 1].set_title("sites (bits)", loc="left")
-    axes[0, 2].set_title("best known motif", loc="left")
+            axis.text(
+                *(0, 0.5, wrapped(text, MATCHED, SMALL)),
+                verticalalignment="center",
+                transform=axis.transAxes,
+                fontsize=SMALL,
+            )
+    for axis, head in zip(axes[0], heads, strict=True):
+        axis.set_title(head, loc="left")
     _note(page, sources)
     return page
 
@@ -267,18 +318,20 @@ def insertion(table: pd.DataFrame, expression: str) -> Figure:
                 part["position"], part["low"], part["high"], color=colour, alpha=0.15, linewidth=0
             )
     effect = f"effect on predicted {expression}"
-    left.set(ylim=(count - 0.5, -0.5), xlabel=effect, xmargin=0.08)
+    left.set(ylim=(count - 0.5, -0.5), xlabel=wrapped(effect, 0.35 * DOUBLE), xmargin=0.08)
     left.xaxis.set_major_locator(MaxNLocator(5))
     left.set_yticks(range(count), overall["name"])
     left.tick_params(axis="y", length=0)
     for label, colour in zip(left.get_yticklabels(), colours.values(), strict=True):
         label.set(color=colour, fontweight="bold")
     left.spines["left"].set_visible(False)
-    right.set(xlabel="start of the site in the insert", ylabel=effect)
+    right.set(xlabel="start of the site in the insert", ylabel=wrapped(effect, LEAST))
     # Without a margin, the axis has no position 0.
     right.margins(x=0)
     inserts = overall["inserts"].iloc[0]
-    panel(left, "A", f"A site in {inserts:,} random inserts, mean over all positions")
+    room = 75 - 3 * TEXT_LINE * right.get_ylabel().count("\n")
+    title = f"A site in {inserts:,} random inserts, mean over all positions"
+    panel(left, "A", wrapped(title, room))
     panel(right, "B", "By position and strand (colours as in A)")
     page.legend(
         handles=[
@@ -398,7 +451,7 @@ def sanity(table: pd.DataFrame) -> Figure:
         table: the result of `saliency.cascade`.
     """
     stages = list(table["stage"].unique())
-    page = figure(SINGLE, 60.0)
+    page = figure(SINGLE, 68.0)
     axis = page.subplots()
     # Place the random draws of the weights side by side.
     draw = 0.05 * (table["draw"] - table.groupby("stage")["draw"].transform("mean"))
@@ -413,11 +466,14 @@ def sanity(table: pd.DataFrame) -> Figure:
             color=colour,
             markersize=2,
             linewidth=0.8,
+            # A dot at the edge must be whole.
+            clip_on=False,
             label=f"{measure} values",
         )
     axis.axhline(0, color=GREY, linestyle="--")
     ylabel = "rank correlation with the real maps"
-    axis.set(xticks=range(len(stages)), ylim=(None, 1.02), ylabel=ylabel)
-    axis.set_xticklabels(stages, rotation=30, ha="right")
-    axis.legend()
+    xlabel = "randomised layers, from the output down"
+    axis.set(xticks=range(len(stages)), ylim=(None, 1), xlabel=xlabel, ylabel=ylabel)
+    axis.set_xticklabels(stages, rotation=30, ha="right", rotation_mode="anchor")
+    page.legend(loc="outside lower left", ncols=2)
     return page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,39 @@ from matplotlib.ticker import MaxNLocator
 
 from crmnet.data.predictions import columns
 from crmnet.evaluation.learning import NOT_FINISHED, NOT_LEARNED, NOT_MEASURABLE
-from crmnet.report.drawings import letters, panel, squares
-from crmnet.report.style import DENSITY, GREY, SMALL, styled
+from crmnet.evaluation.metrics import SMALLEST_P
+from crmnet.report.drawings import (
+    BESIDE,
+    LETTER,
+    grid_columns,
+    letters,
+    panel,
+    squares,
+    wrapped,
+)
+from crmnet.report.style import (
+    DENSITY,
+    DOUBLE,
+    GREY,
+    INCH,
+    PAGE,
+    SINGLE,
+    SMALL,
+    STYLE,
+    TEXT_LINE,
+    styled,
+)
+
+# Figures print a smaller P as less than this one.
+LEAST_P = "1e-300"
+# Room for the label of the y axis, as a share of that of the x axis.
+HIGH = 0.7
+# Up to this width of a panel, mm, its axes have few ticks.
+FEW = 50.0
+# Length of the scale of densities, mm.
+SCALE = 45.0
+# Height of the scale and its labels, mm.
+BAR = 10.0
 
 
 def local_density(x: np.ndarray, y: np.ndarray, bins: int = 256) -> np.ndarray:
@@ -65,9 +97,10 @@ def density_scatter(
     measured: np.ndarray,
     *,
     expression: str = "expression",
-    colour_bar: bool = False,
+    room: float = SINGLE - BESIDE,
 ) -> PathCollection:
-    """Draws measured against predicted expression, coloured by the local density of the points.
+    """Draws measured against predicted expression, coloured by the local density of the points
+    relative to the densest place of the panel, so that a colour means the same in all panels.
 
     Both axes have the same limits. The dashed line is the line of identity. The densest points are
     on top.
@@ -75,13 +108,14 @@ def density_scatter(
     Args:
         predicted, measured: expression (n,).
         expression: the name of the quantity on the axes, with its unit.
-        colour_bar: whether to draw the scale of the density beside the panel.
+        room: width of the panel, mm.
 
     Returns:
         The points.
     """
     predicted, measured = np.asarray(predicted, float), np.asarray(measured, float)
     density = local_density(predicted, measured)
+    density /= density.max(initial=np.finfo(float).tiny)
     order = np.argsort(density, kind="stable")
     points = axis.scatter(
         predicted[order],
@@ -90,6 +124,7 @@ def density_scatter(
         s=float(np.clip(10_000 / max(1, len(order)), 1, 3)),
         cmap=DENSITY,
         vmin=0,
+        vmax=1,
         linewidths=0,
         rasterized=True,
         zorder=2,
@@ -103,17 +138,12 @@ def density_scatter(
         xlim=limits,
         ylim=limits,
         aspect="equal",
-        xlabel=f"predicted {expression}",
-        ylabel=f"measured {expression}",
+        anchor="NW",
+        xlabel=wrapped(f"predicted {expression}", room),
+        ylabel=wrapped(f"measured {expression}", HIGH * room),
     )
     for side in (axis.xaxis, axis.yaxis):
-        side.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    if colour_bar:
-        bar = axis.figure.colorbar(points, ax=axis, shrink=0.5, aspect=16, pad=0.02)
-        bar.set_label("density of sequences", fontsize=SMALL)
-        bar.outline.set_linewidth(0.4)
-        bar.locator = MaxNLocator(4)
-        bar.update_ticks()
+        side.set_major_locator(MaxNLocator(6 if room > FEW else 3, steps=[1, 2, 5, 10]))
     return points
 
 
@@ -129,16 +159,17 @@ def statistics_text(metrics: pd.DataFrame, by_seed: pd.DataFrame) -> str:
     """
     rows = metrics.set_index("metric")
     r = rows.loc["pearson_r"]
-    text = [f"N = {int(r['n']):,}", f"r = {r['value']:.3f}"]
+    text = [f"N = {int(r['n']):,}", f"r = {r['value']:z.3f}"]
     if pd.notna(r["p_value"]) and str(r["p_value"]) not in ("", "NA"):
         p = str(r["p_value"])
-        text[-1] += f", P {p}" if p.startswith("<") else f", P = {p}"
-    text += [f"r² = {rows.loc['squared_r', 'value']:.3f}", f"R² = {rows.loc['r2', 'value']:.3f}"]
+        least = p == SMALLEST_P or Decimal(p) < Decimal(LEAST_P)
+        text[-1] += f", P < {LEAST_P}" if least else f", P = {p}"
+    text += [f"r² = {rows.loc['squared_r', 'value']:.3f}", f"R² = {rows.loc['r2', 'value']:z.3f}"]
     lines = [f"{text[0]}, {text[1]}", f"{text[2]}, {text[3]}"]
     of_r = by_seed[by_seed["metric"] == "pearson_r"]
     if len(of_r) > 1:
         low, high = of_r["value"].min(), of_r["value"].max()
-        lines.append(f"means of {len(of_r)} trainings (r {low:.3f} to {high:.3f})")
+        lines.append(f"means of {len(of_r)} trainings (r {low:z.3f} to {high:z.3f})")
     for kind in (NOT_LEARNED, NOT_FINISHED, NOT_MEASURABLE):
         those = of_r.loc[of_r["problem"].str.contains(kind), "seed"].astype(str)
         if len(those):
@@ -193,19 +224,48 @@ def draw(
         by_seed: the metrics of each training: medium, test_set, seed, metric, value, problem.
         expression: see `density_scatter`.
     """
-    page, axes = squares(len(panels))
-    for (letter, rows), axis, (medium, test_set, title) in zip(
-        numbers.groupby("panel", sort=False), axes, panels, strict=True
+    pitch = DOUBLE / grid_columns(len(panels)) if len(panels) > 1 else SINGLE
+    room = pitch - BESIDE
+    # Lines of the labels after their first.
+    below = wrapped(f"predicted {expression}", room).count("\n")
+    small = grid_columns(len(panels)) > 2
+    beside = 3 if small else wrapped(f"measured {expression}", HIGH * room).count("\n")
+    above = room - TEXT_LINE * beside
+    texts = []
+    for (medium, test_set, title), (_, rows) in zip(
+        panels, numbers.groupby("panel", sort=False), strict=True
     ):
+        own = by_seed[(by_seed["medium"] == medium) & (by_seed["test_set"] == test_set)]
+        note = wrapped(statistics_text(rows, own), above, SMALL)
+        texts.append((wrapped(title, above - LETTER), note))
+    lines = max("\n".join(text).count("\n") + 1 for text in texts)
+    page, axes = squares(len(panels), lines + below * (not small), BAR)
+    names = numbers["panel"].unique()
+    for letter, axis, text, (medium, test_set, _) in zip(names, axes, texts, panels, strict=True):
         points = predictions[medium]
         points = points[points["test_set"] == test_set]
-        density_scatter(
-            axis,
-            points[columns(points)[0]],
-            points["measured"],
-            expression=expression,
-            colour_bar=True,
+        drawn = density_scatter(
+            axis, points[columns(points)[0]], points["measured"], expression=expression, room=room
         )
-        own = by_seed[(by_seed["medium"] == medium) & (by_seed["test_set"] == test_set)]
-        panel(axis, letter, title, statistics_text(rows, own))
+        panel(axis, letter * (len(panels) > 1), *text)
+        if small:
+            axis.set(xlabel="", ylabel="")
+    if small:
+        # There is no room for labels at each panel.
+        size = STYLE["font.size"]
+        page.supxlabel(wrapped(f"predicted {expression}", DOUBLE / 2), fontsize=size)
+        page.supylabel(wrapped(f"measured {expression}", PAGE / 2), fontsize=size)
+    # Above or below all panels, it takes no width from their titles.
+    width = page.get_figwidth() * INCH
+    bar = page.colorbar(
+        drawn,
+        ax=axes,
+        location="top" if small else "bottom",
+        shrink=SCALE / width,
+        aspect=SCALE / 2,
+        pad=0.02,
+        ticks=[0, 0.5, 1],
+    )
+    bar.set_label("density of sequences (densest place of each panel = 1)", fontsize=SMALL)
+    bar.outline.set_linewidth(0.4)
     return page

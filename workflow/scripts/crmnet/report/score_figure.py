@@ -3,7 +3,7 @@ the effects of their variants, and histograms of all predictions and effects."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,22 +12,34 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
 
 from crmnet.motifs.motif import LETTERS
-from crmnet.report.drawings import letters, panel
-from crmnet.report.logos import AROUND, MAP, logo, map_heights
-from crmnet.report.style import BLUE, COLOURS, DOUBLE, SMALL, VERMILLION, YELLOW, figure, styled
+from crmnet.report.drawings import BESIDE, LETTER, legend_columns, letters, panel, wrapped
+from crmnet.report.logos import AROUND, LETTERS_PER_LINE, MAP, logo, map_heights
+from crmnet.report.style import (
+    BLUE,
+    COLOURS,
+    DOUBLE,
+    PAGE,
+    SMALL,
+    TEXT_LINE,
+    VERMILLION,
+    YELLOW,
+    figure,
+    styled,
+)
 
-# The largest number of maps (one per sequence and medium); heights of the cells of SNV effects and
-# of the histograms, mm.
-ROWS, CELLS, BARS = 6, 12.0, 32.0
+# The largest number of maps (one per sequence and medium); heights of the cells of SNV effects, of
+# the histograms, of the ticks below a line of a map, and of a map's title, mm.
+ROWS, CELLS, BARS, TICKS, TITLE = 6, 12.0, 32.0, 4.0, 4.5
 BINS = 40
 COLUMNS = ["panel", "measure", "id", "medium", "position", "ref", "alt", "low", "high", "value"]
 EFFECTS = LinearSegmentedColormap.from_list("effects", [BLUE, "white", VERMILLION])
 
 
 def mapped(predictions: pd.DataFrame, variants: pd.DataFrame | None, media: int) -> pd.DataFrame:
-    """Returns the sequences whose maps are drawn: as many of the first ones as there is room for.
+    """Returns the sequences whose maps are drawn, if these fit the page: some of the first ones.
 
     If there are variants, only sequences with variants are drawn.
 
@@ -63,37 +75,86 @@ def draw(
         saturated: whether the variants are all possible SNVs.
         expression: the name of the predicted quantity on the axes, with its unit.
     """
-    drawn = [] if maps is None else [(name, medium) for name in shown["id"] for medium in labels]
     heights = [MAP, *([CELLS] if saturated else [])]
     panels = 1 + (variants is not None)
-    page = figure(DOUBLE, len(drawn) * (sum(heights) + AROUND) + BARS + AROUND)
+    place = DOUBLE / panels - BESIDE
+    bars = [("predicted", predictions, wrapped(f"predicted {expression}", place), "sequences")]
+    if variants is not None:
+        name = wrapped(f"effect on predicted {expression}", place)
+        bars.append(("effect", variants, name, "variants"))
+    names = [wrapped(name, DOUBLE - 20, SMALL) for name in labels.values()]
+    beside = legend_columns(names, DOUBLE)
+    extra = max(name.count("\n") for _, _, name, _ in bars)
+    entries = -(-len(names) // beside) + 1 if len(names) > 1 else 0
+    foot = BARS + AROUND + TEXT_LINE * (extra + entries)
+
+    lines = [] if maps is None else _lines(maps, shown["id"], labels, sum(heights), PAGE - foot)
+    drawn = list(dict.fromkeys((name, medium) for name, medium, _ in lines))
+    page = figure(DOUBLE, len(lines) * (sum(heights) + TICKS) + len(drawn) * TITLE + foot)
     page.get_layout_engine().set(h_pad=0.03, hspace=0)
     grid = page.add_gridspec(
-        len(drawn) * len(heights) + 1,
+        len(lines) * len(heights) + 1,
         panels + 1,
-        height_ratios=[*heights * len(drawn), BARS],
+        height_ratios=[*heights * len(lines), BARS],
         # The last column is for the scale of the effects.
         width_ratios=[1] * panels + [0.02],
     )
     of_letter = iter(letters(len(drawn) + panels))
+    several = len(drawn) + panels > 1
     numbers = []
     if drawn:
         own = None if variants is None else variants[variants["id"].isin(shown["id"])]
         rows = _Rows(page, grid, len(heights), labels, shown.set_index("id"), maps, own)
-        numbers += [part for place in drawn for part in rows.draw(next(of_letter), *place)]
+        for name, medium in drawn:
+            spans = [span for *place, span in lines if place == [name, medium]]
+            numbers += rows.draw(next(of_letter), name, medium, spans)
         page.axes[-1].set_xlabel("position in the sequence (bp)")
         if rows.image is not None:
             bar = page.colorbar(rows.image, cax=page.add_subplot(grid[-1, -1]))
             bar.set_label("effect of the SNV", fontsize=SMALL)
             bar.outline.set_linewidth(0.4)
-    bars = [("predicted", predictions, f"predicted {expression}", "sequences")]
-    if variants is not None:
-        bars.append(("effect", variants, f"effect on predicted {expression}", "variants"))
     for column, (measure, table, name, kind) in enumerate(bars):
         axis, letter = page.add_subplot(grid[-1, column]), next(of_letter)
         numbers.append(_histogram(axis, measure, table, name, labels).assign(panel=letter))
-        panel(axis, letter, f"All {len(table):,} {kind}")
+        panel(axis, letter * several, f"All {len(table):,} {kind}")
+    if len(labels) > 1:
+        # Inside a panel, it would lie over the bars.
+        handles = [
+            Line2D([], [], color=colour, label=name)
+            for name, colour in zip(names, COLOURS * 9, strict=False)
+        ]
+        page.legend(handles=handles, loc="outside lower left", ncols=beside, alignment="left")
     return page, pd.concat(numbers).reindex(columns=COLUMNS)
+
+
+def _lines(
+    maps: pd.DataFrame, ids: pd.Series, labels: Mapping[str, str], height: float, room: float
+) -> list[tuple[str, str, tuple[int, int]]]:
+    """Returns the lines of the maps: sequence, medium, first and last position.
+
+    A line has at most `LETTERS_PER_LINE` letters, and the lines of a map are equally long. There
+    are as many of the first sequences as fit the page, and at least one. A line of one that fits
+    only alone has more letters if it must.
+
+    Args:
+        ids: the sequences.
+        height: height of a line without its ticks, mm.
+        room: height of all lines, mm.
+    """
+    lines, used = [], 0.0
+    ends = maps.groupby("id")["position"].agg(["min", "max"])
+    for name in ids:
+        first, last = ends.loc[name]
+        most = int((room / len(labels) - TITLE) / (height + TICKS))
+        count = min(-(-(last - first + 1) // LETTERS_PER_LINE), max(most, 1))
+        used += len(labels) * (count * (height + TICKS) + TITLE)
+        if lines and used > room:
+            break
+        letters = -(-(last - first + 1) // count)
+        starts = range(first, last + 1, letters)
+        spans = [(start, min(start + letters - 1, last)) for start in starts]
+        lines += [(name, medium, span) for medium in labels for span in spans]
+    return lines
 
 
 class _Rows:
@@ -121,35 +182,62 @@ class _Rows:
             effects = variants[[f"effect_{medium}" for medium in labels]]
             self._strongest = effects.abs().max(axis=None)
 
-    def draw(self, letter: str, name: str, medium: str) -> list[pd.DataFrame]:
-        """Draws the row of a sequence in a medium; returns its numbers."""
-        first, self._next = self._next, self._next + self.axes
+    def draw(
+        self, letter: str, name: str, medium: str, spans: Sequence[tuple[int, int]]
+    ) -> list[pd.DataFrame]:
+        """Draws the lines of a sequence in a medium; returns its numbers.
+
+        Args:
+            letter: the letter of the panel.
+            spans: first and last position of each line.
+        """
         rows = self.maps[self.maps["id"] == name]
-        span = rows["position"].iloc[0], rows["position"].iloc[-1]
-        upper = self.page.add_subplot(self.grid[first, :])
         saliency = rows[f"saliency_{medium}"]
-        logo(upper, map_heights("".join(rows["base"]), saliency.to_numpy()), span[0])
-        upper.set(xlim=(span[0] - 0.5, span[1] + 0.5), ylabel="saliency")
-        upper.locator_params(axis="y", nbins=3)
-        # Matplotlib would read a dollar sign as the start of a formula.
-        short = name[:60].replace("$", r"\$")
         predicted = self.shown.loc[name, f"predicted_{medium}"]
-        panel(upper, letter, f"{short}, {self.labels[medium]}: predicted {predicted:.2f}")
+        title = f"{name[:60]}, {self.labels[medium]}: predicted {predicted:z.2f}"
         place = {"panel": letter, "id": name, "medium": medium}
         columns = {"position": rows["position"], "ref": rows["base"], "value": saliency}
         numbers = [pd.DataFrame(columns).assign(measure="saliency", **place)]
+        own = None
         if self.variants is not None:
             own = self.variants[self.variants["id"] == name]
-            effects = own[f"effect_{medium}"]
+            changes = own[["position", "ref", "alt"]].assign(value=own[f"effect_{medium}"])
+            numbers.append(changes.assign(measure="effect", **place))
+        # Letters have one width and one height in all lines.
+        longest = spans[0][1] - spans[0][0] + 1
+        low, high = min(saliency.min(), 0), max(saliency.max(), 0)
+        margin = 0.05 * (high - low) or 1
+        for span in spans:
+            upper = self._line(rows, own, medium, span)
+            upper.set(
+                xlim=(span[0] - 0.5, span[0] + longest - 0.5),
+                ylim=(low - margin, high + margin),
+                ylabel="saliency",
+            )
+            upper.locator_params(axis="y", nbins=3)
+            if span == spans[0]:
+                panel(upper, letter, wrapped(title, DOUBLE - BESIDE - LETTER))
+        return numbers
+
+    def _line(
+        self, rows: pd.DataFrame, own: pd.DataFrame | None, medium: str, span: tuple[int, int]
+    ) -> Axes:
+        """Draws the positions of a span; returns the axes of the map."""
+        first, self._next = self._next, self._next + self.axes
+        upper = self.page.add_subplot(self.grid[first, :])
+        here = rows[rows["position"].between(*span)]
+        heights = map_heights("".join(here["base"]), here[f"saliency_{medium}"].to_numpy())
+        logo(upper, heights, span[0])
+        if own is not None:
+            own = own[own["position"].between(*span)]
             if self.axes > 1:
                 lower = self.page.add_subplot(self.grid[first + 1, :], sharex=upper)
+                effects = own[f"effect_{medium}"]
                 self.image = _cells(lower, own, span, effects, self._strongest)
                 upper.tick_params(labelbottom=False)
             else:
                 _mark(upper, own)
-            changes = own[["position", "ref", "alt"]]
-            numbers.append(changes.assign(value=effects, measure="effect", **place))
-        return numbers
+        return upper
 
 
 def _mark(axis: Axes, variants: pd.DataFrame) -> None:
@@ -193,6 +281,4 @@ def _histogram(
         axis.stairs(count, edges, color=colour, label=labels[medium])
         bins = {"low": edges[:-1], "high": edges[1:], "value": count}
         parts.append(pd.DataFrame({"measure": f"number_{measure}", "medium": medium, **bins}))
-    if len(by_medium) > 1:
-        axis.legend(loc="best")
     return pd.concat(parts)

@@ -10,8 +10,8 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-# Journal column widths, mm.
-SINGLE, DOUBLE = 85.0, 180.0
+# Journal column widths, and the largest height of a figure that fits a page of A4, mm.
+SINGLE, DOUBLE, PAGE = 85.0, 180.0, 245.0
 INCH = 25.4
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -27,12 +27,14 @@ WORSE, BETTER, UNLEARNED = "▼", "▲", "†"
 # Axes start here: a coefficient far below 0 only means "worse than the mean", and showing it would
 # compress the others.
 LOWEST = -0.05
-# Height of a legend below the panels, mm.
-LEGEND = 11.0
+# Height of a legend below the panels, and of a line of small text, mm.
+LEGEND, TEXT_LINE = 11.0, 3.2
 STYLE = {
     # Matplotlib contains this font, so that figures are the same on every machine.
     "font.family": "DejaVu Sans",
     "font.size": 7,
+    # A label with two dollar signs is no formula.
+    "text.parse_math": False,
     "axes.titlesize": 7,
     "axes.labelsize": 7,
     "xtick.labelsize": SMALL,

@@ -9,11 +9,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
 
 from crmnet.report.claims import OURS
-from crmnet.report.style import BLACK, DOUBLE, INCH, SMALL, STYLE, figure, styled
+from crmnet.report.drawings import text_width
+from crmnet.report.style import BLACK, DOUBLE, SMALL, figure, styled
 from crmnet.training.machine import NO_MEMORY
 
 PAPER = "paper"
@@ -29,7 +28,7 @@ HEADS = {
     "batch_size": "local\nbatch",
     "source": "source",
     "device": "hardware",
-    "devices": "n",
+    "devices": "devices",
     "precision": "precision",
     "step_seconds": "step,\ns",
     "epoch_minutes": "epoch,\nmin",
@@ -164,13 +163,6 @@ def note(cells: Sequence[dict], paper: dict) -> str:
     return text + "".join(f" n/a: {reason}." for reason in sorted(others))
 
 
-def _width(text: str, weight: str = "normal") -> float:
-    """Returns the width of a text in the table, mm."""
-    font = FontProperties(family=STYLE["font.family"], weight=weight)
-    paths = [TextPath((0, 0), line, SMALL, prop=font) for line in text.split("\n") if line]
-    return max((path.get_extents().width for path in paths), default=0) / 72 * INCH
-
-
 @styled()
 def draw(lines: Sequence[Sequence[str]], below: str) -> Figure:
     """Draws the table with our rows tinted, a rule between batch sizes, and the note below.
@@ -178,7 +170,7 @@ def draw(lines: Sequence[Sequence[str]], below: str) -> Figure:
     For the arguments see `markdown`."""
     keys, heads = list(HEADS), list(HEADS.values())
     widths = [
-        max(_width(head, "bold"), *map(_width, column))
+        max(text_width(head, weight="bold"), *map(text_width, column))
         for head, *column in zip(heads, *lines, strict=True)
     ]
     edges, gaps = 2 * (MARGIN + INSET), len(widths) - 1
