@@ -7,11 +7,6 @@ ABSENT = {}
 if not MOTIFS:
     figures = [*plan.MOTIF_FIGURES, "figure_truth", "figure_modisco", "figure_insertion"]
     ABSENT |= dict.fromkeys([*figures, "motifs", "beyond"], LEFT_OUT["figure5"])
-elif "figure_truth" not in MOTIF_FIGURES:
-    ABSENT["figure_truth"] = (
-        "it shows the motifs that were planted in simulated data, and the test set of the motif "
-        "jobs is not simulated, or its known motifs are not those that were planted"
-    )
 if not BENCHMARK:
     ABSENT |= dict.fromkeys(["table1", "benchmark"], LEFT_OUT["table1"])
 if not CROSS_VALIDATION:

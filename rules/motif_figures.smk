@@ -1,6 +1,6 @@
 # Needs: the tables of the motif jobs and of the interpretation (motifs.smk, interpret.smk).
 # Makes: the motif figures, each as a PDF with its numbers in a TSV beside it. These rules exist
-# only if the config has the section `motifs`, and figure_truth only if the data are simulated.
+# only if the config has the section `motifs`.
 
 
 rule beyond:
@@ -81,30 +81,28 @@ rule figure_sanity:
         "../workflow/scripts/figure_sanity.py"
 
 
-if "figure_truth" in MOTIF_FIGURES:
-
-    rule figure_truth:
-        """Simulated data: planted motifs and sites against those found."""
-        input:
-            found=of_motifs("truth_motifs.tsv"),
-            sites=of_motifs("truth_sites.tsv"),
-            curve=of_motifs("truth_curve.tsv"),
-        output:
-            pdf=reported("figure_truth.pdf"),
-            tsv=reported("figure_truth.tsv"),
-        log:
-            f"{LOGS}/figure_truth.log",
-        benchmark:
-            f"{BENCHMARKS}/figure_truth.tsv"
-        conda:
-            "../envs/analysis.yaml"
-        resources:
-            mem_mb=grows(1000),
-            runtime=grows(10),
-        params:
-            threshold=MOTIFS["scan"]["threshold"],
-        script:
-            "../workflow/scripts/figure_truth.py"
+rule figure_truth:
+    """Simulated data: planted motifs and sites against those found."""
+    input:
+        found=lambda wildcards: of_truth("truth_motifs.tsv"),
+        sites=lambda wildcards: of_truth("truth_sites.tsv"),
+        curve=lambda wildcards: of_truth("truth_curve.tsv"),
+    output:
+        pdf=reported("figure_truth.pdf"),
+        tsv=reported("figure_truth.tsv"),
+    log:
+        f"{LOGS}/figure_truth.log",
+    benchmark:
+        f"{BENCHMARKS}/figure_truth.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    resources:
+        mem_mb=grows(1000),
+        runtime=grows(10),
+    params:
+        threshold=MOTIFS["scan"]["threshold"],
+    script:
+        "../workflow/scripts/figure_truth.py"
 
 
 rule figure_modisco:
