@@ -22,7 +22,7 @@ from crmnet.data import zenodo
 from crmnet.data.delimited import TableError, column_number, first_row, is_fasta, rows
 from crmnet.data.downloads import UNFINISHED
 from crmnet.data.flanks import ADD, SEEN, STOP, lacks, without_flanks
-from crmnet.data.sequences import Construct
+from crmnet.data.sequences import Construct, bad_letter
 from crmnet.data.web import DownloadError
 from crmnet.models import registry
 from crmnet.motifs.known import of_file, taxon_of
@@ -358,6 +358,8 @@ def _other_construct(key: str, path: Path, entry: dict, plan: Plan) -> Iterator[
     except TableError:
         return
     lines = {line: cells["sequence"].strip().upper().strip("N") for line, cells in first}
+    # What is no sequence is a bad row, of which the jobs tell.
+    lines = {line: cell for line, cell in lines.items() if cell and not bad_letter(cell)}
     if lines and (said := without_flanks(absent, [*lines.values()], construct)):
         yield f"{key}: {path}: {said}"
     too_long = [line for line, cell in lines.items() if len(cell) + added > construct.length]
