@@ -23,7 +23,7 @@ from crmnet.data.conditions import ConditionError, condition
 from crmnet.data.delimited import TableError, check, is_fasta, open_text, rows
 from crmnet.data.downloads import UNFINISHED
 from crmnet.data.flanks import ADD, SEEN, STOP, lacks, without_flanks
-from crmnet.data.sequences import Construct
+from crmnet.data.sequences import Construct, bad_letter
 from crmnet.data.vcf import is_vcf
 from crmnet.data.web import DownloadError
 from crmnet.logs import printable
@@ -471,6 +471,8 @@ def _other_construct(key: str, path: Path, entry: dict, plan: Plan) -> Iterator[
     except TableError:
         return
     lines = {line: cells["sequence"].strip().upper().strip("N") for line, cells in first}
+    # What is no sequence is a bad row, of which the jobs tell.
+    lines = {line: cell for line, cell in lines.items() if cell and not bad_letter(cell)}
     if lines and (said := without_flanks(absent, [*lines.values()], construct)):
         yield f"{key}: {path}: {said}"
     too_long = [line for line, cell in lines.items() if len(cell) + added > construct.length]
