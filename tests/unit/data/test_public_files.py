@@ -67,8 +67,9 @@ def mirror(inserts, tmp_path_factory):
         for row, insert in enumerate(inserts):
             sequence = f"{LEFT}{insert}{RIGHT}"
             if name.startswith("Random") and "defined" not in name:
-                # Shorter sequences of this set are padded with N on the left.
-                sequence = f"NNN{sequence[3:]}"
+                # Shorter sequences of this set are padded with N on the left, and some lack a part
+                # of the flank.
+                sequence = f"NNN{sequence[0 if row else 3 :]}"
             if header is None:
                 lines.append(f"{sequence}\t{row + 0.5}")
                 continue

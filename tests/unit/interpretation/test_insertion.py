@@ -184,7 +184,7 @@ def test_a_site_as_wide_as_the_insert_has_one_position():
 
 
 def test_the_axis_of_positions_is_from_the_first_to_the_last():
-    _, axis = insertion(effects([motif_of(SITE)], best_site(SITE))).axes
+    _, axis = insertion(effects([motif_of(SITE)], best_site(SITE)), "expression").axes
     assert axis.get_xlim() == (1, 13)
 
 
@@ -234,6 +234,7 @@ def run(tmp_path, monkeypatch):
         )
         runpy.run_path(str(SCRIPTS / "insertion.py"), init_globals={"snakemake": job})
         job.input = job.output
+        job.params = SimpleNamespace(expression="expression")
         job.output = SimpleNamespace(pdf=tmp_path / "f.pdf", tsv=tmp_path / "f.tsv")
         runpy.run_path(str(SCRIPTS / "figure_insertion.py"), init_globals={"snakemake": job})
         assert job.output.pdf.read_bytes().startswith(b"%PDF")

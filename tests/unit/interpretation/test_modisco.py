@@ -147,7 +147,7 @@ def figure(tmp_path):
                 matches=tmp_path / "matches.tsv",
             ),
             output=SimpleNamespace(pdf=tmp_path / "f.pdf", tsv=tmp_path / "f.tsv"),
-            params=SimpleNamespace(measure="tomtom", cutoff=0.1),
+            params=SimpleNamespace(measure="tomtom", cutoff=0.1, expression="expression"),
             log=[tmp_path / "log"],
         )
         run(job, "figure_modisco.py")
