@@ -25,6 +25,7 @@ configfile: HERE / "config" / "config.yaml"
 
 import snakemake_internals
 from crmnet import configuration, plan
+from crmnet.data import declarations
 from crmnet.fingerprint import fingerprint
 
 # Whether another workflow imports this one, and whether it has no default target of its own.
@@ -48,12 +49,9 @@ try:
 except configuration.ConfigError as error:
     raise WorkflowError(str(error)) from None
 PLAN = plan.Plan(config)
-if workflow.is_main_process and (inherited := configuration.inherited_media(configs)):
-    print(
-        f"Note: the training files of {', '.join(inherited)} are those of config/config.yaml, "
-        "because no other config names any; `null` removes a medium.",
-        file=sys.stderr,
-    )
+if workflow.is_main_process:
+    for note in (*configuration.inherited_media(configs), *declarations.cautions(PLAN)):
+        print(f"Note: {note}.", file=sys.stderr)
 
 snakemake_internals.take_over_from_killed_run(workflow)
 snakemake_internals.shorten_terminal(workflow)

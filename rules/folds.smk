@@ -43,7 +43,7 @@ rule folds:
         by=PLAN.column_of_folds,
         single=[medium for medium in MEDIA if not PLAN.by_families(medium)],
         construct=config["construct"],
-        data={key: config["data"][key] for key in ("on_bad_rows", "validation_fraction")},
+        validation_fraction=config["data"]["validation_fraction"],
         relatives=config["families"],
         seed=config["seed"],
     script:

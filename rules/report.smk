@@ -37,7 +37,8 @@ onstart:
 onsuccess:
     if not is_rehearsal():
         model = run_conditions()["main_model"]
-        print(f"\n{summary.summary(Path(OUT), model, label(model), LEFT_OUT)}", file=sys.stderr)
+        text = summary.summary(Path(OUT), model, label(model), LEFT_OUT, medium_label)
+        print(f"\n{text}", file=sys.stderr)
 
 
 onerror:

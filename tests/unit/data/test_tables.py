@@ -986,7 +986,8 @@ def test_a_table_without_any_row_says_where_its_rows_went(file):
 
 
 @pytest.mark.parametrize(
-    "cell", ["", "NA", "na", "N/A", "NaN", "nan", "null", "NULL", "None", "none", "."]
+    "cell",
+    ["", " ", "NA", "na ", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "none", ".", "-"],
 )
 def test_a_row_without_an_expression_is_left_out_and_counted(file, cell):
     source = table(file(f"GATTACA\t3\nACRT\t{cell}\nAC\t2\n"))
@@ -994,7 +995,7 @@ def test_a_row_without_an_expression_is_left_out_and_counted(file, cell):
     assert counted(source) == ([("GATTACA", 3.0), ("AC", 2.0)], (0, 0, 1))
 
 
-@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e39", "high", " ", "-nan"])
+@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e39", "high", "-nan"])
 def test_what_is_no_missing_value_stays_bad(file, cell):
     source = table(file(f"GATTACA\t3\nACGT\t{cell}\nAC\t2\n"))
     message = refused(dataclasses.replace(source, missing="skip"))

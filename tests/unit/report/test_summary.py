@@ -15,7 +15,9 @@ def test_the_summary_names_results_left_out_figures_and_correlations(tmp_path):
     for name in ("figure2.pdf", "figure2.tsv", "claims.md", "index.html", "score/figure_score.pdf"):
         (tmp_path / name).touch()
     (tmp_path / "metrics.tsv").write_text(METRICS)
-    said = summary(tmp_path, "crmnet", "CRMnet", {"figureS1": "there is one medium"})
+    said = summary(
+        tmp_path, "crmnet", "CRMnet", {"figureS1": "there is one medium"}, "{} medium".format
+    )
     assert "has claims.md, figure2.pdf, score/figure_score.pdf." in " ".join(said.split())
     assert "Left out: figureS1: there is one medium." in said
     numbers = (
@@ -27,7 +29,7 @@ def test_the_summary_names_results_left_out_figures_and_correlations(tmp_path):
 
 
 def test_the_summary_leaves_out_missing_results(tmp_path):
-    assert summary(tmp_path, "crmnet", "CRMnet", {}) == ""
+    assert summary(tmp_path, "crmnet", "CRMnet", {}, "{} medium".format) == ""
 
 
 def test_a_failure_names_the_jobs_their_logs_and_what_to_do():
@@ -44,7 +46,7 @@ def test_trainings_that_have_not_learned_are_named_once(tmp_path):
         "cnn\trich\tnative\t2\tr2\t-1\tnot learned: it is flat\n"
         "cnn\trich\tnative\t3\tr2\t0.5\t\n"
     )
-    said = summary(tmp_path, "crmnet", "CRMnet", {})
+    said = summary(tmp_path, "crmnet", "CRMnet", {}, "{} medium".format)
     assert said == "Caution: cnn, rich medium, seed 2: not learned: it is flat."
 
 
@@ -54,7 +56,7 @@ def test_a_metric_without_a_value_or_an_interval_says_so(tmp_path):
         "crmnet\trich\tsame\tpearson_r\t0.5\t\t\t10\t\n"
         "crmnet\trich\tconstant\tpearson_r\t\t\t\t20\t\n"
     )
-    said = " ".join(summary(tmp_path, "crmnet", "CRMnet", {}).split())
+    said = " ".join(summary(tmp_path, "crmnet", "CRMnet", {}, "{} medium".format).split())
     assert "rich same 0.500 (no interval, N = 10)" in said
     assert "rich constant undefined (no interval, N = 20)" in said
 

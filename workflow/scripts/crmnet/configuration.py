@@ -99,14 +99,18 @@ def laid(*configs: dict) -> dict:
 
 
 def inherited_media(configs: Sequence[dict]) -> list[str]:
-    """Returns the media whose training files are those of the first config, if a later one names
-    training files for others."""
+    """Returns a sentence on the media whose training files are those of the first config, if a
+    later one names training files for others."""
     first, *others = (config.get("media") or {} for config in configs)
     left = [medium for medium, entry in laid(first, *others).items() if entry is not None]
     named = {
         medium for media in others for medium, entry in media.items() if "train" in (entry or {})
     }
-    return [medium for medium in left if medium not in named] if named else []
+    inherited = [medium for medium in left if medium not in named] if named else []
+    return inherited and [
+        f"the training files of {', '.join(inherited)} are those of config/config.yaml, because no "
+        "other config names any; `null` removes a medium"
+    ]
 
 
 def given(files: Mapping[Path, dict], entries: Iterable[str]) -> list[dict]:
@@ -297,6 +301,26 @@ _Validator = jsonschema.validators.extend(
 )
 
 
+@functools.cache
+def _homes() -> dict[str, list[str]]:
+    """Returns each key of the schema -> the sections that have it."""
+    schema, homes = _read(SCHEMA), {}
+
+    def walk(part: object, path: tuple[str, ...]) -> None:
+        if not isinstance(part, dict):
+            return
+        if "$ref" in part:
+            walk(schema["$defs"][part["$ref"].rpartition("/")[2]], path)
+        for key, inner in part.get("properties", {}).items():
+            homes.setdefault(key, []).append(".".join(path) or "the top level")
+            walk(inner, (*path, key))
+        walk(part.get("items"), path)
+        walk(part.get("additionalProperties"), (*path, "<name>"))
+
+    walk(schema, ())
+    return homes
+
+
 def _sentence(error: jsonschema.ValidationError) -> str:
     key = ".".join(map(str, error.absolute_path)) or "(top level)"
     if error.validator == "additionalProperties" and error.schema[error.validator] is False:
@@ -304,8 +328,14 @@ def _sentence(error: jsonschema.ValidationError) -> str:
         unknown = [name for name in error.instance if name not in known]
         hints = []
         for name in unknown:
-            near = difflib.get_close_matches(str(name), known, 1, 0.0)
-            hints.append(f"{name!r} (did you mean {near[0]!r}?)" if near else repr(name))
+            near = difflib.get_close_matches(str(name), known, 1, 0.6)
+            homes = _homes().get(name, ())
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            if not near and homes:
+                hint = f", which belongs to {' or '.join(f'`{home}`' for home in homes[:2])}"
+            elif not near:
+                hint = f" (the keys here are {', '.join(known)})" if known else ""
+            hints.append(f"{name!r}{hint}")
         return f"{key}: unknown key {', '.join(hints)}"
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]

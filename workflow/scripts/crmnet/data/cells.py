@@ -12,7 +12,7 @@ from crmnet.data.conditions import ORDERING, Condition
 
 _NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 # The cells, in lower case, that say that there is no value.
-MISSING = ("", "na", "n/a", "nan", "null", "none", ".")
+MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-")
 # Name -> function of a number, and the number above which it is defined.
 TRANSFORMS = {
     "log2": (np.log2, 0.0),
@@ -39,7 +39,7 @@ def trimmed(column: pa.BinaryArray) -> pa.BinaryArray:
 
 def missing(column: pa.BinaryArray) -> np.ndarray:
     """Returns a mask of the cells that are empty or a word for a missing value (`MISSING`)."""
-    lower = pc.utf8_lower(pc.cast(column, pa.string()))
+    lower = pc.utf8_lower(pc.cast(trimmed(column), pa.string()))
     return np.asarray(pc.is_in(lower, pa.array(MISSING)))
 
 
@@ -61,12 +61,10 @@ def meets(column: pa.BinaryArray, condition: Condition) -> tuple[np.ndarray, np.
     anything, and is not unequal to a number.
     """
     operator, values = condition.operator, condition.values
-    texts = pc.cast(column, pa.string())
+    texts = pc.cast(trimmed(column), pa.string())
     unclear = np.zeros(len(column), bool)
     if operator in ORDERING:
         (value,) = values
-        if isinstance(value, str):
-            return np.asarray(_ORDER[operator](texts, value)) & ~missing(column), unclear
         found, absent = known_numbers(column)
         finite = np.isfinite(found)
         return np.asarray(_ORDER[operator](found, value)) & finite, ~finite & ~absent

@@ -37,37 +37,54 @@ class Condition:
         return f"{self.operator} {values[0]}"
 
 
-def condition(written: object) -> Condition:
-    """Returns the condition that a config writes: a number or text that the cell equals, a list of
-    these, or text that begins with an operator.
+def of_column(written: object) -> list[Condition]:
+    """Returns the conditions on a column, all of which must hold, as a config writes them: a number
+    or text that the cell equals, a list of these, of which it is one, text that begins with an
+    operator, or a list of such texts.
 
     Raises:
-        ConditionError: it cannot be read.
+        ConditionError: they cannot be read.
     """
-    if isinstance(written, list):
-        if with_operator := [v for v in written if isinstance(v, str) and _OPERATOR.match(v)]:
-            raise ConditionError(
-                f"a list names the values of which the cell is one, but {with_operator[0]!r} "
-                "begins with an operator; list values only, or write one condition without a list"
-            )
-        return Condition("==", tuple(written))
-    found = _OPERATOR.fullmatch(written) if isinstance(written, str) else None
+    if not isinstance(written, list):
+        return [_condition(written)]
+    compares = [isinstance(each, str) and bool(_OPERATOR.match(each.strip())) for each in written]
+    if all(compares):
+        return [_condition(each) for each in written]
+    if any(compares):
+        raise ConditionError(
+            "a list has either values, of which the cell is one, or conditions, all of which hold, "
+            f"but {written[compares.index(True)]!r} begins with an operator, and "
+            f"{written[compares.index(False)]!r} does not"
+        )
+    return [Condition("==", tuple(written))]
+
+
+def _condition(written: object) -> Condition:
+    found = _OPERATOR.fullmatch(written.strip()) if isinstance(written, str) else None
     if not found:
         return Condition("==", (written,))
     operator, operand = "==" if found[1] == "=" else found[1], found[2].strip()
-    if not operand and operator in ORDERING:
-        raise ConditionError(f"{written!r} compares with nothing; write a number after {operator}")
-    return Condition(operator, (float(operand) if _NUMBER.fullmatch(operand) else operand,))
+    number = _NUMBER.fullmatch(operand)
+    if operator in ORDERING and not number:
+        raise ConditionError(
+            f"{written!r} does not compare with a number; write for instance '{operator} 10', and "
+            "several conditions as a list, ['>= 5', '< 10']"
+        )
+    if operator == "!=" and "," in operand:
+        raise ConditionError(
+            f"{written!r} names several values; write a list, for instance ['!= a', '!= b']"
+        )
+    return Condition(operator, (float(operand) if number else operand,))
 
 
 def conditions(where: dict | None) -> Iterator[tuple[str | int, Condition]]:
-    """Yields each column of `where` and its condition.
+    """Yields each condition of `where` with its column.
 
     Raises:
-        ConditionError: see `condition`.
+        ConditionError: see `of_column`.
     """
     for column, written in (where or {}).items():
-        yield column, condition(written)
+        yield from ((column, wanted) for wanted in of_column(written))
 
 
 def text(where: dict) -> str:

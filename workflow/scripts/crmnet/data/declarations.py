@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from crmnet.data import zenodo
-from crmnet.data.conditions import ConditionError, condition
+from crmnet.data.conditions import ConditionError, of_column
 from crmnet.data.delimited import TableError, check, is_fasta, open_text, rows
 from crmnet.data.downloads import UNFINISHED
 from crmnet.data.flanks import ADD, SEEN, STOP, lacks, without_flanks
@@ -22,6 +22,8 @@ from crmnet.plan import PRETRAINED, SIMULATED, Plan, declared, is_url
 
 # The number of rows of a local table whose sequences are measured before any job starts.
 FIRST = 200
+# The side of a flank -> how a text is asked for it.
+HAS = {"left": "startswith", "right": "endswith"}
 # The first letter of a file that was meant to be FASTA -> what it seems to be.
 OTHER_FASTA = {
     "@": "seems to be FASTQ; write its reads as FASTA",
@@ -45,6 +47,18 @@ def faults(plan: Plan) -> Iterator[str]:
     yield from _cross_validation(plan)
     yield from _simulation(config)
     yield from _families(config)
+
+
+def cautions(plan: Plan) -> Iterator[str]:
+    """Yields a sentence for what a config declares about its data that is likely a mistake."""
+    for medium, entry in plan.config["media"].items():
+        tables = [*entry["train"], *(table for table in entry["test"].values() if "file" in table)]
+        scales = dict.fromkeys(table.get("transform", "none") for table in tables)
+        if len(scales) > 1:
+            yield (
+                f"medium {medium}: its tables have different transforms ({', '.join(scales)}). This "
+                "is right only if their expressions are on one scale afterwards"
+            )
 
 
 def _files(plan: Plan) -> Iterator[str]:
@@ -95,13 +109,20 @@ def _other_construct(key: str, path: Path, entry: dict, plan: Plan) -> Iterator[
     lines = {line: cells["sequence"].strip().upper().strip("N") for line, cells in first}
     # What is no sequence is a bad row, of which the jobs tell.
     lines = {line: cell for line, cell in lines.items() if cell and not bad_letter(cell)}
+    # A short table is seen whole: there, a flank in another column is none.
+    if not added and len(first) < FIRST:
+        cells = lines.values()
+        absent = [
+            side
+            for side in flanks
+            if not any(getattr(cell, HAS[side])(flanks[side]) for cell in cells)
+        ]
     if lines and (said := without_flanks(absent, [*lines.values()], construct)):
         yield f"{key}: {path}: {said}"
     too_long = [line for line, cell in lines.items() if len(cell) + added > construct.length]
-    part, medium = key.split(".")[2], plan.config["media"][key.split(".")[1]]
+    medium = plan.config["media"][key.split(".")[1]]
     # Whether a row may be left out before its sequence counts.
-    spared = part == "train" and plan.config["data"]["on_bad_rows"] == "drop"
-    spared = spared or "where" in entry or "missing" in entry
+    spared = plan.config["data"]["on_bad_rows"] == "drop" or "where" in entry or "missing" in entry
     if too_long and medium["longer"] == STOP and not spared:
         yield (
             f"{key}: {path}: {len(too_long)} of the first {len(lines)} sequences are longer than "
@@ -200,7 +221,7 @@ def _conditions(key: str, table: dict) -> Iterator[str]:
     """Checks that each condition of `where` can be read."""
     for column, written in table.get("where", {}).items():
         try:
-            condition(written)
+            of_column(written)
         except ConditionError as error:
             yield f"{key}.where.{column}: {error}"
 

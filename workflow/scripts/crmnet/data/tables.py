@@ -745,7 +745,7 @@ def _reject(
         for line, reason, text in ordered[:EXAMPLES]
     )
     hint = ""
-    if absent:
+    if absent and table.missing == "stop":
         hint = " Set `missing: skip` for this file to leave out only rows without an expression."
     if ordered[0][0] == 1:
         hint += " If line 1 is a header, set `header: true` and name the columns."

@@ -12,7 +12,9 @@ from pathlib import Path
 WIDTH = 100
 
 
-def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> str:
+def summary(
+    outdir: Path, model: str, label: str, left_out: dict[str, str], medium: Callable[[str], str]
+) -> str:
     """Returns the message after a run that succeeded.
 
     It lists the figures and tables in the folder of results, the figures that were left out, the
@@ -23,6 +25,7 @@ def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> s
         model: the model's name in metrics.tsv.
         label: the model's name for readers.
         left_out: figure -> reason.
+        medium: gives a medium's name for readers.
     """
     there = [*outdir.glob("*"), *outdir.glob("score/*")]
     shown = (path for path in there if path.suffix in (".pdf", ".md"))
@@ -31,9 +34,8 @@ def summary(outdir: Path, model: str, label: str, left_out: dict[str, str]) -> s
     lines += [f"Left out: {figure}: {reason}." for figure, reason in left_out.items()]
     if correlations := _correlations(outdir / "metrics.tsv", model):
         lines.append(f"Pearson's r of {label}, with its 95 % interval: {'; '.join(correlations)}.")
-    lines += [
-        f"Caution: {training}." for training in cautions(_rows(outdir / "metrics_by_seed.tsv"))
-    ]
+    by_seed = _rows(outdir / "metrics_by_seed.tsv")
+    lines += [f"Caution: {training}." for training in cautions(by_seed, medium=medium)]
     if (page := outdir / "index.html").exists():
         lines.append(f"All on one page: {page}")
     return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in lines)
@@ -56,7 +58,7 @@ def failure(failed: Sequence[tuple[str, Sequence[str]]]) -> str:
 def cautions(
     rows: Iterable[Mapping[str, str]],
     label: Callable[[str], str] = str,
-    medium: Callable[[str], str] = "{} medium".format,
+    medium: Callable[[str], str] = str,
 ) -> list[str]:
     """Returns a text for each training that has not learned or not ended, with the reason.
 
