@@ -9,6 +9,8 @@ include: "helpers/folds.smk"
 
 
 FOLD = f"{OUT}/folds/{{fold}}"
+# A test sequence of any medium is in no fold.
+ALL_TESTS = [table for medium in MEDIA for table in PLAN.test_tables(medium).values()]
 
 
 rule cross_validation:
@@ -24,7 +26,7 @@ rule folds:
     """The fold of each training sequence, and the validation sequences of each fold."""
     input:
         train=[path for medium in MEDIA for path in paths(PLAN.train_tables(medium))],
-        test=[path for medium in MEDIA for path in paths(PLAN.test_tables(medium).values())],
+        test=paths(ALL_TESTS),
     output:
         splits=expand(f"{FOLD}/split.npz", fold=PLAN.folds),
         table=f"{OUT}/cross_validation/folds.tsv",
@@ -39,7 +41,7 @@ rule folds:
         runtime=grows(30, per_mb=1),
     params:
         train={medium: PLAN.train_tables(medium, PLAN.column_of_folds) for medium in MEDIA},
-        test=[table for medium in MEDIA for table in PLAN.test_tables(medium).values()],
+        test=ALL_TESTS,
         by=PLAN.column_of_folds,
         single=[medium for medium in MEDIA if not PLAN.by_families(medium)],
         construct=config["construct"],
@@ -54,7 +56,7 @@ use rule hold_out as fold_hold_out with:
     """The training sequences of a fold, without those of test sets."""
     input:
         train=lambda wildcards: paths(fold_train(wildcards)),
-        test=lambda wildcards: paths(PLAN.test_tables(wildcards.medium).values()),
+        test=paths(ALL_TESTS),
         split=f"{FOLD}/split.npz",
     output:
         f"{OUT}/{plan.FOLD_TABLE}",
@@ -65,7 +67,7 @@ use rule hold_out as fold_hold_out with:
     params:
         train=fold_train,
         given=None,
-        test=lambda wildcards: list(PLAN.test_tables(wildcards.medium).values()),
+        test=ALL_TESTS,
 
 
 use rule shards as fold_shards with:

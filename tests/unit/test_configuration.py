@@ -750,6 +750,12 @@ def test_how_a_column_decides_stays_as_it_is_written(drawn):
 def test_single_sequences_need_no_split_unless_a_column_decides(drawn):
     one, other = ({"held_out": h, "split": "sequences"} for h in (0.1, BY))
     assert Plan(checked(config(**drawn(one)))).split_media == []
+    # With pre-training, a sequence has one purpose in all media.
+    share = {**one, "validation": {"fraction": 0.1}}
+    both = drawn(share, one)
+    assert Plan(checked(config(**both))).split_media == ["a", "b"]
+    alone = {name: {"pretrain": False} for name, own in PAPER["models"].items() if own["pretrain"]}
+    assert Plan(checked(config(**both, models=alone))).split_media == ["a"]
     plan = Plan(checked(config(**drawn(other))))
     assert plan.split_media == ["a"]
     assert "family" not in plan.test_tables("a")["far"]["columns"]
@@ -945,13 +951,19 @@ def test_a_config_does_not_revive_what_an_earlier_one_removed(tmp_path):
 
 
 def test_media_of_the_papers_config_beside_ones_own_are_named():
-    own = {"media": {"complex": None, "mine": {"train": [1]}}}
+    own = {"media": {"complex": None, "mine": {"train": [{"file": "mine.tsv"}]}}}
     (said,) = inherited_media([PAPER, own])
     assert said.startswith("the training files of defined are those of config/config.yaml")
-    assert inherited_media([PAPER, own, {"media": {"defined": {"train": [2]}}}]) == []
     (said,) = inherited_media([PAPER, own, {"media": {"complex": {"label": "x"}}}])
-    assert "complex, defined" in said
+    assert "files of defined are" in said
     assert inherited_media([PAPER, {"media": {"complex": {"label": "x"}}}]) == []
+    assert inherited_media([PAPER, {"media": None}, {"media": {"mine": {"train": [1]}}}]) == []
+    mine = {"train": [{"file": "mine.tsv"}], "test": {"native": None, "kept": {"held_out": 0.1}}}
+    (said,) = inherited_media([PAPER, {"media": {"defined": mine, "complex": None}}])
+    assert said.startswith("the test sets random of defined are those of config/config.yaml")
+    for name in ("demo", "lite"):
+        over = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
+        assert inherited_media([PAPER, over]) == []
 
 
 def test_configs_are_laid_over_each_other_as_snakemake_lays_them():
@@ -1066,6 +1078,8 @@ def test_bad_rows_are_dropped_in_every_table(tmp_path):
         ({"quality": ">="}, "train.0.where.quality: '>=' does not compare with a number"),
         ({"set": ["a", "!= b"]}, "train.0.where.set: a list has either values"),
         ({"set": []}, "train.0.where.set: "),
+        # A null elsewhere removes an entry, but a condition must not vanish.
+        ({"set": None, "level": "> 3"}, "train.0.where.set: must be a number or text or a list"),
         ({}, "train.0.where: "),
         ({0: 5}, "train.0.where: must be a column's name or its number (counted from 1), not 0"),
         ({1.5: 5}, "where: must be a column's name or its number (counted from 1), not 1.5"),

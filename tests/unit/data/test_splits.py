@@ -403,6 +403,8 @@ def test_what_a_column_cannot_give_is_refused(tmp_path):
         {"values": everything["values"][:3]}, validation={"a": {"by": "chrom", "values": ["chr11"]}}
     )
     assert "media.a: no row is left to train on" in said and f"{VALIDATION}, " in said
+    # There is nothing to draw validation rows from, either.
+    assert "media.a: no row is left to train on" in refused(everything)
 
 
 @pytest.mark.parametrize("flanks", [True, False])

@@ -1121,3 +1121,9 @@ def test_choosing_goes_by_rows_also_over_many_blocks(file):
     assert [rejects.count, rejects.filtered, rejects.missing] == counts
     lines = rejects.sink.getvalue().splitlines()
     assert [int(line.split("\t")[1]) for line in lines] == bad
+
+
+def test_spaces_around_the_name_of_a_family_do_not_count(file):
+    source = Table(file("ACGT\t1\tg1\nACCT\t2\tg1 \nAGGT\t3\t \n"), 1, {"expression": 2}, False, 3)
+    (chunk,) = chunks(dropping(source), Rejects())
+    assert chunk.families.tolist() == ["g1", "g1"]

@@ -398,13 +398,13 @@ def test_an_id_that_differs_in_case(tmp_path):
 def test_positions_that_count_from_0_are_told(tmp_path, drop):
     sequences = sequences_of(tmp_path, ">a\nAACGTAC\n")
     # The first fits as well as it is.
-    rows = ["a;1;A;G", "a;2;C;G", "a;3;GT;G"]
+    rows = ["a;1;A;G", "a;2;C;G", "a;3;GT;G", "unknown;2;C;G", "a;4;-;G"]
     refused = Refused(drop=drop)
     message = error_of(variants_of, tmp_path, rows, sequences, refused=refused)
     assert "the positions seem to count from 0; add 1 to each" in message
     assert "from 0" in error_of(variants_of, tmp_path, ["a;0;A;G"], sequences)
     message = error_of(variants_of, tmp_path, [*rows, "a;7;C;G"], sequences)
-    assert "2 bad row(s)" in message and "from 0" not in message
+    assert "4 bad row(s)" in message and "from 0" not in message
 
 
 def test_an_unknown_base_at_the_start_moves_nothing(tmp_path):

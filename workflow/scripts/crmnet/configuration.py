@@ -99,18 +99,27 @@ def laid(*configs: dict) -> dict:
 
 
 def inherited_media(configs: Sequence[dict]) -> list[str]:
-    """Returns a sentence on the media whose training files are those of the first config, if a
-    later one names training files for others."""
-    first, *others = (config.get("media") or {} for config in configs)
-    left = [medium for medium, entry in laid(first, *others).items() if entry is not None]
-    named = {
-        medium for media in others for medium, entry in media.items() if "train" in (entry or {})
-    }
-    inherited = [medium for medium in left if medium not in named] if named else []
-    return inherited and [
-        f"the training files of {', '.join(inherited)} are those of config/config.yaml, because no "
-        "other config names any; `null` removes a medium"
-    ]
+    """Returns a sentence on what is left of the first config's media, if later ones declare media
+    of their own: training files of other media, and test sets beside local training files."""
+    paper, media = (config.get("media") or {} for config in (configs[0], laid(*configs)))
+    media = {medium: entry for medium, entry in media.items() if isinstance(entry, dict)}
+    same = [m for m, entry in media.items() if entry.get("train") == paper.get(m, {}).get("train")]
+    sentences = []
+    if same and len(same) < len(media):
+        sentences.append(
+            f"the training files of {', '.join(same)} are those of config/config.yaml, because no "
+            "other config names any; `null` removes a medium"
+        )
+    for medium, entry in media.items():
+        tests, papers = (of.get("test") or {} for of in (entry, paper.get(medium, {})))
+        left = [name for name, table in tests.items() if table and table == papers.get(name)]
+        local = "://" not in str(entry.get("train"))
+        if left and medium not in same and local:
+            sentences.append(
+                f"the test sets {', '.join(left)} of {medium} are those of config/config.yaml; "
+                "`null` removes a test set"
+            )
+    return sentences
 
 
 def given(files: Mapping[Path, dict], entries: Iterable[str]) -> list[dict]:
@@ -230,7 +239,7 @@ def _without_nulls(config: dict) -> dict:
         return {
             k: copy(v, k, removable)
             for k, v in value.items()
-            if not (removable and (v is None or k in removed))
+            if not (removable and key != "where" and (v is None or k in removed))
         }
 
     return {key: copy(value, key, key in REMOVABLE) for key, value in config.items()}

@@ -198,12 +198,17 @@ class Plan:
     @cached_property
     def split_media(self) -> list[str]:
         """The media whose rows a table of purposes splits (`rule split`), because families or a
-        column decide. In other media, a hash of each sequence decides."""
-        return [
+        column decide. In other media, a hash of each sequence decides.
+
+        With pre-training, it splits all media or none, so that a sequence has one purpose."""
+        media = self.config["media"]
+        split = [
             medium
-            for medium, entry in self.config["media"].items()
+            for medium, entry in media.items()
             if self.by_families(medium) or self.columns_of_draws(medium) or "validation" in entry
         ]
+        together = any(model["pretrain"] for model in self.config["models"].values())
+        return list(media) if split and together else split
 
     # Cross-validation
 

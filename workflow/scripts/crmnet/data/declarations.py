@@ -56,8 +56,8 @@ def cautions(plan: Plan) -> Iterator[str]:
         scales = dict.fromkeys(table.get("transform", "none") for table in tables)
         if len(scales) > 1:
             yield (
-                f"medium {medium}: its tables have different transforms ({', '.join(scales)}). This "
-                "is right only if their expressions are on one scale afterwards"
+                f"medium {medium}: its tables have different transforms ({', '.join(scales)}), "
+                "right only if their expressions are on one scale afterwards"
             )
 
 
@@ -288,7 +288,7 @@ def _draws(plan: Plan) -> Iterator[str]:
             if not isinstance(given, dict):
                 continue
             yield from _draw(key, given, entry)
-            by, values = str(given.get("by")), tuple(map(str, given.get("values", ())))
+            by, values = str(given.get("by")), tuple(sorted(map(str, given.get("values", ()))))
             for value in ("",) if by == "split" else values:
                 # Media may take the same rows for a test set, but no row is for two sets.
                 use = "validation" if key.endswith("validation") else "test", values

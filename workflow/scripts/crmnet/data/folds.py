@@ -82,7 +82,8 @@ def folds(
                 f"of medium {medium}, and metrics need {FEWEST}; lower the number of folds (there "
                 f"are {int((load > 0).sum()):,} {what} to deal)"
             )
-        dealt = [] if by is None else np.flatnonzero(fold_of == fold - 1)
+        # A value whose rows are all tested is in no fold.
+        dealt = [] if by is None else np.flatnonzero((fold_of == fold - 1) & (load > 0))
         values = ", ".join(natural(names[unit] for unit in dealt))
         kinds = len(np.unique(found.family[sequences]))
         table.append((fold, values, medium, len(sequences), len(those), kinds))

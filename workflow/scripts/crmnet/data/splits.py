@@ -340,7 +340,15 @@ def split(
         use: {medium: draw for medium, draw in media.items() if draw.by is None}
         for use, media in uses.items()
     }
+    _leave_some(found, purposes)
     take_families(found, rest, purposes, seed)
+    _leave_some(found, purposes)
+    purposes[found.tested] = ""
+    return found.split(purposes)
+
+
+def _leave_some(found: Found, purposes: np.ndarray) -> None:
+    """Raises an error if a medium has no row that is left to train on."""
     for medium, place in found.rows.items():
         if not (purposes[place] == "").any():
             taken = Counter(use or "in a test table" for use in purposes[place])
@@ -349,8 +357,6 @@ def split(
                 f"{', '.join(f'{use}, {n:,}' for use, n in taken.items())}); leave more rows for "
                 "training"
             )
-    purposes[found.tested] = ""
-    return found.split(purposes)
 
 
 def _validation(

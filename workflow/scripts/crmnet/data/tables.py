@@ -607,7 +607,7 @@ def _check(table: Table, cells: dict[str, pa.BinaryArray]) -> tuple[Chunk, dict[
     }
     families = weights = None
     if "family" in cells:
-        families = _text(cells["family"])
+        families = _text(cells["family"], str.strip)
         refuse(np.flatnonzero(families == ""), "family", lambda _: "no family")
         odd = pc.match_substring_regex(pc.cast(cells["family"], pa.string()), r"[\x00-\x1f\x7f]")
         rows = np.flatnonzero(np.asarray(odd))

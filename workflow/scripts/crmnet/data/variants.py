@@ -230,7 +230,7 @@ def read_variants(
                     seen[row, *own] = line.number
                     kept += 1
                     yield variant._replace(name=line.name, genome=frame.origin(line, change))
-    refused.finish(path, VARIANT, kept, frame.doubt(number, kept))
+    refused.finish(path, VARIANT, kept, frame.doubt(kept))
     if not number:
         raise TableError(
             f"{path}: has no variant; name a file with variants, or `variants: all`, in the config"
@@ -248,7 +248,7 @@ class _Sequences:
         self._sequences, self._refused, self._called = sequences, refused, called
         self._row_of = {placed.id: row for row, placed in enumerate(sequences)}
         self._near = {placed.id.casefold(): placed.id for placed in sequences}
-        self._others = self._shifted = 0
+        self._found = self._others = self._shifted = 0
 
     def find(self, line: vcf.Line, allele: str) -> tuple[list[int], tuple[int, str, str]]:
         """Returns the numbers of the sequences that have a change; and its position, ref and alt.
@@ -260,6 +260,7 @@ class _Sequences:
         row = self._row(line.place)
         sequence = self._sequences[row].sequence
         here, after = (sequence[start : start + len(ref)] for start in (position - 1, position))
+        self._found += 1
         self._others += here != ref
         self._shifted += after == ref
         return [row], (position, ref, alt)
@@ -272,9 +273,9 @@ class _Sequences:
         """Returns what the change is in a genome."""
         return None
 
-    def doubt(self, number: int, kept: int) -> str:
+    def doubt(self, kept: int) -> str:
         """Returns why not only the bad rows of the file may be wrong; empty if nothing says so."""
-        if not self._others or self._shifted < number or self._called:
+        if not self._others or self._shifted < self._found or self._called:
             return ""
         return (
             "Each ref fits one position further on, so the positions seem to count from 0; add 1 "
@@ -320,7 +321,7 @@ class _Genome:
     def origin(self, line: vcf.Line, change: tuple[int, str, str]) -> str:
         return ":".join(map(str, (line.place, *change)))
 
-    def doubt(self, number: int, kept: int) -> str:
+    def doubt(self, kept: int) -> str:
         if self._others <= kept:
             return ""
         return (
