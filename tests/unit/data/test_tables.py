@@ -763,7 +763,7 @@ def test_names_of_families_are_read_as_they_stand(file):
         file('s,v,gene\nACGT,1,NA\nAC,2, 7\nGG,3,"a,b"\n'), "s", {"v": "v"}, True, "gene"
     )
     (chunk,) = chunks(source, Rejects())
-    assert chunk.families.tolist() == ["NA", " 7", "a,b"]
+    assert chunk.families.tolist() == ["NA", "7", "a,b"]
     source = Table(file("s,v,gene\nACGT,1,x\nAC,2,\n", "empty.csv"), "s", {"v": "v"}, True, "gene")
     with pytest.raises(TableError, match="line 3: no family"):
         list(chunks(source, Rejects()))
