@@ -202,5 +202,6 @@ rule figure_cross_validation:
             for model in CROSS_VALIDATION["models"]
             for medium in MEDIA
         },
+        expression=EXPRESSION,
     script:
         "../workflow/scripts/figure_cross_validation.py"

@@ -1,6 +1,5 @@
 """What can be checked without running a job: plans, and that rules say what they use."""
 
-import ast
 import os
 import re
 import shutil
@@ -170,7 +169,8 @@ def test_the_page_is_made_last(snakemake):
 
 def test_what_reports_show_has_a_caption():
     common = (ROOT / "rules" / "common.smk").read_text()
-    table = ast.literal_eval(re.search(r"^REPORTED = (\{.*?^\})", common, re.M | re.S)[1])
+    text = re.search(r"^REPORTED = (\{.*?^\})", common, re.M | re.S)[1]
+    table = eval(text, {"WORDS": PAPER["words"]})
     captions = {path.stem for path in (ROOT / "workflow" / "report").glob("*.rst")}
     assert captions == {*table, "workflow"}
     flagged = re.findall(r'reported\("(.+?)"\)', "".join(RULES.values()))
@@ -225,7 +225,7 @@ def test_a_figure_of_simulated_data_is_left_out_of_others(snakemake):
     lite = ROOT / "config" / "lite.yaml"
     done = snakemake("figure_truth", "-n", "--cores", 1, "--configfile", lite)
     assert done.returncode != 0 and 'File "' not in done.stdout
-    assert "figure_truth is left out: the data are not simulated" in done.stdout
+    assert "figure_truth is left out: it shows the motifs that were planted" in done.stdout
 
 
 def test_without_a_section_on_scores_a_sentence_says_so(snakemake):
@@ -437,7 +437,11 @@ def test_a_mirror_to_which_downloads_go_is_refused(snakemake, tmp_path):
     (tmp_path / "resources").mkdir()
     for path in Plan(checked(PAPER)).files:
         names = "\tsequence\tseq110\tMeasured Expression\tPredicted Expression\n"
-        text = "ACGT\t1\n" if path.endswith(".txt") else f"{names}0\tACGT\tACGT\t1\t1\n"
+        text = (
+            f"{configs.WHOLE}\t1\n"
+            if path.endswith(".txt")
+            else f"{names}0\t{configs.WHOLE}\t{configs.WHOLE}\t1\t1\n"
+        )
         (tmp_path / "resources" / Path(path).name).write_text(text)
     done = snakemake("-n", "--cores", 1, "--config", f"mirror={tmp_path / 'resources'}")
     assert done.returncode != 0 and "(mirror): this run reads the file, and its rule" in done.stdout
@@ -576,7 +580,7 @@ def test_inner_values_of_the_command_line_are_no_text(snakemake):
 def test_the_papers_media_beside_ones_own_are_named(snakemake, tmp_path):
     table = {"file": "mine.tsv", "columns": {"sequence": "s", "expression": "e"}}
     own = {"split": "sequences", "train": [table], "test": {"held": {"held_out": 0.1}}}
-    (tmp_path / "mine.tsv").write_text("s\te\n")
+    (tmp_path / "mine.tsv").write_text(f"s\te\n{configs.WHOLE}\t1\n")
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"media": {"complex": None, "own": own}}))
     said = snakemake("-n", "--cores", 1, "--configfile", tmp_path / "mine.yaml").stdout
     assert "Note: the training files of defined are those of config/config.yaml" in said

@@ -12,5 +12,6 @@ predictions = read_table(job.input.predictions, ["fold"])
 metrics = read_table(job.input.metrics, ["fold", "p_value"]).fillna({"problem": ""})
 titles = {tuple(name.split()): title for name, title in job.params.titles.items()}
 numbers = cross_validation.panel_numbers(list(titles), metrics)
-save(cross_validation.draw(titles, predictions, numbers), job.output.pdf)
+page = cross_validation.draw(titles, predictions, numbers, job.params.expression)
+save(page, job.output.pdf)
 write_tsv(job.output.tsv, numbers)

@@ -76,7 +76,8 @@ def done(tmp_path):
         params=SimpleNamespace(
             titles={
                 f"{model} {medium}": f"{model}, {medium}" for model in MODELS for medium in MEDIA
-            }
+            },
+            expression="activity (log2)",
         ),
         log=[tmp_path / "log"],
     )
@@ -124,7 +125,7 @@ def test_the_figure_has_two_panels_for_each_model_and_medium(done):
     some = cross_validation.panel_numbers(
         list(titles), numbers.loc[numbers["panel"].isin([*"CD"])].drop(columns="panel")
     )
-    page = cross_validation.draw(titles, predicted, some)
+    page = cross_validation.draw(titles, predicted, some, "activity")
     left, right, *_ = page.axes
     (points, *_) = left.collections
     assert len(points.get_offsets()) == 41

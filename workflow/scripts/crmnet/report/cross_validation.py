@@ -9,8 +9,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from crmnet.report.drawings import intervals, letters, panel, squares
-from crmnet.report.scatter import density_scatter, statistics_text
+from crmnet.report.drawings import intervals, letters, panel, squares, wrapped
+from crmnet.report.scatter import BAR, ROOM, density_scale, density_scatter, statistics_text
 from crmnet.report.style import GREY, LOWEST, styled
 
 # The name of the rows with the metrics over all folds.
@@ -43,7 +43,10 @@ def panel_numbers(panels: Sequence[tuple[str, str]], metrics: pd.DataFrame) -> p
 
 @styled()
 def draw(
-    titles: Mapping[tuple[str, str], str], predictions: pd.DataFrame, numbers: pd.DataFrame
+    titles: Mapping[tuple[str, str], str],
+    predictions: pd.DataFrame,
+    numbers: pd.DataFrame,
+    expression: str,
 ) -> Figure:
     """Draws two panels for each model and medium.
 
@@ -51,19 +54,21 @@ def draw(
         titles: model and medium -> the title of their panels.
         predictions: model, medium, fold, measured, prediction.
         numbers: the result of `panel_numbers`, with the column `problem`.
+        expression: the name of the quantity on the axes, with its unit.
     """
-    page, axes = squares(2 * len(titles))
+    page, axes = squares(2 * len(titles), 6, BAR)
     names = letters(len(axes))
     for number, ((model, medium), title) in enumerate(titles.items()):
         left, right = axes[2 * number : 2 * number + 2]
         of = numbers[(numbers["model"] == model) & (numbers["medium"] == medium)]
         rows = predictions[(predictions["model"] == model) & (predictions["medium"] == medium)]
-        density_scatter(left, rows["prediction"], rows["measured"], colour_bar=True)
-        left.set_xlabel("predicted expression, out of fold")
+        points = density_scatter(left, rows["prediction"], rows["measured"], expression=expression)
+        left.set_xlabel(wrapped(f"predicted {expression}, out of fold", ROOM))
         note = statistics_text(of[of["fold"] == ALL], NO_SEEDS)
         panel(left, names[2 * number], title, note)
         _folds(right, of[of["metric"] == "pearson_r"])
         panel(right, names[2 * number + 1], "each fold", _note(of[of["fold"] != ALL]))
+    density_scale(page, points, axes, "bottom")
     return page
 
 

@@ -48,6 +48,8 @@ FEW = 50.0
 SCALE = 45.0
 # Height of the scale and its labels, mm.
 BAR = 10.0
+# Width of a panel beside another, mm.
+ROOM = SINGLE - BESIDE
 
 
 def local_density(x: np.ndarray, y: np.ndarray, bins: int = 256) -> np.ndarray:
@@ -97,7 +99,7 @@ def density_scatter(
     measured: np.ndarray,
     *,
     expression: str = "expression",
-    room: float = SINGLE - BESIDE,
+    room: float = ROOM,
 ) -> PathCollection:
     """Draws measured against predicted expression, coloured by the local density of the points
     relative to the densest place of the panel, so that a colour means the same in all panels.
@@ -255,12 +257,20 @@ def draw(
         size = STYLE["font.size"]
         page.supxlabel(wrapped(f"predicted {expression}", DOUBLE / 2), fontsize=size)
         page.supylabel(wrapped(f"measured {expression}", PAGE / 2), fontsize=size)
-    # Above or below all panels, it takes no width from their titles.
+    density_scale(page, drawn, axes, "top" if small else "bottom")
+    return page
+
+
+def density_scale(
+    page: Figure, points: PathCollection, axes: Sequence[Axes], location: str
+) -> None:
+    """Draws the one scale of colours for the points of all panels (`density_scatter`), above or
+    below them ("top", "bottom"), where it takes no width from their titles."""
     width = page.get_figwidth() * INCH
     bar = page.colorbar(
-        drawn,
+        points,
         ax=axes,
-        location="top" if small else "bottom",
+        location=location,
         shrink=SCALE / width,
         aspect=SCALE / 2,
         pad=0.02,
@@ -268,4 +278,3 @@ def draw(
     )
     bar.set_label("density of sequences (densest place of each panel = 1)", fontsize=SMALL)
     bar.outline.set_linewidth(0.4)
-    return page
