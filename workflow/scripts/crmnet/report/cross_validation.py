@@ -9,14 +9,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from crmnet.report.drawings import intervals, letters, panel, squares, wrapped
-from crmnet.report.scatter import BAR, ROOM, density_scale, density_scatter, statistics_text
-from crmnet.report.style import GREY, LOWEST, styled
+from crmnet.report.drawings import BESIDE, LETTER, intervals, letters, panel, squares, wrapped
+from crmnet.report.scatter import BAR, density_scale, density_scatter, statistics_text
+from crmnet.report.style import DOUBLE, GREY, LOWEST, SMALL, styled
 
 # The name of the rows with the metrics over all folds.
 ALL = "all"
 # The metrics of the single trainings, which this figure does not show.
 NO_SEEDS = pd.DataFrame(columns=["seed", "metric", "value", "problem"], dtype=str)
+# With more models and media than this, there are four panels in a row.
+PAIRS = 4
 # With more folds than this, or longer names, the names of the folds are upright.
 FLAT = 6
 # Longer names of folds are cut.
@@ -56,18 +58,25 @@ def draw(
         numbers: the result of `panel_numbers`, with the column `problem`.
         expression: the name of the quantity on the axes, with its unit.
     """
-    page, axes = squares(2 * len(titles), 6, BAR)
+    # Both panels of a pair stand side by side.
+    columns = 2 if len(titles) <= PAIRS else 4
+    room = DOUBLE / columns - BESIDE
+    page, axes = squares(2 * len(titles), 4, BAR, columns)
     names = letters(len(axes))
     for number, ((model, medium), title) in enumerate(titles.items()):
         left, right = axes[2 * number : 2 * number + 2]
         of = numbers[(numbers["model"] == model) & (numbers["medium"] == medium)]
         rows = predictions[(predictions["model"] == model) & (predictions["medium"] == medium)]
-        points = density_scatter(left, rows["prediction"], rows["measured"], expression=expression)
-        left.set_xlabel(wrapped(f"predicted {expression}, out of fold", ROOM))
+        points = density_scatter(
+            left, rows["prediction"], rows["measured"], expression=expression, room=room
+        )
+        left.set_xlabel(wrapped(f"predicted {expression}, out of fold", room))
         note = statistics_text(of[of["fold"] == ALL], NO_SEEDS)
-        panel(left, names[2 * number], title, note)
+        above = DOUBLE / columns - LETTER
+        panel(left, names[2 * number], wrapped(title, above), wrapped(note, above, SMALL))
         _folds(right, of[of["metric"] == "pearson_r"])
-        panel(right, names[2 * number + 1], "each fold", _note(of[of["fold"] != ALL]))
+        note = wrapped(_note(of[of["fold"] != ALL]), above, SMALL)
+        panel(right, names[2 * number + 1], "each fold", note)
     density_scale(page, points, axes, "bottom")
     return page
 

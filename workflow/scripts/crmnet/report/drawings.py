@@ -64,15 +64,18 @@ def grid_columns(count: int) -> int:
 
 
 @styled()
-def squares(count: int, lines: int = 3, below: float = 0) -> tuple[Figure, list[Axes]]:
+def squares(
+    count: int, lines: int = 3, below: float = 0, columns: int | None = None
+) -> tuple[Figure, list[Axes]]:
     """Returns a figure with `count` square panels: one in a single column, or up to six in two
     columns, twelve in three and so on.
 
     Args:
         lines: number of lines of text above a panel.
         below: height of what is drawn below all panels, mm.
+        columns: another number of columns.
     """
-    columns = grid_columns(count)
+    columns = columns or grid_columns(count)
     rows = -(-count // columns)
     width = SINGLE if count == 1 else DOUBLE
     height = 0.62 * width / columns + 12 + TEXT_LINE * lines

@@ -48,8 +48,6 @@ FEW = 50.0
 SCALE = 45.0
 # Height of the scale and its labels, mm.
 BAR = 10.0
-# Width of a panel beside another, mm.
-ROOM = SINGLE - BESIDE
 
 
 def local_density(x: np.ndarray, y: np.ndarray, bins: int = 256) -> np.ndarray:
@@ -99,7 +97,7 @@ def density_scatter(
     measured: np.ndarray,
     *,
     expression: str = "expression",
-    room: float = ROOM,
+    room: float = SINGLE - BESIDE,
 ) -> PathCollection:
     """Draws measured against predicted expression, coloured by the local density of the points
     relative to the densest place of the panel, so that a colour means the same in all panels.
