@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from crmnet.data.sequences import Construct
-from crmnet.data.splits import Split
+from crmnet.data.splits import FEWEST, Split
 from crmnet.data.tables import Rejects, TableError, account, table_of
 from crmnet.logs import log_to, say
 
@@ -15,9 +15,6 @@ log_to(job.log[0])
 
 # TensorFlow prints messages when it is imported, so it is imported after `log_to`.
 from crmnet.data import shards
-
-# The fewest sequences that have metrics (`metrics.metrics`).
-FEWEST = 3
 
 
 def tell(name, numbers):

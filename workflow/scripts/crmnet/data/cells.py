@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from crmnet.data.conditions import ORDERING, Condition
+from crmnet.data.delimited import NUMBER
 
-_NUMBER = re.compile(rb"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(NUMBER.pattern.encode())
 # The cells, in lower case, that say that there is no value.
 MISSING = ("", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-")
 # Name -> function of a number, and the number above which it is defined.

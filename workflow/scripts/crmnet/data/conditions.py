@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from crmnet.data.delimited import NUMBER
+
 # Two-letter operators first, because the text is read from its start.
 _OPERATOR = re.compile(r"(>=|<=|==|!=|>|<|=)\s*(.*)", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 # The operators that put values in an order.
 ORDERING = (">=", "<=", ">", "<")
 
@@ -64,7 +65,7 @@ def _condition(written: object) -> Condition:
     if not found:
         return Condition("==", (written,))
     operator, operand = "==" if found[1] == "=" else found[1], found[2].strip()
-    number = _NUMBER.fullmatch(operand)
+    number = NUMBER.fullmatch(operand)
     if operator in ORDERING and not number:
         raise ConditionError(
             f"{written!r} does not compare with a number; write for instance '{operator} 10', and "

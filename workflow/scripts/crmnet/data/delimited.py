@@ -33,7 +33,7 @@ _DNA = re.compile("[ACGTN]+", re.IGNORECASE)
 # No name of a column is so long a word of only these letters, or nearly only.
 _LONG, _LONGER, _SHARE = 8, 20, 0.8
 _IUPAC = re.compile("[ACGTUNRYSWKMBDHV]+", re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WORD = re.compile(r"[^\W\d][^\x00-\x1f]*")
 _MISSING = ("", "-", ".", "na", "n/a", "nan", "null", "none", "inf", "+inf", "-inf")
 # What the cells of some columns are.
@@ -271,7 +271,7 @@ def check(
                 f"{of} has no sequence of A, C, G, T and N in the first {len(rows)} row(s), but "
                 f"{_shown(given[0])}; correct `columns:` of this file in the config"
             )
-        if name in _NUMBERS and not any(map(_NUMBER.fullmatch, given)):
+        if name in _NUMBERS and not any(map(NUMBER.fullmatch, given)):
             raise TableError(
                 f"{of} has no number in the first {len(rows)} row(s), but "
                 f"{_shown(given[0])}{no_number(given[0])}; correct the file, or "
@@ -443,7 +443,7 @@ def _reads_as_data(wanted: tuple[list[str], list[str]]) -> bool:
     return (
         bool(sequences and numbers)
         and all(map(_IUPAC.fullmatch, sequences))
-        and all(map(_NUMBER.fullmatch, numbers))
+        and all(map(NUMBER.fullmatch, numbers))
     )
 
 
@@ -476,7 +476,7 @@ def no_number(cell: str) -> str:
         return " (its minus is not the sign of the keyboard, -)"
     if re.fullmatch(r"[+-]?0[xX][\da-fA-F]+", cell):
         return " (a hexadecimal number)"
-    if _NUMBER.fullmatch(cell):
+    if NUMBER.fullmatch(cell):
         return " (too large)"
     return ""
 

@@ -94,12 +94,6 @@ class FlankCount:
         if self.rows and (said := without_flanks(missing, self.seen, self.construct)):
             raise TableError(f"{path}: {said}")
 
-    def __str__(self) -> str:
-        return (
-            f"{self.both:,} of {self.rows:,} sequences have both flanks, {self.left:,} the left, "
-            f"{self.right:,} the right"
-        )
-
 
 def without_flanks(
     missing: Sequence[str], sequences: Sequence[str], construct: Construct

@@ -10,12 +10,9 @@ import numpy as np
 import pandas as pd
 
 from crmnet.data.sequences import Construct
-from crmnet.data.splits import FOLD, VALIDATION, Draw, Split, find, natural, take_families
+from crmnet.data.splits import FEWEST, FOLD, VALIDATION, Draw, Split, find, natural, take_families
 from crmnet.data.tables import Rejects, Table, TableError
 from crmnet.logs import say
-
-# Metrics need this many sequences.
-FEWEST = 3
 
 
 def folds(

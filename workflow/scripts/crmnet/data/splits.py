@@ -31,6 +31,8 @@ from crmnet.logs import say
 
 # The purpose of the sequences of a fold of the cross-validation, in the split of this fold.
 FOLD = "fold"
+# The fewest sequences that have metrics (`metrics.metrics`).
+FEWEST = 3
 # A set may have this share of rows more than wanted, because families are taken whole.
 SLACK = 0.25
 # A set with a smaller share of the wanted rows is an error.
