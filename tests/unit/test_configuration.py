@@ -321,6 +321,8 @@ def test_files_to_score_are_known_by_their_first_line(tmp_path, sequences, varia
         ({"training": {"epochs": 5.0}}, ["training.epochs", "5.0"]),
         ({"training": {"peak_rate": float("nan")}}, ["training.peak_rate", "nan"]),
         ({"training": {"peak_rate": "1e-3"}}, ["training.peak_rate", "1.0e-3"]),
+        ({"construct": {"left_flank": None}}, ["construct.left_flank", 'write ""']),
+        ({"data": {"validation_fraction": 5}}, ["data.validation_fraction", "between 0 and 1"]),
         ({"training": {"launcher": "srun 'a"}}, ["training.launcher", "quote"]),
         ({"training": {"launcher": "srun -N {nodes}"}}, ["training.launcher", "{hosts}"]),
         # Python would make a text of this many letters.
@@ -803,7 +805,7 @@ def test_single_sequences_need_no_split_unless_a_column_decides(drawn):
         ),
         (
             {"held_out": 0.1, "validation": {"by": 5, "fraction": 0.1}},
-            ["media.a.train.0: ", "has no column 5", "correct `by:`"],
+            ["media.a.train.0: ", "has no column 5", "correct `by` (of `held_out`"],
         ),
     ],
 )
@@ -830,7 +832,10 @@ def test_media_of_one_pre_training_are_drawn_by_the_same_columns(drawn):
         ({"folds": 1}, ["cross_validation.folds"]),
         ({"models": ["other"]}, ["cross_validation.models: 'other' is not declared"]),
         ({"by": "split"}, ["cross_validation.by: name a column"]),
-        ({"by": "arm"}, ["media.a.train.0: ", "has no column 'arm'", "correct `by:`"]),
+        (
+            {"by": "arm"},
+            ["media.a.train.0: ", "has no column 'arm'", "correct `by` (of `held_out`"],
+        ),
     ],
 )
 def test_cross_validation_is_checked(drawn, section, said):
@@ -1000,6 +1005,9 @@ def test_bare_inserts_are_told_before_any_job(tmp_path):
     assert "`flanks: add`" in said and "no sequence ends with" in said
     checked(config(**own_table(tmp_path, ["ACGTACGT", "TTGACA"], flanks="add")))
     checked(config(**own_table(tmp_path, ["ACGT"], {"left_flank": "", "right_flank": ""})))
+    assert "have both flanks already, the first in line 3; set `flanks: present`" in message(
+        **own_table(tmp_path, ["ACGTACGT", WHOLE], flanks="add")
+    )
     # A row with them is enough.
     checked(config(**own_table(tmp_path, ["ACGTACGT", WHOLE.lower()])))
 

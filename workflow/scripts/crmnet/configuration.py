@@ -39,6 +39,19 @@ KINDS = {
 }
 
 
+# The last part of a key -> what to write, if its value is of a wrong type or size.
+SHARE = "; a share is a number between 0 and 1, such as 0.1"
+WRITE = {
+    "held_out": f"{SHARE}, below the name of the test set: `tenth: {{held_out: 0.1}}`",
+    "fraction": SHARE,
+    "validation_fraction": SHARE,
+    "validation": "; write for instance `{fraction: 0.1}`",
+    "values": "; write a list, such as [chr8, chr9]",
+    "left_flank": '; write "" for a construct without this flank',
+    "right_flank": '; write "" for a construct without this flank',
+}
+
+
 class ConfigError(ValueError):
     """The config cannot be run. The message has one line for each error in it."""
 
@@ -362,10 +375,11 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     if error.validator == "type":
         kinds = error.validator_value
         wanted = " or ".join(KINDS[k] for k in ([kinds] if isinstance(kinds, str) else kinds))
-        hint = ""
-        if isinstance(error.instance, str) and re.fullmatch(r"-?[\d.]+[eE]-?\d+", error.instance):
+        hint = WRITE.get(key.rpartition(".")[2], "")
+        exponent = re.fullmatch(r"-?[\d.]+[eE]-?\d+", str(error.instance))
+        if not hint and isinstance(error.instance, str) and exponent:
             hint = "; in YAML, a number with an exponent needs a point and a sign, as in 1.0e-3"
-        elif "string" in kinds and not isinstance(error.instance, (dict, list)):
+        elif not hint and "string" in kinds and not isinstance(error.instance, (dict, list)):
             hint = "; put it in quotes to make it text"
         return f"{key}: must be {wanted}, not {found}{hint}"
     if error.validator == "enum":
@@ -373,4 +387,4 @@ def _sentence(error: jsonschema.ValidationError) -> str:
     if error.validator == "pattern":
         # A wrong name has no key of its own, so the message repeats the name.
         return f"{key}: {found} {error.schema['description']}"
-    return f"{key}: {error.message.replace(whole, found)}"
+    return f"{key}: {error.message.replace(whole, found)}{WRITE.get(key.rpartition('.')[2], '')}"

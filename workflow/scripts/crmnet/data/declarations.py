@@ -123,7 +123,17 @@ def _other_construct(key: str, path: Path, entry: dict, plan: Plan) -> Iterator[
     medium = plan.config["media"][key.split(".")[1]]
     # Whether a row may be left out before its sequence counts.
     spared = plan.config["data"]["on_bad_rows"] == "drop" or "where" in entry or "missing" in entry
-    if too_long and medium["longer"] == STOP and not spared:
+    flanked = [
+        line
+        for line, cell in lines.items()
+        if added and cell.startswith(flanks["left"]) and cell.endswith(flanks["right"])
+    ]
+    if flanked and not spared:
+        yield (
+            f"{key}: {path}: {len(flanked)} of the first {len(lines)} sequences have both flanks "
+            f"already, the first in line {flanked[0]}; set `flanks: present`"
+        )
+    elif too_long and medium["longer"] == STOP and not spared:
         yield (
             f"{key}: {path}: {len(too_long)} of the first {len(lines)} sequences are longer than "
             f"`construct: length` ({construct.length}), the first in line {too_long[0]} with "

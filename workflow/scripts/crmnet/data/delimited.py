@@ -496,6 +496,8 @@ def column_number(
         TableError: the file has no such column, or several that could be meant.
     """
     mend = f"correct `{key}:` of this file in the config"
+    if key == "by":
+        mend = "correct `by` (of `held_out`, `validation` or `cross_validation`) in the config"
     if isinstance(column, int):
         if not 1 <= column <= len(cells):
             raise TableError(f"{path}: has no column {column}, only {len(cells)} column(s); {mend}")
