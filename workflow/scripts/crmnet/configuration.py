@@ -354,11 +354,12 @@ def _sentence(error: jsonschema.ValidationError) -> str:
             homes = _homes().get(name, ())
             hint = f" (did you mean {near[0]!r}?)" if near else ""
             if not near and homes:
-                hint = f", which belongs to {' or '.join(f'`{home}`' for home in homes[:2])}"
+                hint = f" (a key of `{homes[0]}`)"
             elif not near:
-                hint = f" (the keys here are {', '.join(known)})" if known else ""
+                hint = f" (the keys here are {', '.join(known[:9])})" if known else ""
             hints.append(f"{name!r}{hint}")
-        return f"{key}: unknown key {', '.join(hints)}"
+        more = f" and {len(hints) - 3} more" if len(hints) > 3 else ""
+        return f"{key}: unknown key {', '.join(hints[:3])}{more}"
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         named = ", ".join(map(repr, missing[:5]))
