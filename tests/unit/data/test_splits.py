@@ -10,7 +10,7 @@ import pytest
 
 from crmnet.data import folds, splits
 from crmnet.data.sequences import Construct, hashes, leak_keys, strand_hashes
-from crmnet.data.splits import VALIDATION, Relatives, Split, purpose, split
+from crmnet.data.splits import VALIDATION, Draw, Relatives, Split, split
 from crmnet.data.tables import Rejects, Table, TableError, chunks
 from crmnet.data.tsv import read_table
 
@@ -19,6 +19,11 @@ SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 LEFT, RIGHT = "TGCATTTTTTTCACATC", "GGTTACGGCTGTT"
 CONSTRUCT = Construct(LEFT, RIGHT, 80, 112)
 NEAR = {"distance": 8, "overlap": 30}
+
+
+def purpose(test_set, given):
+    """The purpose of the sequences of a test set that the config holds out in this way."""
+    return Draw.of("", given).purpose(test_set)
 
 
 def random_inserts(rng, number, length=80):

@@ -25,14 +25,14 @@ PROGRESS_SECONDS = 20.0
 _terminal: tuple[TextIO, str] | None = None
 
 
-def printable(text: str, most: int | None = None) -> str:
+def printable(text: str, most: int | None = None, kept: str = "\n\t") -> str:
     """Returns text, such as that of a file, fit to print: with escapes in place of whatever a
-    terminal would obey (but for line ends and tabs), and without what is beyond `most` letters."""
+    terminal would obey, but for the letters `kept`, and without what is beyond `most` letters."""
     if most is not None and len(text) > most:
         text = f"{text[:most]}..."
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() or c in kept else repr(c)[1:-1] for c in text)
 
 
 def say(text: str) -> None:

@@ -22,8 +22,6 @@ from crmnet.plan import PRETRAINED, SIMULATED, Plan, declared, is_url
 
 # The number of rows of a local table whose sequences are measured before any job starts.
 FIRST = 200
-# The side of a flank -> how a text is asked for it.
-HAS = {"left": "startswith", "right": "endswith"}
 # The first letter of a file that was meant to be FASTA -> what it seems to be.
 OTHER_FASTA = {
     "@": "seems to be FASTQ; write its reads as FASTA",
@@ -96,27 +94,22 @@ def _other_construct(key: str, path: Path, entry: dict, plan: Plan) -> Iterator[
     """Checks that a table's first sequences fit the model, and that its file has the construct's
     flanks anywhere. The jobs then look at all rows."""
     construct = Construct(**plan.config["construct"])
-    columns = {"sequence": entry["columns"]["sequence"]}
-    flanks = {"left": construct.left_flank, "right": construct.right_flank}
-    added = len("".join(flanks.values())) if entry.get("flanks") == ADD else 0
+    left, right = construct.left_flank, construct.right_flank
+    added = len(left + right) if entry.get("flanks") == ADD else 0
     try:
-        absent = [] if added else [side for side in flanks if lacks(path, flanks[side])]
-        how = {part: entry.get(part) for part in ("separator", "comment")}
-        read = rows(path, columns, entry["header"], **how)
-        first = list(islice(read, SEEN if absent else FIRST))
+        lines, whole = _first_sequences(path, entry, FIRST)
+        found = {
+            "left": any(cell.startswith(left) for cell in lines.values()),
+            "right": any(cell.endswith(right) for cell in lines.values()),
+        }
+        absent = [side for side in found if not (added or found[side])]
+        if not whole:
+            # The flank may be further down.
+            absent = [side for side in absent if lacks(path, getattr(construct, f"{side}_flank"))]
+            if absent:
+                lines, _ = _first_sequences(path, entry, SEEN)
     except TableError:
         return
-    lines = {line: cells["sequence"].strip().upper().strip("N") for line, cells in first}
-    # What is no sequence is a bad row, of which the jobs tell.
-    lines = {line: cell for line, cell in lines.items() if cell and not bad_letter(cell)}
-    # A short table is seen whole: there, a flank in another column is none.
-    if not added and len(first) < FIRST:
-        cells = lines.values()
-        absent = [
-            side
-            for side in flanks
-            if not any(getattr(cell, HAS[side])(flanks[side]) for cell in cells)
-        ]
     if lines and (said := without_flanks(absent, [*lines.values()], construct)):
         yield f"{key}: {path}: {said}"
     too_long = [line for line, cell in lines.items() if len(cell) + added > construct.length]
@@ -126,7 +119,7 @@ def _other_construct(key: str, path: Path, entry: dict, plan: Plan) -> Iterator[
     flanked = [
         line
         for line, cell in lines.items()
-        if added and cell.startswith(flanks["left"]) and cell.endswith(flanks["right"])
+        if added and cell.startswith(left) and cell.endswith(right)
     ]
     if flanked and not spared:
         yield (
@@ -141,6 +134,17 @@ def _other_construct(key: str, path: Path, entry: dict, plan: Plan) -> Iterator[
             "raise `construct: length`, or set `longer: cut` for the medium, which cuts them at "
             "their end"
         )
+
+
+def _first_sequences(path: Path, entry: dict, number: int) -> tuple[dict[int, str], bool]:
+    """Returns line -> sequence of the first rows of a table, and whether these are all its rows.
+    What is no sequence is a bad row, of which the jobs tell."""
+    columns = {"sequence": entry["columns"]["sequence"]}
+    how = {part: entry.get(part) for part in ("separator", "comment")}
+    first = list(islice(rows(path, columns, entry["header"], **how), number))
+    bare = {line: cells["sequence"].strip().upper().strip("N") for line, cells in first}
+    lines = {line: cell for line, cell in bare.items() if cell and not bad_letter(cell)}
+    return lines, len(first) < number
 
 
 def _unfinished(plan: Plan) -> Iterator[str]:
@@ -239,19 +243,24 @@ def _conditions(key: str, table: dict) -> Iterator[str]:
 def _weights(config: dict) -> Iterator[str]:
     """Checks that of each medium all training tables have weights or none, and no test table."""
     for medium, entry in config["media"].items():
-        has = ["weight" in table["columns"] for table in entry["train"]]
-        if any(has) and not all(has):
-            yield (
-                f"media.{medium}.train.{has.index(False)}.columns: names no `weight`, but "
-                f"media.{medium}.train.{has.index(True)} does; name a column of weights in every "
-                "training table of a medium, or in none"
-            )
+        yield from _in_all_or_none("weight", medium, entry)
         for name, table in entry["test"].items():
             if "weight" in table.get("columns", ()):
                 yield (
                     f"media.{medium}.test.{name}.columns.weight: weights are for training; the "
                     "metrics of a test set do not weigh its rows, so remove this key"
                 )
+
+
+def _in_all_or_none(column: str, medium: str, entry: dict) -> Iterator[str]:
+    """Checks that all training tables of a medium name a column, or none does."""
+    has = [column in table["columns"] for table in entry["train"]]
+    if any(has) and not all(has):
+        yield (
+            f"media.{medium}.train.{has.index(False)}.columns: names no `{column}`, but "
+            f"media.{medium}.train.{has.index(True)} does; name it in every training table of the "
+            "medium, or in none"
+        )
 
 
 def _splits(config: dict) -> Iterator[str]:
@@ -322,13 +331,8 @@ def _draws(plan: Plan) -> Iterator[str]:
 
 def _marks(medium: str, entry: dict) -> Iterator[str]:
     """Checks the columns that say for each row whether it is for training, validation or test."""
+    yield from _in_all_or_none("split", medium, entry)
     marked = ["split" in table["columns"] for table in entry["train"]]
-    if any(marked) and not all(marked):
-        yield (
-            f"media.{medium}.train.{marked.index(False)}.columns: names no `split`, but "
-            f"media.{medium}.train.{marked.index(True)} does; name it in every training table of "
-            "the medium, or in none"
-        )
     if any(marked) and "validation" in entry:
         yield (
             f"media.{medium}.validation: the column `split` of the training tables says which rows "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from crmnet.data.delimited import TableError
+from crmnet.logs import printable
 
 EXAMPLES = 5
 # The longest part of an id in a message.
@@ -108,11 +109,6 @@ class Refused:
 
     def _write(self, *cells: str) -> None:
         if self._sink:
-            print(*map(_printable, cells), sep="\t", file=self._sink)
-
-
-def _printable(text: str) -> str:
-    """Returns a text with its tabs, line breaks and control characters spelled out."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+            # Neither a tab nor a line end may end a cell.
+            spelled = (printable(cell, kept="") for cell in cells)
+            print(*spelled, sep="\t", file=self._sink)

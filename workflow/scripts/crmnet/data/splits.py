@@ -115,11 +115,6 @@ class Draw:
         return f"{test_set} {by}{self.fraction:g}"
 
 
-def purpose(test_set: str, given: float | Mapping) -> str:
-    """Returns the purpose of the sequences of a test set that the config holds out in this way."""
-    return Draw.of("", given).purpose(test_set)
-
-
 @dataclass(frozen=True)
 class Split:
     """The purpose of the sequences of some tables. A family has one purpose.
@@ -127,7 +122,7 @@ class Split:
     Attributes:
         hashes: (n,) uint64, sorted; the hashes of the keys (`sequences.leak_keys`) that are left
             out of pre-training, and of every model of a medium that holds them out.
-        purposes: (n,), the purpose of each: `VALIDATION`, `FOLD`, or see `purpose`.
+        purposes: (n,), the purpose of each: `VALIDATION`, `FOLD`, or see `Draw.purpose`.
         families: (n,), the name of the family of each.
         counts: medium that is split by families -> the number of sequences, of families and of the
             largest family's rows.
