@@ -392,7 +392,7 @@ class Plan:
         media_of = {}
         for model in self.config["models"]:
             predicted, published = (
-                [medium for medium in self.config["media"] if sets(model, medium)]
+                [medium for medium in self._shown_media(model) if sets(model, medium)]
                 for sets in (self.predicted_sets, self.published_sets)
             )
             averaged = [medium for medium in predicted if medium not in self.released(model)]
@@ -401,6 +401,14 @@ class Plan:
             media_of[ENSEMBLE.format(model=model)] = averaged if several else []
             media_of[PUBLISHED.format(model=model)] = published
         return {name: media for name, media in media_of.items() if media}
+
+    def _shown_media(self, model: str) -> list[str]:
+        """Returns the media in which figures show a model; all media for a model in no figure."""
+        shown = set()
+        for name, figure in self.config["figures"].items():
+            if model in (figure["model"], *figure.get("against", [])):
+                shown.update(self.figure_media(name))
+        return [medium for medium in self.config["media"] if medium in shown or not shown]
 
     # Figures
 
