@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from crmnet.data import sequences
 from crmnet.data import simulation as module
@@ -17,7 +18,8 @@ from crmnet.data.sequences import Construct
 from crmnet.data.simulation import FACTORS, Factor, Parameters
 from crmnet.motifs.known import known_motifs
 
-SCRIPT = Path(__file__).parents[3] / "workflow" / "scripts" / "simulate.py"
+ROOT = Path(__file__).parents[3]
+SCRIPT = ROOT / "workflow" / "scripts" / "simulate.py"
 CONSTRUCT = Construct("TGCATTTTTTTCACATC", "GGTTACGGCTGTT", 80, 112)
 MEDIA = ["complex", "defined"]
 PARAMETERS = Parameters(train=4000, native_families=30, native_per_family=10, random=400)
@@ -97,10 +99,12 @@ def test_occupancy_by_hand():
 def test_response_by_hand(monkeypatch):
     monkeypatch.setattr(module, "BASAL", -1.0)
     monkeypatch.setattr(module, "AT_EFFECT", 2.0)
-    occupancy = np.array([[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]])
-    at = np.array([0.5, 0.5, 1.0])
-    # Logits -1; -1 + 0.5 * 4 = 1; -1 + 2 * 0.5 + 0.5 * 4 - 2 = 0.
-    expected = 17 / (1 + np.exp([1.0, -1.0, 0.0]))
+    monkeypatch.setattr(module, "MOST_AT", 0.75)
+    occupancy = np.array([[0.0, 0.0], [0.5, 0.0], [0.5, 1.0], [0.0, 0.0]])
+    at = np.array([0.5, 0.5, 0.75, 1.0])
+    # Logits -1; -1 + 0.5 * 4 = 1; -1 + 2 * 0.25 + 0.5 * 4 - 2 = -0.5; and -1 + 2 * 0.25, because
+    # a share above 0.75 has no further effect.
+    expected = 17 / (1 + np.exp([1.0, -1.0, 0.5, 0.5]))
     assert module.response(occupancy, at, np.array([4.0, -2.0])) == pytest.approx(expected)
 
 
@@ -215,6 +219,23 @@ def test_labels_follow_the_truth(simulation, factors):
             assert measured.quantile(0.02) < 4
             assert measured.quantile(0.98) > 14
             assert measured.between(0, 17).all()
+
+
+@pytest.mark.parametrize(
+    "name, mean, spread, slope", [("random", 9.8, 4.1, -29.5), ("native", 9.1, 3.2, -8.5)]
+)
+def test_expression_is_spread_as_measured(factors, name, mean, spread, slope):
+    """The numbers are of Random_complex.csv and Native_complex.csv (Vaishnav et al. 2022): mean
+    and standard deviation of expression, and its slope over the share of A and T of the insert."""
+    demo = yaml.safe_load((ROOT / "config/demo.yaml").read_text())["simulation"]
+    sizes = {"train": 1, "native_families": 1000, "native_per_family": 1, "random": 2000}
+    table = simulated(Parameters(**demo | sizes)).test["complex"][name]
+    expression = table["Measured Expression"]
+    insert = table["sequence"].str[len(CONSTRUCT.left_flank) : -len(CONSTRUCT.right_flank)]
+    at = insert.str.count("[AT]") / insert.str.len()
+    assert expression.mean() == pytest.approx(mean, abs=1.5)
+    assert expression.std() == pytest.approx(spread, abs=0.9)
+    assert np.polyfit(at, expression, 1)[0] == pytest.approx(slope, abs=9)
 
 
 def test_native_families(simulation):

@@ -18,12 +18,12 @@ from crmnet.data import sequences
 from crmnet.data.sequences import Construct
 
 BINS = 17.0  # expression is the mean sorting bin, 0..17
-BASAL = -0.4  # logit of an unbound promoter of half A and T
-# Logit from no A or T to all A or T, up to a share of MOST_AT. With these numbers, expression falls
-# by 25 bins per unit of this share in random and by 12 in native promoters. In the measured sets of
-# complex medium (Vaishnav et al. 2022) it falls by 29 and by 9, and not at all above 0.6.
-AT_EFFECT = -14.0
-MOST_AT = 0.57
+BASAL = -0.2  # logit of an unbound promoter of half A and T
+# Logit from no A or T to all A or T, up to a share of MOST_AT. In the demo, expression so falls by
+# 24 bins per unit of this share in random and by 9 in native promoters; in the measurements in
+# complex medium (Vaishnav et al. 2022) by 29 and by 9.
+AT_EFFECT = -16.0
+MOST_AT = 0.55
 CONCENTRATION = 4.0  # in units of the dissociation constant of a typical site, so 80 % bound
 CELLS = 50  # cells averaged in a label of a test set
 
@@ -41,14 +41,14 @@ CHUNK = 1024  # sequences scanned at a time: some 10 MB for eight factors
 SITE_COLUMNS = ["row", "factor", "matrix_id", "start", "end", "strand"]
 
 FACTORS: Mapping[str, Mapping[str, float]] = {
-    "REB1": {"complex": 2.0, "defined": 1.2},
-    "ABF1": {"complex": 1.6, "defined": 2.0},
-    "RAP1": {"complex": 2.4, "defined": 1.2},
-    "AZF1": {"complex": 1.8, "defined": 1.0},
-    "NHP10": {"complex": 1.8, "defined": 1.8},
-    "GCN4": {"complex": 0.4, "defined": 2.4},
-    "ROX1": {"complex": -2.0, "defined": -1.2},
-    "UME6": {"complex": -1.6, "defined": -2.0},
+    "REB1": {"complex": 1.4, "defined": 0.9},
+    "ABF1": {"complex": 1.2, "defined": 1.4},
+    "RAP1": {"complex": 1.7, "defined": 0.9},
+    "AZF1": {"complex": 1.3, "defined": 0.7},
+    "NHP10": {"complex": 1.3, "defined": 1.3},
+    "GCN4": {"complex": 0.3, "defined": 1.7},
+    "ROX1": {"complex": -1.4, "defined": -0.9},
+    "UME6": {"complex": -1.2, "defined": -1.4},
 }
 
 
