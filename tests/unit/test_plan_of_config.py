@@ -145,7 +145,16 @@ def test_baselines_can_be_trained_in_any_case(baselines, published):
 def test_simulated_data_has_no_published_predictions():
     predictors = planned(overlaid("demo")).predictors
     assert not [name for name in predictors if name.endswith("-published")]
-    assert predictors["danq"] == ["complex", "defined"]
+    assert predictors["crmnet"] == ["complex", "defined"]
+
+
+def test_a_model_is_trained_where_figures_show_it():
+    in_complex = {name: {"media": ["complex"]} for name in ("figure3", "figure4")}
+    mine = {"mine": {"pretrain": False, "label": "mine"}}
+    predictors = planned(config(figures=in_complex, models=mine)).predictors
+    assert predictors["without_transformer"] == ["complex"]
+    assert predictors["crmnet"] == ["complex", "defined"]  # Figure S1 shows it in defined medium
+    assert predictors["mine"] == ["complex", "defined"]  # no figure shows it
 
 
 def test_each_model_is_trained_once_for_each_of_its_seeds():
