@@ -14,6 +14,7 @@ import os
 import re
 import resource
 import shlex
+import statistics
 import subprocess
 import sys
 import time
@@ -85,6 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     - `parameters`: the number of parameters of the model;
     - `step_alone`, the step with its data already on the device, and `with_input`, the step with
       data from shards (null without `--shards`): see `estimate`;
+    - `inference`: null without `--inference`, or for `predictions` and `saliency` the `seconds` of
+      each round, and `sequences_per_second` in the median of all rounds but the first;
     - `peak_memory`: `bytes`, and `of` what;
     - `flops`: operations of a training step per sequence (`operations`); `flops_per_second` of the
       step alone, and `peak_flops_per_second` of all devices, with its `peak_source` ("data sheet",
@@ -131,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sequences=options.sequences,
         estimate_epochs=options.estimate_epochs,
         folders=options.shards,
+        inferred=options.inference,
     )
     peak, source = peak_rate(hardware, cell["device"], options.precision)
     share = cell["flops_per_second"] / peak
@@ -187,6 +191,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="folders of shards, to time training from them too; needs TensorFlow",
     )
+    add(
+        "--inference",
+        type=_at_least(1),
+        default=0,
+        metavar="N",
+        help="also time predictions and saliency maps of N sequences, as many rounds as epochs",
+    )
     add("--out", type=Path, help="the output file; default: standard output")
     return parser
 
@@ -241,9 +252,10 @@ def measure(
     sequences: int = SEQUENCES,
     estimate_epochs: int = 20,
     folders: Sequence[Path] = (),
+    inferred: int = 0,
 ) -> dict:
     """Trains a new model and times it: the step alone and, with folders of shards, the whole
-    training.
+    training; then, if asked, its predictions and saliency maps.
 
     Args:
         architecture: see `plan.Plan.architecture`.
@@ -253,6 +265,7 @@ def measure(
         length: tokens of a sequence.
         steps, epochs: steps of each epoch, and epochs, of which the first does not count.
         sequences, estimate_epochs: the sequences and epochs of the estimated training.
+        inferred: the number of sequences of predictions and saliency maps; 0 leaves them out.
 
     Returns:
         The keys about the model that `main` explains.
@@ -295,6 +308,7 @@ def measure(
         "parameters": model.count_params(),
         "step_alone": alone,
         "with_input": whole,
+        "inference": _inference(model, inferred, seed, epochs) if inferred else None,
         "peak_memory": peak_memory(hardware),
         "flops": flops,
         "flops_per_second": flops * alone["sequences_per_second"],
@@ -339,11 +353,13 @@ def _timed(name: str, epochs: int, epoch: Callable[[int], None], sequences: int)
     """Runs epochs, and returns the seconds of each."""
     seconds = []
     for number in range(epochs):
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         epoch(number)
         seconds.append(time.perf_counter() - started)
+        # On a CPU that has other work too, the time that this process used says more.
+        used = time.process_time() - used
         _say(
-            f"{name}, epoch {number + 1}/{epochs}: {seconds[-1]:.2f} s, "
+            f"{name}, epoch {number + 1}/{epochs}: {seconds[-1]:.2f} s ({used:.2f} s of CPU time), "
             f"{sequences / seconds[-1]:,.0f} sequences/s"
             + (", compilation included" if not number else "")
         )
@@ -454,6 +470,24 @@ def _with_input(
         )
 
     return _timed("with input", epochs, epoch, steps * batch)
+
+
+def _inference(model: keras.Model, number: int, seed: int, rounds: int) -> dict:
+    """Returns the times of predictions and saliency maps of random sequences; see `main`."""
+    from crmnet.interpretation.saliency import Gradients
+    from crmnet.training.prediction import predict
+
+    length = model.input_shape[1]
+    tokens = np.random.default_rng(seed).integers(0, 4, (number, length), np.uint8)
+    maps, times = Gradients(model), {}
+    for name, run in {
+        "predictions": lambda _: predict(model, tokens),
+        "saliency": lambda _: maps(tokens),
+    }.items():
+        seconds = _timed(name, rounds, run, number)
+        rate = number / statistics.median(seconds[1:])
+        times[name] = {"seconds": seconds, "sequences_per_second": rate}
+    return times
 
 
 def operations(model: keras.Model) -> int:
