@@ -14,7 +14,6 @@ import os
 import re
 import resource
 import shlex
-import statistics
 import subprocess
 import sys
 import time
@@ -86,8 +85,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     - `parameters`: the number of parameters of the model;
     - `step_alone`, the step with its data already on the device, and `with_input`, the step with
       data from shards (null without `--shards`): see `estimate`;
-    - `inference`: null without `--inference`, or for `predictions` and `saliency` the `seconds` of
-      each round, and `sequences_per_second` in the median of all rounds but the first;
     - `peak_memory`: `bytes`, and `of` what;
     - `flops`: operations of a training step per sequence (`operations`); `flops_per_second` of the
       step alone, and `peak_flops_per_second` of all devices, with its `peak_source` ("data sheet",
@@ -134,7 +131,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sequences=options.sequences,
         estimate_epochs=options.estimate_epochs,
         folders=options.shards,
-        inferred=options.inference,
     )
     peak, source = peak_rate(hardware, cell["device"], options.precision)
     share = cell["flops_per_second"] / peak
@@ -157,19 +153,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", choices=("auto", "cpu", "gpu", "tpu"), default="auto")
     precisions = ("float32", "mixed_float16", "mixed_bfloat16")
     add("--precision", choices=precisions, default="float32")
-    add("--batch-size", type=_at_least(1), default=1024, help="sequences per step of one device")
-    add("--devices", type=_at_least(1), default=1, help="number of devices that train together")
-    add("--steps", type=_at_least(1), default=50, help="steps in one timed epoch")
+    add("--batch-size", type=at_least(1), default=1024, help="sequences per step of one device")
+    add("--devices", type=at_least(1), default=1, help="number of devices that train together")
+    add("--steps", type=at_least(1), default=50, help="steps in one timed epoch")
     add(
         "--epochs",
-        type=_at_least(2),
+        type=at_least(2),
         default=4,
         help="timed epochs, of which the first does not count",
     )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    add("--threads", type=_at_least(1), default=cores, help="threads of one operation on the CPU")
+    add("--threads", type=at_least(1), default=cores, help="threads of one operation on the CPU")
     add("--seed", type=int, default=1, help="seed of weights and data")
-    add("--length", type=_at_least(8), default=112, help="tokens of a sequence")
+    add("--length", type=at_least(8), default=112, help="tokens of a sequence")
     add(
         "--model",
         type=json.loads,
@@ -178,11 +174,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--recipe", type=json.loads, default={}, help="JSON: settings of the training")
     add(
         "--sequences",
-        type=_at_least(1),
+        type=at_least(1),
         default=SEQUENCES,
         help="number of sequences of the estimate",
     )
-    add("--estimate-epochs", type=_at_least(1), default=20, help="number of epochs of the estimate")
+    add("--estimate-epochs", type=at_least(1), default=20, help="number of epochs of the estimate")
     add(
         "--shards",
         type=Path,
@@ -190,13 +186,6 @@ def _parser() -> argparse.ArgumentParser:
         default=(),
         metavar="FOLDER",
         help="folders of shards, to time training from them too; needs TensorFlow",
-    )
-    add(
-        "--inference",
-        type=_at_least(1),
-        default=0,
-        metavar="N",
-        help="also time predictions and saliency maps of N sequences, as many rounds as epochs",
     )
     add("--out", type=Path, help="the output file; default: standard output")
     return parser
@@ -209,7 +198,7 @@ def papers_model() -> dict:
     return {"architecture": "crmnet", **yaml.safe_load(CONFIG.read_text())["model"]}
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def at_least(least: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         if int(text) < least:
             raise argparse.ArgumentTypeError(f"must be at least {least}, not {text}")
@@ -252,10 +241,9 @@ def measure(
     sequences: int = SEQUENCES,
     estimate_epochs: int = 20,
     folders: Sequence[Path] = (),
-    inferred: int = 0,
 ) -> dict:
     """Trains a new model and times it: the step alone and, with folders of shards, the whole
-    training; then, if asked, its predictions and saliency maps.
+    training.
 
     Args:
         architecture: see `plan.Plan.architecture`.
@@ -265,7 +253,6 @@ def measure(
         length: tokens of a sequence.
         steps, epochs: steps of each epoch, and epochs, of which the first does not count.
         sequences, estimate_epochs: the sequences and epochs of the estimated training.
-        inferred: the number of sequences of predictions and saliency maps; 0 leaves them out.
 
     Returns:
         The keys about the model that `main` explains.
@@ -308,7 +295,6 @@ def measure(
         "parameters": model.count_params(),
         "step_alone": alone,
         "with_input": whole,
-        "inference": _inference(model, inferred, seed, epochs) if inferred else None,
         "peak_memory": peak_memory(hardware),
         "flops": flops,
         "flops_per_second": flops * alone["sequences_per_second"],
@@ -349,7 +335,9 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _timed(name: str, epochs: int, epoch: Callable[[int], None], sequences: int) -> list[float]:
+def timed_epochs(
+    name: str, epochs: int, epoch: Callable[[int], None], sequences: int
+) -> list[float]:
     """Runs epochs, and returns the seconds of each."""
     seconds = []
     for number in range(epochs):
@@ -401,7 +389,7 @@ def _on_tensorflow(
         epoch(batch)
         np.asarray(fitted.trainable_variables[-1])  # waits until the last step has ended
 
-    return _timed("step alone", epochs, whole, steps * len(tokens))
+    return timed_epochs("step alone", epochs, whole, steps * len(tokens))
 
 
 def _on_jax(
@@ -435,7 +423,7 @@ def _on_jax(
             _, state = step(state, batch)
         jax.block_until_ready(state)
 
-    seconds = _timed("step alone", epochs, epoch, steps * len(tokens))
+    seconds = timed_epochs("step alone", epochs, epoch, steps * len(tokens))
     # The steps have reused the memory of the model's variables, so the variables get new values.
     for group, values in zip(groups, state, strict=True):
         for variable, value in zip(group, values, strict=True):
@@ -469,25 +457,7 @@ def _with_input(
             verbose=0,
         )
 
-    return _timed("with input", epochs, epoch, steps * batch)
-
-
-def _inference(model: keras.Model, number: int, seed: int, rounds: int) -> dict:
-    """Returns the times of predictions and saliency maps of random sequences; see `main`."""
-    from crmnet.interpretation.saliency import Gradients
-    from crmnet.training.prediction import predict
-
-    length = model.input_shape[1]
-    tokens = np.random.default_rng(seed).integers(0, 4, (number, length), np.uint8)
-    maps, times = Gradients(model), {}
-    for name, run in {
-        "predictions": lambda _: predict(model, tokens),
-        "saliency": lambda _: maps(tokens),
-    }.items():
-        seconds = _timed(name, rounds, run, number)
-        rate = number / statistics.median(seconds[1:])
-        times[name] = {"seconds": seconds, "sequences_per_second": rate}
-    return times
+    return timed_epochs("with input", epochs, epoch, steps * batch)
 
 
 def operations(model: keras.Model) -> int:
