@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from configs import CONFIG, PAPER, WHOLE, config, overlaid
+from snakemake.utils import update_config
 
 from crmnet.configuration import (
     SCHEMA,
@@ -35,6 +36,22 @@ def test_the_other_configs_hold_over_the_papers(name):
     done = checked(overlaid(name))
     assert done["outdir"] == f"results/{name}"
     assert list(done["media"]["complex"]["test"]) == ["native", "random"]
+
+
+def test_the_config_of_one_gpu_compares_precisions_of_two_sizes():
+    lite = config(**yaml.safe_load((CONFIG / "lite.yaml").read_text()))
+    update_config(lite, yaml.safe_load((CONFIG / "one_gpu.yaml").read_text()))
+    plan = Plan(checked(lite))
+    assert plan.config["outdir"] == "results/one_gpu"
+    shown = {"crmnet", *plan.config["figures"]["figure4"]["against"]}
+    for name, half in (("crmnet", "bfloat16"), ("full_size", "full_size_bfloat16")):
+        assert shown > {name, half}
+        assert plan.architecture(name) == plan.architecture(half)
+        precisions = [plan.precision(model) for model in (name, half)]
+        assert precisions == ["float32", "mixed_bfloat16"]
+    papers = {"architecture": "crmnet", **PAPER["model"], "bins": 0}
+    assert plan.architecture(plan.config["benchmark"]["model"]) == papers
+    assert plan.config["benchmark"]["devices"] == [1]
 
 
 def test_the_config_that_was_given_is_left_as_it_was():

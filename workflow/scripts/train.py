@@ -28,7 +28,7 @@ from crmnet.models.files import load_model, save_model
 from crmnet.models.layers import BINS, expected_bin
 from crmnet.models.means import both_strands
 from crmnet.models.origin import PRETRAINED
-from crmnet.training import loop
+from crmnet.training import loop, machine
 
 
 def build():
@@ -67,7 +67,7 @@ recipe = dataclasses.replace(recipe, steps_per_execution=min(recipe.steps_per_ex
 print(
     f"{job.wildcards.model}/{job.wildcards.seed}/{job.wildcards.stage}: {rows:,} sequences, at "
     f"most {recipe.epochs} epochs of {steps} steps with batch size {batch}, on {hardware.count} "
-    f"{hardware.kind}(s) with {hardware.backend}",
+    f"{hardware.kind}(s) with {hardware.backend} in {options['precision']}",
     file=sys.stderr,
 )
 
@@ -77,6 +77,10 @@ with hardware.scope():
     if start:
         model.set_weights(start.get_weights())
     fitted = loop.compile_model(built, recipe, hardware.kind)
+if hardware.kind == "cpu":
+    large = built.count_params() >= loop.LARGE
+    if said := machine.advice(options["precision"], large):
+        say(said)
 if bins := expected_bin(built):
     last = bins.first + bins.width * (built.get_layer(BINS).units - 1)
     say(f"the bins of expression are {bins.first:g} to {last:g}, {bins.width:g} apart")

@@ -197,19 +197,42 @@ def test_training_learns_the_rate_times_the_devices(model, checkpoint):
     assert float(model.optimizer.learning_rate) == pytest.approx(history["learning_rate"][1])
 
 
-def test_adam_on_flat_vectors_equals_that_of_keras():
-    def weights(optimizer):
-        random = np.random.default_rng(8)
-        shapes = (3, 4), (4,), (2, 3, 5), ()
-        variables = [keras.Variable(random.normal(size=shape), dtype="float32") for shape in shapes]
-        optimizer.build(variables)
-        for rate in (1e-3, 1e-2, 1e-2, 1e-4):
-            optimizer.learning_rate.assign(rate)
-            gradients = [random.normal(0, 9, shape).astype(np.float32) for shape in shapes]
-            optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
-        return [keras.ops.convert_to_numpy(variable) for variable in variables]
+def after_four_steps(optimizer):
+    """Variables at the start, and after four steps of an optimiser."""
+    random = np.random.default_rng(8)
+    shapes = (3, 4), (4,), (2, 3, 5), ()
+    variables = [keras.Variable(random.normal(size=shape), dtype="float32") for shape in shapes]
+    start = [keras.ops.convert_to_numpy(variable) for variable in variables]
+    optimizer.build(variables)
+    for rate in (1e-3, 1e-2, 1e-2, 1e-4):
+        optimizer.learning_rate.assign(rate)
+        gradients = [random.normal(0, 9, shape).astype(np.float32) for shape in shapes]
+        optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
+    return start, [keras.ops.convert_to_numpy(variable) for variable in variables]
 
-    assert equal(weights(loop.FlatAdam()), weights(keras.optimizers.Adam()))
+
+def test_adam_on_flat_vectors_equals_that_of_keras():
+    expected = after_four_steps(keras.optimizers.Adam())[1]
+    assert equal(after_four_steps(loop.FlatAdam())[1], expected)
+
+
+def test_fused_adam_equals_that_of_keras_to_rounding():
+    start, expected = after_four_steps(keras.optimizers.Adam())
+    for ours, theirs, before in zip(
+        after_four_steps(loop.FusedAdam())[1], expected, start, strict=True
+    ):
+        np.testing.assert_allclose(ours - before, theirs - before, rtol=1e-4, atol=1e-6)
+        assert np.abs(theirs - before).max() > 5e-3
+
+
+@pytest.mark.parametrize(
+    ("least", "device", "adam"),
+    [(1, "cpu", loop.FusedAdam), (1, "gpu", loop.FlatAdam), (10**9, "cpu", loop.FlatAdam)],
+)
+def test_large_models_on_cpus_have_the_fused_adam(monkeypatch, least, device, adam):
+    monkeypatch.setattr(loop, "LARGE", least)
+    model = keras.Sequential([keras.Input((LENGTH,)), layers.Dense(1)])
+    assert type(compile_model(model, RECIPE, device).optimizer) is adam
 
 
 def test_dropout_depends_on_seed_and_epoch_alone(model):

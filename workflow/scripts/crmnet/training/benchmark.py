@@ -153,19 +153,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", choices=("auto", "cpu", "gpu", "tpu"), default="auto")
     precisions = ("float32", "mixed_float16", "mixed_bfloat16")
     add("--precision", choices=precisions, default="float32")
-    add("--batch-size", type=_at_least(1), default=1024, help="sequences per step of one device")
-    add("--devices", type=_at_least(1), default=1, help="number of devices that train together")
-    add("--steps", type=_at_least(1), default=50, help="steps in one timed epoch")
+    add("--batch-size", type=at_least(1), default=1024, help="sequences per step of one device")
+    add("--devices", type=at_least(1), default=1, help="number of devices that train together")
+    add("--steps", type=at_least(1), default=50, help="steps in one timed epoch")
     add(
         "--epochs",
-        type=_at_least(2),
+        type=at_least(2),
         default=4,
         help="timed epochs, of which the first does not count",
     )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    add("--threads", type=_at_least(1), default=cores, help="threads of one operation on the CPU")
+    add("--threads", type=at_least(1), default=cores, help="threads of one operation on the CPU")
     add("--seed", type=int, default=1, help="seed of weights and data")
-    add("--length", type=_at_least(8), default=112, help="tokens of a sequence")
+    add("--length", type=at_least(8), default=112, help="tokens of a sequence")
     add(
         "--model",
         type=json.loads,
@@ -174,11 +174,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--recipe", type=json.loads, default={}, help="JSON: settings of the training")
     add(
         "--sequences",
-        type=_at_least(1),
+        type=at_least(1),
         default=SEQUENCES,
         help="number of sequences of the estimate",
     )
-    add("--estimate-epochs", type=_at_least(1), default=20, help="number of epochs of the estimate")
+    add("--estimate-epochs", type=at_least(1), default=20, help="number of epochs of the estimate")
     add(
         "--shards",
         type=Path,
@@ -198,7 +198,7 @@ def papers_model() -> dict:
     return {"architecture": "crmnet", **yaml.safe_load(CONFIG.read_text())["model"]}
 
 
-def _at_least(least: int) -> Callable[[str], int]:
+def at_least(least: int) -> Callable[[str], int]:
     def number(text: str) -> int:
         if int(text) < least:
             raise argparse.ArgumentTypeError(f"must be at least {least}, not {text}")
@@ -335,15 +335,19 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _timed(name: str, epochs: int, epoch: Callable[[int], None], sequences: int) -> list[float]:
+def timed_epochs(
+    name: str, epochs: int, epoch: Callable[[int], None], sequences: int
+) -> list[float]:
     """Runs epochs, and returns the seconds of each."""
     seconds = []
     for number in range(epochs):
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         epoch(number)
         seconds.append(time.perf_counter() - started)
+        # On a CPU that has other work too, the time that this process used says more.
+        used = time.process_time() - used
         _say(
-            f"{name}, epoch {number + 1}/{epochs}: {seconds[-1]:.2f} s, "
+            f"{name}, epoch {number + 1}/{epochs}: {seconds[-1]:.2f} s ({used:.2f} s of CPU time), "
             f"{sequences / seconds[-1]:,.0f} sequences/s"
             + (", compilation included" if not number else "")
         )
@@ -385,7 +389,7 @@ def _on_tensorflow(
         epoch(batch)
         np.asarray(fitted.trainable_variables[-1])  # waits until the last step has ended
 
-    return _timed("step alone", epochs, whole, steps * len(tokens))
+    return timed_epochs("step alone", epochs, whole, steps * len(tokens))
 
 
 def _on_jax(
@@ -419,7 +423,7 @@ def _on_jax(
             _, state = step(state, batch)
         jax.block_until_ready(state)
 
-    seconds = _timed("step alone", epochs, epoch, steps * len(tokens))
+    seconds = timed_epochs("step alone", epochs, epoch, steps * len(tokens))
     # The steps have reused the memory of the model's variables, so the variables get new values.
     for group, values in zip(groups, state, strict=True):
         for variable, value in zip(group, values, strict=True):
@@ -453,7 +457,7 @@ def _with_input(
             verbose=0,
         )
 
-    return _timed("with input", epochs, epoch, steps * batch)
+    return timed_epochs("with input", epochs, epoch, steps * batch)
 
 
 def operations(model: keras.Model) -> int:

@@ -134,7 +134,7 @@ def measure_steps(
         settings = {
             "--backend": hardware["backend"],
             "--device": "cpu" if hardware["device"] == "cpu" else "auto",
-            # CPUs compute in half precision by emulation, hundreds of times slower.
+            # Many CPUs imitate half precision, hundreds of times slower.
             "--precision": step["precision"] if real else "float32",
             "--batch-size": batch,
             "--devices": count,
