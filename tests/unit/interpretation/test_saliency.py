@@ -22,6 +22,7 @@ from keras import layers
 
 from crmnet import logs
 from crmnet.data.sequences import Construct, N, encode, letters, one_hot, reverse_complement
+from crmnet.evaluation.statistics import rank_correlations
 from crmnet.interpretation import saliency
 from crmnet.interpretation.maps import Maps, load, masked, same_inserts, save, window
 from crmnet.interpretation.saliency import (
@@ -31,7 +32,6 @@ from crmnet.interpretation.saliency import (
     from_one_hot,
     gradients,
     insert_saliency,
-    rank_correlations,
     stages,
     weighted_layers,
 )
@@ -311,7 +311,7 @@ def test_a_gradient_that_is_not_finite_is_refused():
     model, weights = linear()
     weights[3] = np.nan
     model.set_weights([weights.reshape(-1, 1), np.zeros(1)])
-    with pytest.raises(ValueError, match="gradient of 1 sequence.* not finite.*row 0"):
+    with pytest.raises(ValueError, match="map of 1 sequence.* not finite.*row 0"):
         insert_saliency(model, encode(SEQUENCES[:1], LENGTH), np.zeros(1), CONSTRUCT)
 
 
@@ -396,22 +396,6 @@ def test_maps_need_no_framework():
         env=environment,
         check=True,
     )
-
-
-def test_rank_correlations_are_spearman_s():
-    random = np.random.default_rng(3)
-    # Whole numbers: with ties.
-    first, second = random.integers(0, 9, (2, 50, 12)).astype(float)
-    known = random.random((50, 12)) < 0.8
-    first[7] = 3
-    expected = [
-        scipy.stats.spearmanr(a[k], b[k]).statistic if a[k].std() else np.nan
-        for a, b, k in zip(first, second, known, strict=True)
-    ]
-    found = rank_correlations(first, second, known)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
-    assert np.isnan(found[7])
-    np.testing.assert_allclose(rank_correlations(first, first**3, known)[8:], 1)
 
 
 def test_stages_go_down_from_the_output():
