@@ -1,18 +1,23 @@
 """Maps of the contributions of bases: known answers of linear models, completeness, and
 mutagenesis compared with a plain loop."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
+import yaml
 from keras import layers
 
 from crmnet.data.sequences import Construct, N, one_hot
 from crmnet.interpretation.attributions import METHODS, STEPS
 from crmnet.interpretation.maps import masked
-from crmnet.interpretation.saliency import Gradients, insert_saliency
+from crmnet.interpretation.saliency import Gradients, from_one_hot, insert_saliency
 from crmnet.models.layers import OneHot
 from crmnet.models.means import both_strands
+from crmnet.plan import MAPS
 
+ROOT = Path(__file__).parents[3]
 LENGTH, LEFT, WIDTH = 20, 4, 12
 CONSTRUCT = Construct(left_flank="TGCA", right_flank="GGT", insert_length=WIDTH, length=LENGTH)
 
@@ -55,6 +60,12 @@ def maps_of(method, model, tokens):
     return insert_saliency(model, tokens, np.zeros(len(tokens)), CONSTRUCT, attribute)
 
 
+def test_the_config_knows_every_map():
+    schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
+    method = schema["properties"]["motifs"]["properties"]["map"]["properties"]["method"]
+    assert list(METHODS) == list(MAPS) == method["enum"]
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_map_of_a_linear_model_is_its_weights_minus_their_mean(method):
     model, weights = linear()
@@ -71,8 +82,6 @@ def test_every_map_of_a_linear_model_is_its_weights_minus_their_mean(method):
 
 
 def test_integrated_gradients_sum_to_the_difference_from_the_baseline():
-    from crmnet.interpretation.saliency import from_one_hot
-
     model, tokens = curved(), constructs(5)
     found = maps_of("integrated", model, tokens)
     bases = one_hot(tokens)

@@ -49,8 +49,8 @@ from crmnet.report.style import (
 EFFECTS, NAMES, MOST = 40.0, 5.0, 7
 MEASURES = ("saliency", "expression")
 TITLES = {
-    "saliency": "Saliency at the matches of each motif",
-    "expression": "Sequences with a match of each motif",
+    "saliency": "Saliency at the matches",
+    "expression": "Sequences with a match",
 }
 # The names of the maps: in figures, and in a panel with little room.
 MAP_NAMES = {
@@ -112,7 +112,8 @@ def figure_5(
     names, titles, measures = {"saliency": "saliency", "expression": expression}, TITLES, MEASURES
     if beside:
         names, measures = names | {beside: MAP_NAMES[beside]}, (*MEASURES, beside)
-        titles = TITLES | {beside: f"Beside the paper's map: {MAP_NAMES[beside]}"}
+        name = MAP_NAMES[beside]
+        titles = TITLES | {beside: f"{name[0].upper()}{name[1:]} at the matches"}
     shown = [target for target in motifs.index if target in set(examples["target"])]
     panels = letters(len(shown) + len(measures))
     if len(motifs):
@@ -132,8 +133,7 @@ def figure_5(
         for axis, letter, measure in zip(axes, below, measures, strict=True):
             label = wrapped(f"mean {names[measure]}", EFFECTS)
             _effects(axis, effects[effects["measure"] == measure], label, len(measures))
-            room = DOUBLE / len(measures) - LEFT - BESIDE_PANEL
-            panel(axis, letter, wrapped(titles[measure], room))
+            panel(axis, letter, titles[measure])
     else:
         page = note_page(
             "No motif passes the selection rule.\nThe table of all motifs gives the reasons."
@@ -192,7 +192,7 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str, panels: int) -> None:
         for label in axis.get_xticklabels():
             label.set_rotation(90)
     upright = len(table) > MOST * 2 / panels
-    axis.margins(y=0.4 if upright else 0.25)
+    axis.margins(y=0.55 if upright else 0.25)
     for place, p in zip(x, table["p_holm"], strict=True):
         axis.annotate(
             "not tested" if np.isnan(p) else f"P = {p:.2g}",
