@@ -192,7 +192,10 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str, panels: int) -> None:
         for label in axis.get_xticklabels():
             label.set_rotation(90)
     upright = len(table) > MOST * 2 / panels
-    axis.margins(y=0.55 if upright else 0.25)
+    axis.margins(y=0.25)
+    if upright:
+        low, high = axis.get_ylim()
+        axis.set_ylim(low, high + 0.3 * (high - low))
     for place, p in zip(x, table["p_holm"], strict=True):
         axis.annotate(
             "not tested" if np.isnan(p) else f"P = {p:.2g}",
