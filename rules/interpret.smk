@@ -6,12 +6,16 @@
 
 
 rule saliency:
-    """Saliency maps (gradient times input) of the inserts of a test set."""
+    """Saliency maps (gradient times input) of the inserts of a test set, and other maps of some."""
     input:
         model=model_file,
         test=lambda wildcards: test_table(wildcards)["path"],
     output:
-        f"{OUT}/saliency/{{predictor}}/{{medium}}/{{test_set}}.npz",
+        **{
+            kind: f"{OUT}/saliency/{{predictor}}/{{medium}}/{{test_set}}.{kind}.npz"
+            for kind in OTHER_MAPS
+        },
+        gradient=f"{OUT}/saliency/{{predictor}}/{{medium}}/{{test_set}}.npz",
     log:
         f"{LOGS}/saliency/{{predictor}}/{{medium}}/{{test_set}}.log",
     benchmark:
@@ -28,6 +32,9 @@ rule saliency:
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=PLAN.hardware(),
         construct=config["construct"],
+        maps=OTHER_MAPS,
+        sequences=BESIDE["sequences"],
+        seed=config["seed"],
     script:
         "../workflow/scripts/saliency.py"
 
@@ -35,9 +42,9 @@ rule saliency:
 rule sanity:
     """Correlation of the saliency maps with maps from randomised weights."""
     input:
+        **{kind: getattr(rules.saliency.output, kind) for kind in CHECKED_MAPS},
         model=model_file,
         test=lambda wildcards: test_table(wildcards)["path"],
-        saliency=rules.saliency.output[0],
     output:
         f"{OUT}/saliency/{{predictor}}/{{medium}}/{{test_set}}.sanity.tsv",
     log:
@@ -56,7 +63,7 @@ rule sanity:
         test=lambda wildcards: {wildcards.test_set: test_table(wildcards)},
         hardware=PLAN.hardware(),
         construct=config["construct"],
-        sequences=MOTIFS["sanity"]["sequences"],
+        sequences=CHECKED_MAPS,
         seed=config["seed"],
     script:
         "../workflow/scripts/sanity.py"

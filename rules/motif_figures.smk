@@ -33,6 +33,7 @@ rule figure5:
         **similarity(),
         sites=MOTIFS["scan"]["motifs"],
         expression=EXPRESSION,
+        map=BESIDE["method"],
     script:
         "../workflow/scripts/figure5.py"
 
@@ -87,6 +88,7 @@ rule figure_truth:
         found=lambda wildcards: of_truth("truth_motifs.tsv"),
         sites=lambda wildcards: of_truth("truth_sites.tsv"),
         curve=lambda wildcards: of_truth("truth_curve.tsv"),
+        maps=lambda wildcards: of_truth("truth_maps.tsv"),
     output:
         pdf=reported("figure_truth.pdf"),
         tsv=reported("figure_truth.tsv"),
@@ -101,6 +103,7 @@ rule figure_truth:
         runtime=grows(10),
     params:
         threshold=MOTIFS["scan"]["threshold"],
+        map=BESIDE["method"],
     script:
         "../workflow/scripts/figure_truth.py"
 

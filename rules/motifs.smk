@@ -20,6 +20,14 @@ MAPS = f"{OUT}/saliency/{MOTIFS['model']}/{MOTIFS['medium']}/{MOTIFS['test_set']
 MOTIF_FIGURES = list(plan.MOTIF_FIGURES)
 if Path(MOTIF_SET["path"]).is_relative_to(PLAN.simulated()) and MOTIFS["known"] == YEAST:
     MOTIF_FIGURES.append("figure_truth")
+# The map beside the paper's; all maps that are made besides the paper's; and for each map that is
+# checked by randomised weights the number of sequences. Only if the truth is known, all are compared.
+BESIDE = MOTIFS["map"] or {"method": None, "sequences": None}
+OTHER_MAPS = []
+CHECKED_MAPS = {"gradient": MOTIFS["sanity"]["sequences"]}
+if MOTIFS["map"]:
+    OTHER_MAPS = list(plan.MAPS) if "figure_truth" in MOTIF_FIGURES else [BESIDE["method"]]
+    CHECKED_MAPS[BESIDE["method"]] = BESIDE["sanity"]
 
 
 rule motifs:
@@ -329,6 +337,7 @@ rule effects:
         hits=HITS,
         ranked=f"{OUT}/motifs/all/ranked.tsv",
         saliency=lambda wildcards: f"{MAPS}.npz",
+        map=lambda wildcards: [f"{MAPS}.{BESIDE['method']}.npz"] if MOTIFS["map"] else [],
         scanned=SCANNED,
     output:
         effects=f"{OUT}/motifs/{{families}}/effects.tsv",
@@ -344,6 +353,7 @@ rule effects:
         runtime=grows(10, per_mb=0.2),
     params:
         sites=MOTIFS["scan"]["motifs"],
+        map=BESIDE["method"],
         replicates=config["evaluation"]["replicates"],
         permutations=MOTIFS["permutations"],
         seed=config["seed"],
@@ -354,6 +364,7 @@ rule effects:
 rule truth:
     """Simulated data: planted motifs and sites against those found, as tables."""
     input:
+        **{kind: lambda wildcards, kind=kind: f"{MAPS}.{kind}.npz" for kind in OTHER_MAPS},
         motifs=rules.selection.output[0],
         matches=rules.match.output[0],
         low=f"{OUT}/motifs/{{families}}/discover_low.tsv",
@@ -366,6 +377,7 @@ rule truth:
     output:
         found=f"{OUT}/motifs/{{families}}/truth_motifs.tsv",
         sites=f"{OUT}/motifs/{{families}}/truth_sites.tsv",
+        maps=f"{OUT}/motifs/{{families}}/truth_maps.tsv",
         curve=f"{OUT}/motifs/{{families}}/truth_curve.tsv",
     log:
         f"{LOGS}/truth/{{families}}.log",
@@ -380,6 +392,8 @@ rule truth:
         **similarity(),
         test_set=MOTIFS["test_set"],
         medium=MOTIFS["medium"],
+        construct=config["construct"],
+        maps=OTHER_MAPS,
         replicates=config["evaluation"]["replicates"],
         seed=config["seed"],
     script:

@@ -385,7 +385,7 @@ def test_many_keys_that_are_not_there_are_one_sentence():
     said = str(error.value).splitlines()[1:]
     assert len(said) == 2 and all(len(line) < 120 for line in said)
     assert "motifs: lacks the key 'families', 'top'," in said[0] + said[1]
-    assert "and 9 more; add it" in said[0] + said[1]
+    assert "and 10 more; add it" in said[0] + said[1]
 
 
 def test_a_long_value_is_shortened():

@@ -70,6 +70,7 @@ def tiny_config():
     config["motifs"] |= {
         "permutations": 50,
         "sanity": {"sequences": 10},
+        "map": {"sequences": 5, "sanity": 2},
         "drimust": {"threshold": 1.0},
         "scan": {"threshold": 0.001},
         "match": {"cutoffs": {"euclidean": 1.0}},

@@ -23,7 +23,7 @@ print(
 )
 known = sources(table, job.params.measure, job.params.cutoff)
 page, table = motif_figures.figure_5(
-    motifs, scanned, examples, effects, known, job.params.expression
+    motifs, scanned, examples, effects, known, job.params.expression, job.params.map
 )
 save(page, job.output.pdf)
 write_tsv(job.output.tsv, table)

@@ -12,7 +12,10 @@ job = snakemake
 log_to(job.log[0])
 motifs = read_table(job.input.found, ["e_value"])
 sites = read_table(job.input.sites)
-curve = read_table(job.input.curve)
-save(motif_figures.truth(motifs, sites, curve, job.params.threshold), job.output.pdf)
-parts = [motifs.assign(panel="A"), sites.assign(panel="BCD"), curve.assign(panel="C")]
+curve, maps = read_table(job.input.curve), read_table(job.input.maps)
+shown = curve[curve["map"].isin(["gradient", job.params.map])]
+page = motif_figures.truth(motifs, sites, shown, maps, job.params.threshold, job.params.map)
+save(page, job.output.pdf)
+parts = [motifs.assign(panel="A"), sites.assign(panel="BD"), shown.assign(panel="C")]
+parts.append(maps.assign(panel="CEF"))
 write_tsv(job.output.tsv, pd.concat(parts))

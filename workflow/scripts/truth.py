@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 
 from crmnet.data import sequences
+from crmnet.data.sequences import Construct
+from crmnet.data.simulation import Factor
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.interpretation import truth
 from crmnet.interpretation.effects import covered
 from crmnet.interpretation.maps import load, masked
 from crmnet.logs import log_to
+from crmnet.motifs.known import known_motifs
 from crmnet.motifs.selection import RANKED_BY, REPRODUCED_BY
 
 job = snakemake
@@ -49,6 +52,29 @@ planted = truth.site_table(sites, hits, ranked, saliency, lengths, factors, **dr
 print(planted.to_string(), file=sys.stderr)
 write_tsv(job.output.sites, planted, digits=6)
 
-inside = np.arange(saliency.shape[1]) < lengths[:, None]
-label = covered(sites, pd.Index(ranked["row"]), saliency.shape[1], "row")
-write_tsv(job.output.curve, truth.curve(np.abs(saliency)[inside], label[inside]), digits=6)
+# All maps are compared on the sequences that all of them have.
+beside = {name: load(job.input[name]) for name in job.params.maps}
+for other in beside.values():
+    ranked = ranked[ranked["row"].isin(other.row)]
+of_map = {"gradient": maps, **beside}
+of_map = {name: each.of(ranked["row"]) for name, each in of_map.items()}
+values = {name: masked(each.gradient, each.tokens) for name, each in of_map.items()}
+tokens = of_map["gradient"].tokens
+known = tokens != sequences.N
+here = sites[sites["row"].isin(ranked["row"])]
+label = covered(here, pd.Index(ranked["row"]), tokens.shape[1], "row")
+matrices = {m.alt: Factor.of_counts(m.alt, m.name, m.counts) for m in known_motifs().motifs}
+effects = truth.true_effects(
+    tokens,
+    Construct(**job.params.construct),
+    [matrices[name] for name in factors["factor"]],
+    factors[job.params.medium].to_numpy(float),
+)
+families = pd.factorize(ranked["family"])[0]
+compared = truth.map_table(values, effects, label, known, families, **draw)
+print(compared.to_string(), file=sys.stderr)
+write_tsv(job.output.maps, compared, digits=6)
+curves = [
+    truth.curve(np.abs(values[name])[known], label[known]).assign(map=name) for name in values
+]
+write_tsv(job.output.curve, pd.concat(curves), digits=6)

@@ -118,6 +118,26 @@ def test_narrow_and_wide_factors_scan_alike(factors):
     assert together == pytest.approx(turned, rel=1e-4)
 
 
+def test_substitutions_are_the_expression_of_each_mutated_sequence(factors, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 2)
+    rng = np.random.default_rng(4)
+    tokens = rng.integers(4, size=(3, 50), dtype=np.uint8)
+    tokens[1, 40:] = sequences.N
+    tokens[2, 25] = sequences.N
+    factors, activities = list(factors.values()), rng.normal(size=len(factors)) * 2
+    found = module.substitutions(tokens, factors, activities)
+    assert found.shape == (3, 50, 4)
+    for row in range(3):
+        for position in range(50):
+            if tokens[row, position] == sequences.N:
+                assert np.isnan(found[row, position]).all()
+                continue
+            mutants = np.tile(tokens[row], (4, 1))
+            mutants[:, position] = range(4)
+            expected = module.expression(mutants, factors, activities)
+            assert found[row, position] == pytest.approx(expected, abs=1e-4)
+
+
 @pytest.mark.parametrize("name", FACTORS)
 def test_a_consensus_site_is_bound_and_acts_by_its_sign(factors, name):
     factor = factors[name]

@@ -9,10 +9,12 @@ import scipy.stats
 from crmnet.evaluation.statistics import (
     RANDOM_ORDERS,
     average_precision,
+    average_precision_interval,
     holm,
     precision_recall,
     q_values,
     rank_correlation,
+    rank_correlations,
 )
 
 
@@ -110,11 +112,46 @@ def test_average_precision_is_that_of_a_loop(levels):
         weight[0] = 1
         once = naive_average_precision(score, label, np.ones(number))
         assert average_precision(score, label) == pytest.approx(once)
-        weighted = average_precision(score, label, weight)
-        assert weighted == pytest.approx(naive_average_precision(score, label, weight))
-        # A weight says how often a row is there.
+        # A weight says how often a unit is drawn. Here each item is a unit, and there is one draw.
+        ends = average_precision_interval(score, label, np.arange(number), [weight])
+        assert ends == pytest.approx([naive_average_precision(score, label, weight)] * 2)
         repeated = average_precision(score.repeat(weight), label.repeat(weight))
-        assert weighted == pytest.approx(repeated)
+        assert ends == pytest.approx([repeated] * 2)
+
+
+def test_the_interval_of_an_average_precision_draws_units():
+    rng = np.random.default_rng(3)
+    score, label = rng.integers(9, size=80).astype(float), rng.random(80) < 0.3
+    unit = rng.integers(6, size=80)
+    draws = [np.bincount(rng.integers(6, size=6), minlength=6) for _ in range(50)]
+    areas = [
+        naive_average_precision(score, label, weight)
+        for weight in (draw[unit] for draw in draws)
+        if weight[label].any()
+    ]
+    found = average_precision_interval(score, label, unit, draws)
+    assert found == pytest.approx(np.percentile(areas, [2.5, 97.5]))
+    assert found[0] < found[1]
+    # A draw without a labelled item does not count.
+    nothing = np.zeros(6, int)
+    assert average_precision_interval(score, label, unit, [*draws, nothing]) == found
+    assert np.isnan(average_precision_interval(score, label, unit, [nothing])).all()
+
+
+def test_rank_correlations_are_spearman_s():
+    random = np.random.default_rng(3)
+    # Whole numbers: with ties.
+    first, second = random.integers(0, 9, (2, 50, 12)).astype(float)
+    known = random.random((50, 12)) < 0.8
+    first[7] = 3
+    expected = [
+        scipy.stats.spearmanr(a[k], b[k]).statistic if a[k].std() else np.nan
+        for a, b, k in zip(first, second, known, strict=True)
+    ]
+    found = rank_correlations(first, second, known)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert np.isnan(found[7])
+    np.testing.assert_allclose(rank_correlations(first, first**3, known)[8:], 1)
 
 
 def test_a_random_score_has_the_precision_of_chance():

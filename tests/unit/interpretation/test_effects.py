@@ -1,6 +1,7 @@
 """Effects of matches: sums and means compared with plain loops, P with all permutations and under
 the null hypothesis, intervals with many families; tables of motifs and examples by hand."""
 
+import dataclasses
 import itertools
 import runpy
 from math import comb
@@ -602,7 +603,7 @@ def write_inputs(case, folder):
     case.ranked.to_csv(folder / "ranked.tsv", sep="\t", index=False)
 
 
-def run_script(folder, selected, sites="known"):
+def run_script(folder, selected, sites="known", beside=None):
     names = ["B", "D", "A"]
     # The hits of the files are those of known motifs, or of found ones.
     columns = {"target": names} if sites == "known" else {"target": list("XYZ"), "motif": names}
@@ -616,10 +617,11 @@ def run_script(folder, selected, sites="known"):
             hits=folder / "hits.tsv.gz",
             ranked=folder / "ranked.tsv",
             saliency=folder / "maps.npz",
+            map=[folder / "beside.npz"] if beside else [],
             scanned=folder / "known.meme",
         ),
         output=SimpleNamespace(effects=folder / "effects.tsv", examples=folder / "examples.tsv"),
-        params=SimpleNamespace(replicates=20, permutations=19, sites=sites, seed=1),
+        params=SimpleNamespace(replicates=20, permutations=19, sites=sites, seed=1, map=beside),
         log=[folder / "log"],
     )
     runpy.run_path(str(SCRIPT), init_globals={"snakemake": job})
@@ -644,6 +646,30 @@ def test_the_script(case, tmp_path):
     assert first["saliency"].tolist() == [0, 2, 3, 4]
     assert first["predicted"].tolist() == [5.5] * 4
     assert rows[rows["target"] == "B"]["letter"].tolist() == ["A", "C", "G"]
+
+
+def test_the_effects_of_a_map_beside_the_papers(case, tmp_path):
+    write_inputs(case, tmp_path)
+    (paper, examples_) = run_script(tmp_path, [2, None, 1])
+    whole = maps.load(tmp_path / "maps.npz")
+    # Twice the paper's map, of all sequences and of those of some rows.
+    twice = dataclasses.replace(whole, gradient=2 * whole.gradient)
+    maps.save(tmp_path / "beside.npz", twice)
+    table, rows = run_script(tmp_path, [2, None, 1], beside="mutagenesis")
+    pd.testing.assert_frame_equal(rows, examples_)
+    pd.testing.assert_frame_equal(table.iloc[: len(paper)], paper)
+    assert table["measure"].unique().tolist()[4:] == [
+        *("mutagenesis", "absolute_mutagenesis", "mutagenesis_logo_similarity")
+    ]
+    values = table.set_index(["measure", "target"])[["value", "control", "matches"]]
+    expected = values.loc["saliency"] * [2, 2, 1]
+    np.testing.assert_allclose(values.loc["mutagenesis"], expected, rtol=1e-5)
+    some = case.ranked["row"].iloc[:2]
+    maps.save(tmp_path / "beside.npz", twice.of(some))
+    table, _ = run_script(tmp_path, [2, None, 1], beside="mutagenesis")
+    hits = case.hits[case.hits["sequence"].isin(case.ranked["sequence"].iloc[:2])]
+    counted = table[table["measure"] == "mutagenesis"].set_index("target")["matches"]
+    assert counted.to_dict() == {name: (hits["motif"] == name).sum() for name in "AB"}
 
 
 def test_the_sites_of_the_found_motifs(case, tmp_path):

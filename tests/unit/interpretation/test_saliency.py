@@ -22,6 +22,7 @@ from keras import layers
 
 from crmnet import logs
 from crmnet.data.sequences import Construct, N, encode, letters, one_hot, reverse_complement
+from crmnet.evaluation.statistics import rank_correlations
 from crmnet.interpretation import saliency
 from crmnet.interpretation.maps import Maps, load, masked, same_inserts, save, window
 from crmnet.interpretation.saliency import (
@@ -31,7 +32,6 @@ from crmnet.interpretation.saliency import (
     from_one_hot,
     gradients,
     insert_saliency,
-    rank_correlations,
     stages,
     weighted_layers,
 )
@@ -311,7 +311,7 @@ def test_a_gradient_that_is_not_finite_is_refused():
     model, weights = linear()
     weights[3] = np.nan
     model.set_weights([weights.reshape(-1, 1), np.zeros(1)])
-    with pytest.raises(ValueError, match="gradient of 1 sequence.* not finite.*row 0"):
+    with pytest.raises(ValueError, match="map of 1 sequence.* not finite.*row 0"):
         insert_saliency(model, encode(SEQUENCES[:1], LENGTH), np.zeros(1), CONSTRUCT)
 
 
@@ -396,22 +396,6 @@ def test_maps_need_no_framework():
         env=environment,
         check=True,
     )
-
-
-def test_rank_correlations_are_spearman_s():
-    random = np.random.default_rng(3)
-    # Whole numbers: with ties.
-    first, second = random.integers(0, 9, (2, 50, 12)).astype(float)
-    known = random.random((50, 12)) < 0.8
-    first[7] = 3
-    expected = [
-        scipy.stats.spearmanr(a[k], b[k]).statistic if a[k].std() else np.nan
-        for a, b, k in zip(first, second, known, strict=True)
-    ]
-    found = rank_correlations(first, second, known)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
-    assert np.isnan(found[7])
-    np.testing.assert_allclose(rank_correlations(first, first**3, known)[8:], 1)
 
 
 def test_stages_go_down_from_the_output():
@@ -564,6 +548,16 @@ def test_a_map_that_is_constant_does_not_count(checked):
     assert table["signed"].isna().all()
 
 
+class Files(dict):
+    """Files that a script names by attribute, by key, or as the only one."""
+
+    def __getitem__(self, key):
+        return next(iter(self.values())) if key == 0 else super().__getitem__(key)
+
+    def __getattr__(self, name):
+        return self[name]
+
+
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     """Files and parameters of both scripts."""
@@ -577,24 +571,40 @@ def job(tmp_path, monkeypatch):
     entry = {"path": str(tmp_path / "test.csv"), "columns": columns, "header": True}
     params = {"construct": vars(CONSTRUCT), "hardware": {}, "seed": 1}
 
-    def run(script, output, **inputs):
+    def run(script, outputs, **given):
+        files = {name: tmp_path / file for name, file in outputs.items()}
+        inputs = {"model": tmp_path / "model.keras", "test": entry["path"]}
+        inputs |= given.pop("inputs", {})
         job = SimpleNamespace(
-            input=SimpleNamespace(model=tmp_path / "model.keras", test=entry["path"], **inputs),
-            output=[tmp_path / output],
-            params=SimpleNamespace(test={"native": entry}, sequences=15, **params),
+            input=Files(inputs),
+            output=Files(files),
+            params=SimpleNamespace(test={"native": entry}, **params, **given),
             wildcards=SimpleNamespace(medium="complex"),
             threads=1,
             log=[tmp_path / "log"],
         )
         runpy.run_path(str(SCRIPTS / script), init_globals={"snakemake": job})
-        return tmp_path / output
+        return files
 
     return SimpleNamespace(run=run, model=model, inserts=inserts, table=table, folder=tmp_path)
 
 
+MAPS = {"gradient": "maps.npz", "mutagenesis": "mutagenesis.npz"}
+
+
+def make_maps(job):
+    return job.run("saliency.py", MAPS, maps=["mutagenesis"], sequences=10)
+
+
+def check_maps(job, files):
+    numbers = {"gradient": 15, "mutagenesis": 4}
+    made = job.run("sanity.py", {"": "sanity.tsv"}, inputs=files, sequences=numbers)
+    return pd.read_csv(made[""], sep="\t")
+
+
 def test_the_scripts(job, capsys):
-    path = job.run("saliency.py", "maps.npz")
-    maps = load(path)
+    files = make_maps(job)
+    maps = load(files["gradient"])
     assert [letters(row) for row in maps.tokens] == job.inserts
     assert maps.measured.tolist() == list(range(20))
     tokens = encode(job.table["s"], LENGTH)
@@ -604,25 +614,37 @@ def test_the_scripts(job, capsys):
         rtol=1e-4,
         atol=1e-6,
     )
-    assert "native: 20 inserts of up to 12 bases" in capsys.readouterr().err
-    once = path.read_bytes()
-    assert job.run("saliency.py", "maps.npz").read_bytes() == once
+    assert "native: gradient of 20 inserts of up to 12 bases" in capsys.readouterr().err
+    # The second map is of some sequences, in the order of the table.
+    some = load(files["mutagenesis"])
+    assert len(some) == 10 and (np.diff(some.row) > 0).all()
+    np.testing.assert_array_equal(some.tokens, maps.of(some.row).tokens)
+    np.testing.assert_array_equal(some.measured, some.row)
+    mutant = tokens[some.row[:1]].copy()
+    mutant[0, 4] = (mutant[0, 4] + 1) % 4
+    change = predicted(job.model, mutant) - some.prediction[0]
+    found = some.gradient[0, 0, mutant[0, 4]] - some.gradient[0, 0, some.tokens[0, 0]]
+    assert found == pytest.approx(change[0], rel=1e-3, abs=1e-5)
+    once = [path.read_bytes() for path in files.values()]
+    assert [path.read_bytes() for path in make_maps(job).values()] == once
 
-    table = pd.read_csv(job.run("sanity.py", "sanity.tsv", saliency=path), sep="\t")
-    assert list(table.columns) == COLUMNS
-    assert (table["n"] == 15).all()
-    assert table["signed"].iloc[0] == pytest.approx(1)
-    assert len(table) == 1 + 3 * 5
+    table = check_maps(job, files)
+    assert list(table.columns) == [*COLUMNS, "map"]
+    assert len(table) == 2 * (1 + 3 * 5)
+    for kind, number in (("gradient", 15), ("mutagenesis", 4)):
+        rows = table[table["map"] == kind]
+        assert (rows["n"] == number).all()
+        assert rows["signed"].iloc[0] == pytest.approx(1)
 
 
 def test_the_scripts_refuse_maps_and_tables_that_do_not_match(job):
-    path = job.run("saliency.py", "maps.npz")
+    files = make_maps(job)
     job.table.iloc[::-1].to_csv(job.folder / "test.csv", index=False)
     with pytest.raises(ValueError, match="maps.npz and .*test.csv are not of the same sequences"):
-        job.run("sanity.py", "sanity.tsv", saliency=path)
+        check_maps(job, files)
     job.table.assign(s="TGCAGGTT").to_csv(job.folder / "test.csv", index=False)
     with pytest.raises(ValueError, match="model.keras on .*test.csv: 20 sequence.* no insert"):
-        job.run("saliency.py", "maps.npz")
+        make_maps(job)
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")

@@ -8,19 +8,27 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
-from crmnet.data.sequences import N
+from crmnet.data import sequences, simulation
+from crmnet.data.sequences import Construct, N
 from crmnet.evaluation.statistics import average_precision
 from crmnet.interpretation import maps
 from crmnet.interpretation.truth import (
     ALL,
     CURVE_POINTS,
+    EFFECTIVE,
+    MAP_COLUMNS,
     MOTIF_COLUMNS,
     SITE_COLUMNS,
+    TRUTH,
     curve,
     found_motifs,
+    map_table,
     site_table,
+    true_effects,
 )
+from crmnet.motifs.known import known_motifs
 
 
 class Files(SimpleNamespace):
@@ -239,6 +247,70 @@ def test_sites_of_other_sequences_are_refused(case):
         table_of(case)
 
 
+CONSTRUCT = Construct("TGCATTTTTTTCACATC", "GGTTACGGCTGTT", 24, 56)
+
+
+def simulated_factors():
+    known = {m.alt: m for m in known_motifs().motifs}
+    return [
+        simulation.Factor.of_counts(name, known[name].name, known[name].counts)
+        for name in ("REB1", "ROX1")
+    ]
+
+
+def test_the_true_effect_of_a_base_is_what_its_mutations_do():
+    factors, activities = simulated_factors(), np.array([2.0, -1.5])
+    tokens = np.random.default_rng(5).integers(0, 4, (3, 24), dtype=np.uint8)
+    tokens[0, 3:10] = sequences.tokenise("TTACCCG")
+    tokens[1, 20:] = N
+    effects = true_effects(tokens, CONSTRUCT, factors, activities)
+    for row, position in np.ndindex(*tokens.shape):
+        mutants = np.tile(tokens[row], (4, 1))
+        if tokens[row, position] == N:
+            assert effects[row, position] == 0
+            continue
+        mutants[:, position] = range(4)
+        whole = sequences.in_construct(mutants, CONSTRUCT)
+        each = simulation.expression(whole, factors, activities)
+        own = tokens[row, position]
+        expected = each[own] - np.delete(each, own).mean()
+        assert effects[row, position] == pytest.approx(expected, abs=1e-5)
+    # A base of the site of an activator.
+    assert effects[0, 5:9].min() > EFFECTIVE
+
+
+def test_maps_are_compared_with_the_true_effects():
+    rng = np.random.default_rng(6)
+    effects = rng.normal(size=(40, 30)) * 0.3
+    planted, known = rng.random((40, 30)) < 0.3, np.ones((40, 30), bool)
+    known[3, 20:] = False
+    families = np.arange(40) // 4
+    maps = {"opposite": -2 * effects, "noisy": effects + rng.normal(size=effects.shape) * 0.3}
+    maps["random"] = rng.normal(size=effects.shape)
+    table = map_table(maps, effects, planted, known, families, replicates=100, seed=1)
+    assert list(table.columns) == MAP_COLUMNS
+    assert table["map"].tolist() == ["opposite", "noisy", "random", TRUTH]
+    table = table.set_index("map")
+    rho = table["rank_correlation"]
+    assert rho[["opposite", TRUTH]].tolist() == pytest.approx([-1, 1])
+    each = [
+        scipy.stats.spearmanr(a[k], b[k]).statistic
+        for a, b, k in zip(maps["noisy"], effects, known, strict=True)
+    ]
+    assert rho["noisy"] == pytest.approx(np.mean(each))
+    assert table.loc["random", "rank_correlation_low"] < 0 < rho["noisy"]
+    # By absolute value.
+    effective = planted & (np.abs(effects) >= EFFECTIVE)
+    for name, label in (("planted", planted), ("effective", effective)):
+        assert table[f"{name}_base_rate"].to_numpy() == pytest.approx(label[known].mean())
+        assert table.loc["opposite", name] == table.loc[TRUTH, name]
+        assert (table[f"{name}_low"] <= table[name]).all()
+        assert (table[name] <= table[f"{name}_high"]).all()
+        expected = average_precision(np.abs(maps["random"][known]), label[known])
+        assert table.loc["random", name] == pytest.approx(expected)
+    assert table.loc[TRUTH, "effective"] > table.loc["noisy", "effective"]
+
+
 def run_script(case, folder, test_set):
     width = case.saliency.shape[1]
     tokens = np.full((10, width), N, np.uint8)
@@ -247,7 +319,9 @@ def run_script(case, folder, test_set):
         tokens[row, :length] = 1
         gradient[row, :, 1] = values
     zeros = np.zeros(10)
-    maps.save(folder / "maps.npz", maps.Maps(np.arange(10), tokens, gradient, zeros, zeros, zeros))
+    whole = maps.Maps(np.arange(10), tokens, gradient, zeros, zeros, zeros)
+    maps.save(folder / "maps.npz", whole)
+    maps.save(folder / "mutagenesis.npz", whole.of([2, 9]))
     other = case.sites.assign(row=99)
     sites = pd.concat([case.sites.assign(set="native"), other.assign(set="random")])
     tables = {
@@ -264,16 +338,20 @@ def run_script(case, folder, test_set):
         table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
     job = SimpleNamespace(
         input=Files(
-            saliency=folder / "maps.npz", **{name: folder / f"{name}.tsv" for name in tables}
+            saliency=folder / "maps.npz",
+            mutagenesis=folder / "mutagenesis.npz",
+            **{name: folder / f"{name}.tsv" for name in tables},
         ),
         output=SimpleNamespace(
-            **{name: folder / f"truth_{name}.tsv" for name in ("found", "sites", "curve")}
+            **{name: folder / f"truth_{name}.tsv" for name in ("found", "sites", "maps", "curve")}
         ),
         params=SimpleNamespace(
             test_set=test_set,
             medium="complex",
             measure="tomtom",
             cutoff=0.1,
+            construct=vars(CONSTRUCT),
+            maps=["mutagenesis"],
             replicates=20,
             seed=1,
         ),
@@ -297,8 +375,12 @@ def test_the_script(case, tmp_path):
         expected["average_precision"].to_numpy(), rel=1e-5, nan_ok=True
     )
     assert written["curve"]["recall"].iloc[-1] == 1
-    # All positions of the inserts: 8 of 14 are planted.
-    assert written["curve"]["precision"].iloc[-1] >= 8 / 14
+    # All positions of the inserts that have every map: 6 of 9 are planted.
+    assert written["curve"]["precision"].iloc[-1] >= 6 / 9
+    compared = written["maps"]
+    assert compared["map"].tolist() == ["gradient", "mutagenesis", TRUTH]
+    assert set(compared["sequences"]) == {2}
+    assert compared["planted_base_rate"].to_numpy() == pytest.approx(6 / 9)
 
 
 def test_a_set_without_sites_is_refused(case, tmp_path):

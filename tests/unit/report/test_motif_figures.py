@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 
 from crmnet.data.sequences import tokenise
 from crmnet.interpretation.effects import COLUMNS, EXAMPLE_COLUMNS, examples, motif_effects
-from crmnet.interpretation.truth import ALL, CURVE_POINTS
+from crmnet.interpretation.truth import ALL, CURVE_POINTS, TRUTH
 from crmnet.motifs.motif import Motif, write_meme
 from crmnet.motifs.scanning import scan
 from crmnet.motifs.selection import COLUMNS as MOTIF_COLUMNS
+from crmnet.plan import MAPS
 from crmnet.report import logos, motif_figures, style
 from crmnet.report.drawings import letters as panel_letters
 
@@ -101,10 +102,11 @@ def draw(name, folder, inputs, **params):
     return pd.read_csv(folder / f"{name}.tsv", sep="\t")
 
 
-def figure5(folder):
+def figure5(folder, beside=None):
     files = ("motifs", "examples", "effects")
     tables = {name: f"{name}.tsv" for name in files}
     params = {"sites": "known", "measure": "pearson", "cutoff": 0.9, "expression": "expression"}
+    params["map"] = beside
     return draw("figure5", folder, {"scanned": "known.meme", **tables}, **params)
 
 
@@ -274,28 +276,43 @@ def truth_tables(folder, factors=("REB1", "RAP1", "ABF1", "UME6", "MCM1", "GCN4"
     whole = sites.iloc[:1].assign(factor=ALL, sites=300, base_rate=0.12)
     recall = np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS
     curve = pd.DataFrame({"recall": recall, "precision": 0.9 * (1 - recall) ** 2 + 0.1})
-    tables = {"found": found, "sites": pd.concat([sites, whole]), "curve": curve}
+    curve = pd.concat([curve.assign(map=name) for name in ("gradient", *MAPS)])
+    maps = pd.DataFrame({"map": ["gradient", *MAPS, TRUTH], "sequences": 90})
+    for name, chance in (("rank_correlation", 0), ("planted", 0.2), ("effective", 0.1)):
+        value = np.linspace(0.3, 0.9, len(maps)) + (name == "planted") * 0.01
+        ends = {f"{name}_low": value - 0.05, f"{name}_high": value + 0.04}
+        maps = maps.assign(**{name: value}, **ends, **{f"{name}_base_rate": chance})
+    sites = pd.concat([sites, whole])
+    tables = {"found": found, "sites": sites, "curve": curve, "maps": maps}
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.tsv", sep="\t", index=False)
     return tables
 
 
 @pytest.mark.parametrize("case", [{}, {"factors": ("REB1", "RAP1"), "finds": False}])
-def test_figure_of_the_truth(tmp_path, texts, case):
+@pytest.mark.parametrize("beside", ["mutagenesis", None])
+def test_figure_of_the_truth(tmp_path, texts, case, beside):
     tables = truth_tables(tmp_path, **case)
     files = {name: f"{name}.tsv" for name in tables}
-    table = draw("figure_truth", tmp_path, files, threshold=1e-4)
+    table = draw("figure_truth", tmp_path, files, threshold=1e-4, map=beside)
     found = table[table["panel"] == "A"]
     assert found["ln_e_value"].to_numpy() == pytest.approx(
         tables["found"]["ln_e_value"].to_numpy(), nan_ok=True
     )
-    sites = table[table["panel"] == "BCD"]
+    sites = table[table["panel"] == "BD"]
     assert sites["factor"].tolist() == tables["sites"]["factor"].tolist()
     assert sites["share"].to_numpy() == pytest.approx(
         tables["sites"]["share"].to_numpy(), nan_ok=True
     )
-    curve = table[(table["panel"] == "C")]
-    assert curve["precision"].to_numpy() == pytest.approx(tables["curve"]["precision"].to_numpy())
+    curve, given = table[table["panel"] == "C"], tables["curve"]
+    assert curve["map"].unique().tolist() == ["gradient", beside][: 1 + bool(beside)]
+    expected = given[given["map"].isin(["gradient", beside])]["precision"]
+    assert curve["precision"].to_numpy() == pytest.approx(expected.to_numpy())
+    maps = table[table["panel"] == "CEF"]
+    assert maps["map"].tolist() == ["gradient", *MAPS, TRUTH]
+    assert maps["effective"].to_numpy() == pytest.approx(tables["maps"]["effective"].to_numpy())
+    assert {"corrected gradient", "SmoothGrad", "the truth itself"} < set(texts)
+    assert ("mutagenesis: area 0.790" in texts) == bool(beside)
     assert texts.count("not\nfound") == (~tables["found"]["found"]).sum()
     assert {"gadem\n(built in)", "meme, low end\n(no motif)"} < set(texts)
 
@@ -310,7 +327,7 @@ def sanity_table():
             rows.append((stage, run, signed, signed - half, signed + half))
             rows[-1] += (absolute, absolute - half, absolute + half)
     names = [f"{kind}{end}" for kind in ("signed", "absolute") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=["stage", "draw", *names])
+    return pd.DataFrame(rows, columns=["stage", "draw", *names]).assign(map="gradient")
 
 
 def test_figure_of_the_sanity_check(tmp_path):
@@ -318,6 +335,34 @@ def test_figure_of_the_sanity_check(tmp_path):
     given.to_csv(tmp_path / "sanity.tsv", sep="\t", index=False)
     table = draw("figure_sanity", tmp_path, {"sanity": "sanity.tsv"})
     pd.testing.assert_frame_equal(table, given)
+
+
+def test_the_sanity_check_of_two_maps(tmp_path, fits):
+    given = sanity_table()
+    given = pd.concat([given, given.assign(map="mutagenesis")])
+    page = motif_figures.sanity(given)
+    fits(page)
+    first, second = page.axes
+    assert first.get_ylabel() and not second.get_ylabel()
+    assert first.get_ylim() == second.get_ylim()
+    titles = {text.get_text() for axis in page.axes for text in axis.texts}
+    assert {"gradient", "mutagenesis"} <= titles
+
+
+def test_the_effects_of_a_second_map_stand_beside_the_papers(tmp_path, texts):
+    effects, _ = write_tables(tmp_path)
+    other = effects[effects["measure"] == "saliency"]
+    other = other.assign(**2 * other[["value", "low", "high"]], measure="mutagenesis")
+    both = pd.concat([effects, other])
+    both.to_csv(tmp_path / "effects.tsv", sep="\t", index=False, float_format="%.6g")
+    table = figure5(tmp_path, "mutagenesis")
+    drawn = table[table["panel"] == "H"]
+    assert set(drawn["measure"]) == {"mutagenesis"}
+    assert drawn["value"].to_numpy() == pytest.approx(other["value"].to_numpy(), rel=1e-5)
+    # The letters of the paper's panels stay.
+    measures = table.groupby("panel")["measure"].first()
+    assert measures[["F", "G"]].tolist() == ["saliency", "expression"]
+    assert "mean mutagenesis" in texts
 
 
 def test_the_sanity_check_names_its_steps_and_draws_whole_dots(fits):
@@ -489,7 +534,7 @@ def test_figures_are_the_same_whatever_matplotlib_is_set_to(tmp_path, monkeypatc
     def pages():
         figure5(tmp_path)
         figure_s2(tmp_path)
-        draw("figure_truth", tmp_path, tables, threshold=1e-4)
+        draw("figure_truth", tmp_path, tables, threshold=1e-4, map="corrected")
         names = ("figure5", "figureS2", "figure_truth")
         return [(tmp_path / f"{name}.pdf").read_bytes() for name in names]
 

@@ -26,6 +26,8 @@ SCORES = {
 }
 # The tables of each medium that `rule simulate` makes.
 SIMULATED = {"train": "train.tsv.gz", "native": "native.csv", "random": "random.csv"}
+# The maps that can stand beside the paper's (`attributions.METHODS`, which needs a framework).
+MAPS = ("corrected", "integrated", "smooth", "mutagenesis")
 # The figures of measured against predicted expression, and the figures of the motif jobs.
 SCATTERS = ("figure2", "figureS1")
 MOTIF_FIGURES = ("figure5", "figureS2", "figure_sanity")

@@ -37,6 +37,7 @@ MAX_TRACTS = 2  # poly-A and poly-T, in a founder: 0..2
 TRACT_LENGTHS = (6, 15)  # half-open
 MAX_SUBSTITUTIONS = 5  # in a variant of a founder: 1..5
 
+BASES, WEAK = (0, 1, 2, 3), (sequences.A, sequences.T)
 CHUNK = 1024  # sequences scanned at a time: some 10 MB for eight factors
 SITE_COLUMNS = ["row", "factor", "matrix_id", "start", "end", "strand"]
 
@@ -151,25 +152,36 @@ def occupancies(tokens: np.ndarray, factors: Sequence[Factor]) -> np.ndarray:
     It is S / (1 + S), where S is the concentration times the sum of the affinities of all positions
     on both strands. Chance sites count, and nothing binds across an N.
     """
+    tables, number = _tables(factors), len(factors)
+    strength = np.empty((len(tokens), number))
+    for first in range(0, len(tokens), CHUNK):
+        strands = _affinities(tokens[first : first + CHUNK], tables).sum(axis=1)
+        strength[first : first + CHUNK] = strands[:, :number] + strands[:, number:]
+    strength *= CONCENTRATION
+    return strength / (1 + strength)
+
+
+def _tables(factors: Sequence[Factor]) -> np.ndarray:
+    """Returns the contribution of each letter to ln of the affinity (width, 5, 2 factors), of the
+    factors' sites on the given strand and then on the other; 0 beyond the end of a site."""
     width, number = max(factor.width for factor in factors), len(factors)
     tables = np.zeros((width, len(sequences.ALPHABET), 2 * number), np.float32)
     for i, factor in enumerate(factors):
         tables[: factor.width, : sequences.N, i] = factor.log_affinities
         tables[: factor.width, : sequences.N, number + i] = factor.log_affinities[::-1, ::-1]
         tables[: factor.width, sequences.N, [i, number + i]] = -np.inf
+    return tables
 
-    strength = np.empty((len(tokens), number))
-    for first in range(0, len(tokens), CHUNK):
-        chunk = tokens[first : first + CHUNK]
-        length = chunk.shape[1]
-        chunk = np.pad(chunk, ((0, 0), (0, width - 1)), constant_values=sequences.N)
-        scores = tables[0][chunk[:, :length]]
-        for offset in range(1, width):
-            scores += tables[offset][chunk[:, offset : offset + length]]
-        strands = np.exp(scores).sum(axis=1)
-        strength[first : first + CHUNK] = strands[:, :number] + strands[:, number:]
-    strength *= CONCENTRATION
-    return strength / (1 + strength)
+
+def _affinities(tokens: np.ndarray, tables: np.ndarray) -> np.ndarray:
+    """Returns the affinities (n, length, 2 factors) of the sites that begin at each position of
+    tokens (n, length)."""
+    width, length = len(tables), tokens.shape[1]
+    padded = np.pad(tokens, ((0, 0), (0, width - 1)), constant_values=sequences.N)
+    scores = tables[0][padded[:, :length]]
+    for offset in range(1, width):
+        scores += tables[offset][padded[:, offset : offset + length]]
+    return np.exp(scores)
 
 
 def response(occupancy: np.ndarray, at: np.ndarray, activities: np.ndarray) -> np.ndarray:
@@ -181,9 +193,42 @@ def response(occupancy: np.ndarray, at: np.ndarray, activities: np.ndarray) -> n
 
 def expression(tokens: np.ndarray, factors: Sequence[Factor], activities: np.ndarray) -> np.ndarray:
     """Returns the expression without noise (n,), in bins, of sequences of tokens (n, length)."""
-    weak = (tokens == sequences.A) | (tokens == sequences.T)
-    at = weak.sum(axis=1) / (tokens != sequences.N).sum(axis=1)
+    at = np.isin(tokens, WEAK).sum(axis=1) / (tokens != sequences.N).sum(axis=1)
     return response(occupancies(tokens, factors), at, activities)
+
+
+def substitutions(
+    tokens: np.ndarray, factors: Sequence[Factor], activities: np.ndarray
+) -> np.ndarray:
+    """Returns the `expression` (n, length, 4) of each sequence of tokens (n, length) with A, C, G
+    or T in place of the letter at each position; NaN at an N.
+
+    A substitution changes only the sites that cover it. So their affinities are replaced in the
+    sums, and no mutated sequence is scanned.
+    """
+    tables, number = _tables(factors).astype(float), len(factors)
+    letters = np.arange(len(BASES))
+    result = np.empty((*tokens.shape, len(BASES)))
+    for first in range(0, len(tokens), CHUNK):
+        chunk = tokens[first : first + CHUNK]
+        own = np.minimum(chunk, sequences.N - 1)
+        affinities = _affinities(chunk, tables)
+        change = np.zeros((*chunk.shape, len(BASES), 2 * number))
+        for offset in range(len(tables)):
+            factor = np.exp(tables[offset, : sequences.N])
+            # The sites whose letter number `offset` is at each position.
+            covering = affinities[:, : chunk.shape[1] - offset]
+            ratio = factor / factor[own[:, offset:], None] - 1
+            change[:, offset:] += covering[:, :, None] * ratio
+        strength = affinities.sum(axis=1)[:, None, None] + change
+        strength = CONCENTRATION * (strength[..., :number] + strength[..., number:])
+        weak, known = np.isin(chunk, WEAK), chunk != sequences.N
+        more = np.isin(letters, WEAK) - weak[..., None].astype(int)
+        at = weak.sum(axis=1)[:, None, None] + more
+        at = at / known.sum(axis=1)[:, None, None]
+        value = response(strength / (1 + strength), at, activities)
+        result[first : first + CHUNK] = np.where(known[..., None], value, np.nan)
+    return result
 
 
 def simulate(

@@ -3,7 +3,7 @@ rank correlation, precision and recall. Needs only numpy and pandas."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations
 
 import numpy as np
@@ -82,9 +82,22 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> tuple[float, floa
     return float(rho[0]), float(np.mean(np.abs(rho) >= abs(rho[0])))
 
 
-def precision_recall(
-    score: np.ndarray, label: np.ndarray, weight: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def rank_correlations(first: np.ndarray, second: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Returns Spearman's rank correlation (n,) of each row of two arrays (n, width).
+
+    Only positions that are `known` (n, width), bool, count. The result is NaN if a row is constant
+    in one of the arrays."""
+    ranks = []
+    for values in (first, second):
+        rank = pd.DataFrame(np.where(known, values, np.nan)).rank(axis=1).to_numpy()
+        # The ranks of n values sum to n (n + 1) / 2, also with ties.
+        ranks.append(np.where(known, rank - (known.sum(axis=1, keepdims=True) + 1) / 2, 0))
+    spread = [(rank**2).sum(axis=1) for rank in ranks]
+    with np.errstate(invalid="ignore"):
+        return (ranks[0] * ranks[1]).sum(axis=1) / np.sqrt(spread[0] * spread[1])
+
+
+def precision_recall(score: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns precision and recall (k,) at each of the k different scores.
 
     At a threshold, all items with this score or a higher one are selected.
@@ -92,23 +105,46 @@ def precision_recall(
     Args:
         score: (n,).
         label: (n,) bool.
-        weight: (n,) how often each item counts; by default once.
     """
     order = np.argsort(-score, kind="stable")
     score, label = score[order], label[order]
-    weight = np.ones(len(score)) if weight is None else weight[order]
     last = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
-    true, taken = np.cumsum(weight * label)[last], np.cumsum(weight)[last]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(taken > 0, true / taken, 1.0), true / true[-1]
+    true = np.cumsum(label)[last]
+    return true / (last + 1), true / true[-1]
 
 
-def average_precision(
-    score: np.ndarray, label: np.ndarray, weight: np.ndarray | None = None
-) -> float:
+def average_precision(score: np.ndarray, label: np.ndarray) -> float:
     """Returns the area under the precision-recall curve as a sum of steps.
 
     With straight lines between the thresholds, the area would be too large (Davis and Goadrich
     2006)."""
-    precision, recall = precision_recall(score, label, weight)
+    precision, recall = precision_recall(score, label)
     return float(np.sum(np.diff(recall, prepend=0) * precision))
+
+
+def average_precision_interval(
+    score: np.ndarray, label: np.ndarray, unit: np.ndarray, draws: Iterable[np.ndarray]
+) -> tuple[float, float]:
+    """Returns the 95 % interval of the average precision over bootstrap replicates of units.
+
+    Args:
+        score: (n,).
+        label: (n,) bool.
+        unit: (n,) int, from 0, the unit of each item, such as a family.
+        draws: for each replicate, how often each unit is drawn. Those without a labelled item do
+            not count.
+    """
+    # The order is the same in every replicate, and precision counts only at labelled items.
+    order = np.argsort(-score, kind="stable")
+    score, label, unit = score[order], label[order], unit[order]
+    ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
+    last = ends[np.searchsorted(ends, np.flatnonzero(label))]
+    true_until, labelled = np.cumsum(label)[last] - 1, unit[label]
+    areas = []
+    for draw in draws:
+        weight = draw[labelled]
+        if not weight.any():
+            continue
+        true, taken = np.cumsum(weight)[true_until], np.cumsum(draw[unit])[last]
+        areas.append(np.sum(weight * true / np.maximum(taken, 1)) / weight.sum())
+    return interval(areas)

@@ -16,11 +16,14 @@ import scipy.stats
 from keras import layers, ops
 
 from crmnet.data.sequences import ALPHABET, COMPLEMENT, Construct, N, insert_span, one_hot
+from crmnet.evaluation.statistics import rank_correlations
 from crmnet.interpretation.maps import Maps, masked, window
 from crmnet.logs import Progress
 from crmnet.models.layers import OneHot, ReverseComplement, SelfAttention
 
 BATCH = 128
+# Computes predictions (n,) and a map (n, length, 4), in the order A C G T, of tokens (n, length).
+Attribution = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 # Layers in which every position depends on every other, and all layers that only occur in blocks
 # with such layers.
 MIXING = (SelfAttention, layers.MultiHeadAttention, layers.RNN, layers.Bidirectional)
@@ -118,14 +121,20 @@ class Gradients:
         backend = keras.backend.backend()
         if backend not in steps:
             raise ValueError(f'gradients need the backend "tensorflow" or "jax", not "{backend}"')
+        self.model = model
         self._model = from_one_hot(model)
         self._step = steps[backend](self._model)
 
-    def __call__(self, tokens: np.ndarray, batch: int = BATCH) -> tuple[np.ndarray, np.ndarray]:
+    def __call__(
+        self,
+        tokens: np.ndarray,
+        batch: int = BATCH,
+        inputs: Callable[[np.ndarray], np.ndarray] = one_hot,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Returns predictions (n,) and gradients (n, length, 4) of tokens (n, length), in float32.
 
-        A gradient is d prediction / d one-hot, in the order A C G T. Long computations report their
-        progress on stderr."""
+        A gradient is d prediction / d one-hot, in the order A C G T. Both are taken at `inputs` of
+        a batch of tokens, (batch, length, 5). Long computations report their progress on stderr."""
         n, length = tokens.shape
         predictions, gradients = np.empty(n, np.float32), np.empty((n, length, 4), np.float32)
         # Pad the last batch, because a batch of another size would be compiled again.
@@ -136,7 +145,7 @@ class Gradients:
                 part = tokens[at : at + batch]
                 end = at + len(part)
                 padded = np.pad(part, ((0, batch - len(part)), (0, 0)), constant_values=N)
-                prediction, gradient = self._step(one_hot(padded))
+                prediction, gradient = self._step(inputs(padded))
                 predictions[at:end] = np.asarray(prediction)[: len(part)]
                 gradients[at:end] = np.asarray(gradient)[: len(part), :, :4]
                 progress(end)
@@ -189,13 +198,16 @@ def insert_saliency(
     tokens: np.ndarray,
     measured: np.ndarray,
     construct: Construct,
-    batch: int = BATCH,
+    attribute: Attribution | None = None,
 ) -> Maps:
-    """Returns the saliency maps of the inserts in tokens (n, length), the model's input.
+    """Returns the maps of the inserts in tokens (n, length), the model's input.
+
+    Args:
+        attribute: computes the maps (see `attributions.METHODS`); by default the gradients.
 
     Raises:
         ValueError: there are no sequences, or a sequence has no insert; the model reads sequences
-            of another length; or a gradient is not finite.
+            of another length; or a map is not finite.
     """
     if not len(tokens):
         raise ValueError("there are no sequences to make saliency maps of")
@@ -213,11 +225,11 @@ def insert_saliency(
             f"{without[0]} (from 0); remove them from the table, or correct `construct: "
             "left_flank` and `right_flank`"
         )
-    prediction, gradient = Gradients(model)(tokens, batch)
+    prediction, gradient = (attribute or Gradients(model))(tokens)
     bad = np.flatnonzero(~np.isfinite(gradient).all(axis=(1, 2)))
     if len(bad):
         raise ValueError(
-            f"the gradient of {len(bad)} sequence(s) is not finite, the first in row {bad[0]} "
+            f"the map of {len(bad)} sequence(s) is not finite, the first in row {bad[0]} "
             "(from 0); the model's weights are damaged or its training diverged: delete the model "
             "and run the workflow again"
         )
@@ -231,23 +243,6 @@ def insert_saliency(
         measured=np.asarray(measured, np.float32),
         start=start,
     )
-
-
-def rank_correlations(first: np.ndarray, second: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Returns Spearman's rank correlation (n,) of each row of two arrays (n, width).
-
-    Only positions that are `known` (n, width), bool, count. The result is NaN if a row is constant
-    in one of the arrays."""
-    ranks = []
-    for values in (first, second):
-        rank = scipy.stats.rankdata(
-            np.where(known, values, np.nan), axis=1, nan_policy="omit", method="average"
-        )
-        # The ranks of n values sum to n (n + 1) / 2, also with ties.
-        ranks.append(np.where(known, rank - (known.sum(axis=1, keepdims=True) + 1) / 2, 0))
-    spread = [(rank**2).sum(axis=1) for rank in ranks]
-    with np.errstate(invalid="ignore"):
-        return (ranks[0] * ranks[1]).sum(axis=1) / np.sqrt(spread[0] * spread[1])
 
 
 def weighted_layers(model: keras.Model) -> list[layers.Layer]:
@@ -297,7 +292,13 @@ def stages(model: keras.Model) -> dict[str, int]:
 
 
 def cascade(
-    model: keras.Model, tokens: np.ndarray, maps: Maps, *, seed: int, draws: int = 5
+    model: keras.Model,
+    tokens: np.ndarray,
+    maps: Maps,
+    *,
+    seed: int,
+    draws: int = 5,
+    attribute: Attribution | None = None,
 ) -> pd.DataFrame:
     """Checks saliency maps by cascading randomisation of the model.
 
@@ -318,6 +319,7 @@ def cascade(
         maps: the maps of the inserts of these sequences.
         seed: seed of the random weights.
         draws: number of random draws of the weights for each stage.
+        attribute: computes the maps with the model's current weights; by default the gradients.
 
     Returns:
         A table with `COLUMNS`, one row per stage (see `stages`) and draw. `layers` is the number of
@@ -329,7 +331,8 @@ def cascade(
         spread between draws.
     """
     real, known = masked(maps.gradient, maps.tokens), maps.tokens != N
-    evaluate, top_down, depths = Gradients(model), weighted_layers(model), stages(model)
+    evaluate = attribute or Gradients(model)
+    top_down, depths = weighted_layers(model), stages(model)
     rows = []
 
     def compare(stage, draw):

@@ -3,13 +3,22 @@ saliency maps find."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from crmnet.evaluation.statistics import average_precision, interval, precision_recall
-from crmnet.interpretation.effects import covered
+from crmnet.data import simulation
+from crmnet.data.sequences import Construct, N, in_construct
+from crmnet.evaluation.statistics import (
+    average_precision,
+    average_precision_interval,
+    interval,
+    precision_recall,
+    rank_correlations,
+)
+from crmnet.interpretation.effects import covered, mean_interval
+from crmnet.interpretation.maps import masked
 from crmnet.motifs.matching import alike, column
 
 ALL = "all"
@@ -22,6 +31,16 @@ SITE_COLUMNS = [
     *("matches", "matches_planted", "saliency", "elsewhere"),
     *("average_precision", "average_precision_low", "average_precision_high", "base_rate"),
 ]
+MAP_COLUMNS = [
+    *("map", "sequences", "rank_correlation", "rank_correlation_low", "rank_correlation_high"),
+    *("planted", "planted_low", "planted_high", "planted_base_rate"),
+    *("effective", "effective_low", "effective_high", "effective_base_rate"),
+]
+# The name of the map that has the true effects.
+TRUTH = "truth"
+# Mutations of an effective base change expression by this many bins, on average. That is about the
+# noise of a test label, and twice what a mutation can do by the share of A and T.
+EFFECTIVE = 0.25
 CURVE_POINTS = 400
 
 
@@ -119,11 +138,7 @@ def site_table(
     hits = hits.assign(planted=of_hit.isin(of_site))
     width = saliency.shape[1]
     free = (np.arange(width) < lengths[:, None]) & ~covered(sites, rows, width, "row")
-    rng = np.random.default_rng(seed)
-    number = families.max() + 1
-    draws = [
-        np.bincount(rng.integers(number, size=number), minlength=number) for _ in range(replicates)
-    ]
+    draws = _draws(families, replicates, seed)
 
     table = []
     for name, matrix in [*factors[["factor", "matrix_id"]].to_numpy(), (ALL, None)]:
@@ -143,6 +158,14 @@ def site_table(
             }
         )
     return pd.DataFrame(table, columns=SITE_COLUMNS)
+
+
+def _draws(families: np.ndarray, replicates: int, seed: int) -> list[np.ndarray]:
+    """Returns, for each bootstrap replicate, how often each of the families is drawn."""
+    rng, number = np.random.default_rng(seed), families.max() + 1
+    return [
+        np.bincount(rng.integers(number, size=number), minlength=number) for _ in range(replicates)
+    ]
 
 
 def _share_found(sites: pd.DataFrame, draws: list[np.ndarray]) -> dict[str, float]:
@@ -168,12 +191,7 @@ def _saliency_on(
     compared = label | free
     family = np.repeat(families, compared.sum(axis=1))
     score, label = score[compared], label[compared]
-    # Sort only once, because the order is the same in every replicate.
-    order = np.argsort(-score, kind="stable")
-    score, label, family = score[order], label[order], family[order]
-    low, high = interval(
-        [average_precision(score, label, w) for draw in draws if (w := draw[family])[label].any()]
-    )
+    low, high = average_precision_interval(score, label, family, draws)
     return {
         "saliency": score[label].mean(),
         "elsewhere": score[~label].mean(),
@@ -182,6 +200,69 @@ def _saliency_on(
         "average_precision_high": high,
         "base_rate": label.mean(),
     }
+
+
+def true_effects(
+    tokens: np.ndarray,
+    construct: Construct,
+    factors: Sequence[simulation.Factor],
+    activities: np.ndarray,
+) -> np.ndarray:
+    """Returns the true effect (n, width), in bins, of each base of inserts of tokens (n, width).
+
+    It is the expression without noise, minus its mean over the three sequences with another base at
+    this position. It is 0 at an N."""
+    start = len(construct.left_flank)
+    whole = in_construct(tokens, construct)
+    values = simulation.substitutions(whole, factors, activities)
+    values = np.where(tokens[..., None] == N, 0, values[:, start : start + tokens.shape[1]])
+    # 4/3 of the difference from the mean of all four.
+    return masked(values - values.mean(axis=-1, keepdims=True), tokens) * 4 / 3
+
+
+def map_table(
+    maps: Mapping[str, np.ndarray],
+    effects: np.ndarray,
+    planted: np.ndarray,
+    known: np.ndarray,
+    families: np.ndarray,
+    *,
+    replicates: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Returns how well maps agree with the true effects of the bases.
+
+    Args:
+        maps: name -> a map's values (n, width) of the bases.
+        effects: (n, width), see `true_effects`.
+        planted: (n, width) bool, the positions of planted sites.
+        known: (n, width) bool, the positions with a base.
+        families: (n,) int, from 0.
+        replicates: number of bootstrap replicates of the families.
+        seed: seed of the bootstrap.
+
+    Returns:
+        One row per map, with `MAP_COLUMNS`, and last one for `TRUTH`: what a perfect map would
+        have. `rank_correlation` is the mean over sequences of Spearman's correlation with the true
+        effects. `planted` and `effective` are the average precision, by absolute value, of the
+        planted positions, and of those planted positions that are `EFFECTIVE`, among all positions.
+    """
+    draws, family = _draws(families, replicates, seed), np.repeat(families, known.sum(axis=1))
+    labels = {"planted": planted, "effective": planted & (np.abs(effects) >= EFFECTIVE)}
+    rows = []
+    for name, values in [*maps.items(), (TRUTH, effects)]:
+        rho = rank_correlations(values, effects, known)
+        there = np.isfinite(rho)
+        draw = {"replicates": replicates, "seed": seed}
+        mean = mean_interval(np.where(there, rho, 0), there.astype(float), families, **draw)
+        row = [name, len(values), *mean]
+        for label in labels.values():
+            score, is_one = np.abs(values[known]), label[known]
+            ends = average_precision_interval(score, is_one, family, draws)
+            area = average_precision(score, is_one) if is_one.any() else np.nan
+            row += [area, *ends, is_one.mean()]
+        rows.append(row)
+    return pd.DataFrame(rows, columns=MAP_COLUMNS)
 
 
 def curve(score: np.ndarray, label: np.ndarray) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from crmnet.interpretation.insertion import BOTH
-from crmnet.interpretation.truth import ALL
+from crmnet.interpretation.truth import ALL, TRUTH
 from crmnet.motifs.matching import stated
 from crmnet.motifs.motif import Motif
 from crmnet.report.drawings import intervals, letters, note_page, panel, text_width, wrapped
@@ -49,8 +49,17 @@ from crmnet.report.style import (
 EFFECTS, NAMES, MOST = 40.0, 5.0, 7
 MEASURES = ("saliency", "expression")
 TITLES = {
-    "saliency": "Saliency at the matches of each motif",
-    "expression": "Sequences with a match of each motif",
+    "saliency": "Saliency at the matches",
+    "expression": "Sequences with a match",
+}
+# The names of the maps: in figures, and in a panel with little room.
+MAP_NAMES = {
+    "gradient": "gradient",
+    "corrected": "corrected gradient",
+    "integrated": "integrated gradients",
+    "smooth": "SmoothGrad",
+    "mutagenesis": "mutagenesis",
+    TRUTH: "the truth itself",
 }
 FIGURE_5_COLUMNS = [
     *("panel", "target", "target_name", "measure", "value", "low", "high"),
@@ -83,6 +92,7 @@ def figure_5(
     effects: pd.DataFrame,
     sources: str,
     expression: str,
+    beside: str | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draws Figure 5: a saliency map and a logo for each selected motif, and the motifs' effects.
 
@@ -93,13 +103,19 @@ def figure_5(
         effects: see `effects.motif_effects`.
         sources: see `matching.sources`.
         expression: the name of the measured quantity on the axes, with its unit.
+        beside: the map whose effects stand beside the paper's, see `MAP_NAMES`.
 
     Returns:
         The figure, and the numbers in it, with `FIGURE_5_COLUMNS`.
     """
     motifs = motifs.set_index("target")
+    names, titles, measures = {"saliency": "saliency", "expression": expression}, TITLES, MEASURES
+    if beside:
+        names, measures = names | {beside: MAP_NAMES[beside]}, (*MEASURES, beside)
+        name = MAP_NAMES[beside]
+        titles = TITLES | {beside: f"{name[0].upper()}{name[1:]} at the matches"}
     shown = [target for target in motifs.index if target in set(examples["target"])]
-    panels = letters(len(shown) + len(MEASURES))
+    panels = letters(len(shown) + len(measures))
     if len(motifs):
         maps = [
             Example(
@@ -110,23 +126,22 @@ def figure_5(
             )
             for target, letter in zip(shown, panels, strict=False)
         ]
-        names = effects.drop_duplicates("target")["target_name"]
-        below = NAMES + max(map(text_width, names)) * tilted(names)
-        page, axes = example_page(maps, EFFECTS, len(MEASURES), below, sources)
+        labels = effects.drop_duplicates("target")["target_name"]
+        below = NAMES + max(map(text_width, labels)) * tilted(labels, len(measures))
+        page, axes = example_page(maps, EFFECTS, len(measures), below, sources)
         below = panels[len(shown) :]
-        names = {"saliency": "saliency", "expression": expression}
-        for axis, letter, measure in zip(axes, below, MEASURES, strict=True):
+        for axis, letter, measure in zip(axes, below, measures, strict=True):
             label = wrapped(f"mean {names[measure]}", EFFECTS)
-            _effects(axis, effects[effects["measure"] == measure], label)
-            panel(axis, letter, TITLES[measure])
+            _effects(axis, effects[effects["measure"] == measure], label, len(measures))
+            panel(axis, letter, titles[measure])
     else:
         page = note_page(
             "No motif passes the selection rule.\nThe table of all motifs gives the reasons."
         )
     panel_of = dict(zip(shown, panels, strict=False))
-    panel_of_measure = dict(zip(MEASURES, panels[len(shown) :], strict=True))
+    panel_of_measure = dict(zip(measures, panels[len(shown) :], strict=True))
     maps = examples.assign(panel=examples["target"].map(panel_of), measure="saliency")
-    numbers = effects[effects["measure"].isin(MEASURES)]
+    numbers = effects[effects["measure"].isin(measures)]
     numbers = numbers.assign(panel=numbers["measure"].map(panel_of_measure))
     table = pd.concat([maps.rename(columns={"saliency": "value"}), numbers])
     return page, table.reindex(columns=FIGURE_5_COLUMNS)
@@ -148,15 +163,15 @@ def _origin(motif: pd.Series) -> str:
     return note
 
 
-def tilted(names: pd.Series) -> bool:
-    """Returns whether the names of motifs are too wide to stand side by side below a panel of
-    effects."""
+def tilted(names: pd.Series, panels: int = 2) -> bool:
+    """Returns whether the names of motifs are too wide to stand side by side below one of several
+    panels of effects."""
     widths = [0, *map(text_width, names), 0]
     widest = max((a + b) / 2 for a, b in pairwise(widths))
-    return widest + 1 > (DOUBLE / 2 - LEFT - BESIDE_PANEL) / len(names)
+    return widest + 1 > (DOUBLE / panels - LEFT - BESIDE_PANEL) / len(names)
 
 
-def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
+def _effects(axis: Axes, table: pd.DataFrame, name: str, panels: int) -> None:
     """Draws each motif's effect as a dot with its interval and its P above, and the control as a
     line with a band.
 
@@ -164,6 +179,7 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
         table: one row per motif: target_name, value, low, high, control, control_low, control_high,
             p_holm. All rows have the same control.
         name: the label of the axis.
+        panels: number of panels in the row.
     """
     control = table.iloc[0]
     axis.axhspan(control["control_low"], control["control_high"], color=GREY, alpha=0.3, lw=0)
@@ -172,11 +188,14 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str) -> None:
     intervals(axis, table["value"], table["low"], table["high"])
     axis.set(xticks=x, xticklabels=table["target_name"], xlim=(-0.6, len(x) - 0.4), ylabel=name)
     # Many names, long ones and many P would overlap.
-    if tilted(table["target_name"]):
+    if tilted(table["target_name"], panels):
         for label in axis.get_xticklabels():
             label.set_rotation(90)
-    upright = len(table) > MOST
-    axis.margins(y=0.4 if upright else 0.25)
+    upright = len(table) > MOST * 2 / panels
+    axis.margins(y=0.25)
+    if upright:
+        low, high = axis.get_ylim()
+        axis.set_ylim(low, high + 0.3 * (high - low))
     for place, p in zip(x, table["p_holm"], strict=True):
         axis.annotate(
             "not tested" if np.isnan(p) else f"P = {p:.2g}",
@@ -352,19 +371,26 @@ def insertion(table: pd.DataFrame, expression: str) -> Figure:
 
 @styled()
 def truth(
-    motifs: pd.DataFrame, sites: pd.DataFrame, curve: pd.DataFrame, threshold: float
+    motifs: pd.DataFrame,
+    sites: pd.DataFrame,
+    curve: pd.DataFrame,
+    maps: pd.DataFrame,
+    threshold: float,
+    beside: str | None = None,
 ) -> Figure:
     """Draws how well the motifs and sites planted in simulated promoters were found.
 
     Args:
         motifs: the planted factors among the motifs of each method, see `truth.found_motifs`.
         sites: the planted sites, see `truth.site_table`.
-        curve: precision and recall of the saliency of all positions, see `truth.curve`.
+        curve: map, and precision and recall of its values at all positions, see `truth.curve`.
+        maps: how well each map agrees with the true effects, see `truth.map_table`.
         threshold: the largest P of a match in scanning.
+        beside: the map whose curve is drawn beside that of the gradient.
     """
-    whole, factors = sites[sites["factor"] == ALL].iloc[0], sites[sites["factor"] != ALL]
-    page = figure(DOUBLE, 130.0)
-    by_method, scanning, overall, by_factor = page.subplots(2, 2).ravel()
+    factors = sites[sites["factor"] != ALL]
+    page = figure(DOUBLE, 195.0)
+    by_method, scanning, overall, by_factor, ranks, gains = page.subplots(3, 2).ravel()
     _factors_of_methods(by_method, motifs, list(factors["factor"]))
     panel(by_method, "A", "planted factors among the motifs of each method")
 
@@ -375,19 +401,17 @@ def truth(
     _at_factors(scanning, factors, ylim=(-0.03, 1.03), ylabel="share")
     panel(scanning, "B", f"scanning, P up to {threshold:g}")
 
-    overall.plot(curve["recall"], curve["precision"], color=BLUE)
-    overall.axhline(whole["base_rate"], color=GREY, linestyle="--")
-    overall.annotate(
-        f"by chance {whole['base_rate']:.3f}",
-        # On the left the text is free of the curve, which starts above the line and ends on it.
-        (0, whole["base_rate"]),
-        (3, 2),
-        textcoords="offset points",
-        color=GREY,
-    )
-    area = "{average_precision:.3f} ({average_precision_low:.3f} to {average_precision_high:.3f})"
+    of_map = maps.set_index("map")
+    for name, colour in zip(("gradient", beside), (BLUE, ORANGE), strict=True):
+        if name:
+            drawn = curve[curve["map"] == name]
+            label = f"{MAP_NAMES[name]}: area {of_map.loc[name, 'planted']:.3f}"
+            overall.plot(drawn["recall"], drawn["precision"], color=colour, label=label)
+    chance = of_map["planted_base_rate"].iloc[0]
+    overall.axhline(chance, color=GREY, linestyle="--", label=f"by chance: {chance:.3f}")
     overall.set(xlabel="recall of planted positions", ylabel="precision", xlim=(0, 1), ylim=(0, 1))
-    panel(overall, "C", f"|saliency|: area {area.format(**whole)}")
+    overall.legend(loc="upper right")
+    panel(overall, "C", "planted positions, by |map|")
 
     gain = [
         factors[f"average_precision{end}"] / factors["base_rate"] for end in ("", "_low", "_high")
@@ -398,6 +422,20 @@ def truth(
     by_factor.axhline(1, color=GREY, linestyle="--")
     _at_factors(by_factor, factors, ylim=(0, None), ylabel="ratio")
     panel(by_factor, "D", "saliency on planted sites, by factor")
+
+    for axis, measure, letter, title, label in (
+        (ranks, "rank_correlation", "E", "map and true effect of each base", "rank correlation"),
+        (gains, "effective", "F", "planted bases with an effect", "average precision over chance"),
+    ):
+        chance = maps["effective_base_rate"] if measure == "effective" else 1
+        low, high = maps[f"{measure}_low"] / chance, maps[f"{measure}_high"] / chance
+        intervals(axis, maps[measure] / chance, low, high)
+        names = [MAP_NAMES[name] for name in maps["map"]]
+        axis.set(xticks=range(len(maps)), xlim=(-0.5, len(maps) - 0.5), ylabel=label)
+        axis.set_xticklabels(names, rotation=30, ha="right", rotation_mode="anchor")
+        axis.set_ylim(min(0, low.min()), None)
+        panel(axis, letter, title)
+    gains.axhline(1, color=GREY, linestyle="--")
     return page
 
 
@@ -448,11 +486,23 @@ def sanity(table: pd.DataFrame) -> Figure:
     """Draws how saliency maps from randomised weights correlate with those of the trained model.
 
     Args:
-        table: the result of `saliency.cascade`.
+        table: the result of `saliency.cascade` for each map, with the column map.
     """
+    kinds = list(table["map"].unique())
+    page = figure(SINGLE if len(kinds) == 1 else DOUBLE, 68.0)
+    axes = page.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
+    for axis, kind, letter in zip(axes, kinds, letters(len(kinds)), strict=True):
+        _agreement(axis, table[table["map"] == kind])
+        if len(kinds) > 1:
+            panel(axis, letter, MAP_NAMES[kind])
+    axes[0].set_ylabel("rank correlation with the real maps")
+    page.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=2)
+    return page
+
+
+def _agreement(axis: Axes, table: pd.DataFrame) -> None:
+    """Draws how the maps of one kind correlate with the real ones, by stage."""
     stages = list(table["stage"].unique())
-    page = figure(SINGLE, 68.0)
-    axis = page.subplots()
     # Place the random draws of the weights side by side.
     draw = 0.05 * (table["draw"] - table.groupby("stage")["draw"].transform("mean"))
     for offset, (measure, colour) in zip((-0.18, 0.18), AGREEMENT.items(), strict=True):
@@ -471,9 +521,6 @@ def sanity(table: pd.DataFrame) -> Figure:
             label=f"{measure} values",
         )
     axis.axhline(0, color=GREY, linestyle="--")
-    ylabel = "rank correlation with the real maps"
     xlabel = "randomised layers, from the output down"
-    axis.set(xticks=range(len(stages)), ylim=(None, 1), xlabel=xlabel, ylabel=ylabel)
+    axis.set(xticks=range(len(stages)), ylim=(None, 1), xlabel=xlabel)
     axis.set_xticklabels(stages, rotation=30, ha="right", rotation_mode="anchor")
-    page.legend(loc="outside lower left", ncols=2)
-    return page
