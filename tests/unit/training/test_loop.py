@@ -299,6 +299,21 @@ def test_the_average_is_kept_but_training_goes_on_from_the_weights(checkpoint):
         assert not np.allclose(saved["weights/0"], saved["best/0"], atol=1e-4)
 
 
+def test_moving_statistics_follow_the_momentum_of_the_recipe():
+    tokens = np.zeros((4, 8), np.uint8)
+    for momentum, share in ((None, 0.01), (0.9, 0.1)):
+        one_hot = OneHot()(inputs := keras.Input((8,), dtype="uint8"))
+        x = keras.layers.BatchNormalization()(one_hot)
+        x = keras.layers.Dense(1)(keras.layers.Flatten()(x))
+        model = compile_model(
+            keras.Model(inputs, x), replace(RECIPE, norm_momentum=momentum), "cpu"
+        )
+        model.train_on_batch(tokens, np.zeros(4, np.float32))
+        # The mean of the first channel, which starts at 0, is 1 in every batch.
+        (norm,) = [n for n in model.layers if isinstance(n, keras.layers.BatchNormalization)]
+        assert norm.moving_mean.numpy()[0] == pytest.approx(share, rel=1e-5)
+
+
 def test_weight_decay_is_decoupled_and_spares_biases():
     recipe = replace(RECIPE, weight_decay=0.1)
     model = built(seed=3)

@@ -45,6 +45,8 @@ class Recipe:
             rate (AdamW, Loshchilov & Hutter 2019); 0 gives Adam.
         ema: the decay per step of the exponential moving average of the weights. The averaged
             weights are validated and kept. With 0, the weights themselves are used.
+        norm_momentum: the decay per step of the moving statistics of batch normalisation; None for
+            the architecture's own.
         reverse_complement: whether to train on either strand and predict the mean of both.
         synchronized: whether devices that share a batch normalise by the statistics of the whole
             batch, not of their own part; on JAX they always do.
@@ -64,6 +66,7 @@ class Recipe:
     schedule: str = "warmup_cosine"
     weight_decay: float = 0.0
     ema: float = 0.0
+    norm_momentum: float | None = None
     reverse_complement: bool = False
     synchronized: bool = False
 
@@ -221,6 +224,8 @@ def compile_model(model: keras.Model, recipe: Recipe, device_kind: str) -> keras
     for layer in fitted.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = recipe.synchronized and mirrored
+            if recipe.norm_momentum is not None:
+                layer.momentum = recipe.norm_momentum
     fitted.compile(
         optimizer=optimizer,
         loss=divergence if bins else keras.losses.Huber(),
