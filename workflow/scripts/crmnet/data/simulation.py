@@ -42,11 +42,11 @@ CHUNK = 1024  # sequences scanned at a time: some 10 MB for eight factors
 SITE_COLUMNS = ["row", "factor", "matrix_id", "start", "end", "strand"]
 
 FACTORS: Mapping[str, Mapping[str, float]] = {
-    "REB1": {"complex": 1.4, "defined": 0.9},
-    "ABF1": {"complex": 1.2, "defined": 1.4},
-    "RAP1": {"complex": 1.7, "defined": 0.9},
-    "AZF1": {"complex": 1.3, "defined": 0.7},
-    "NHP10": {"complex": 1.3, "defined": 1.3},
+    "REB1": {"complex": 1.3, "defined": 0.9},
+    "ABF1": {"complex": 1.3, "defined": 1.4},
+    "RAP1": {"complex": 1.5, "defined": 0.9},
+    "AZF1": {"complex": 1.4, "defined": 0.7},
+    "NHP10": {"complex": 2.0, "defined": 1.6},
     "GCN4": {"complex": 0.3, "defined": 1.7},
     "ROX1": {"complex": -1.4, "defined": -0.9},
     "UME6": {"complex": -1.2, "defined": -1.4},

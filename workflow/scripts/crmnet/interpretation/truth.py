@@ -38,9 +38,9 @@ MAP_COLUMNS = [
 ]
 # The name of the map that has the true effects.
 TRUTH = "truth"
-# Mutations of an effective base change expression by this many bins, on average. That is about the
-# noise of a test label, and twice what a mutation can do by the share of A and T.
-EFFECTIVE = 0.25
+# Mutations of an effective base change expression by this many bins, on average. That is more than
+# the share of A and T can do, and twice the noise of a test label.
+EFFECTIVE = 0.6
 CURVE_POINTS = 400
 
 
