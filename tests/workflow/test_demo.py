@@ -70,6 +70,25 @@ def test_saliency_depends_on_the_weights():
         assert rows.loc["all", ["signed", "absolute"]].abs().to_numpy().max() < most
 
 
+@pytest.fixture(scope="module")
+def correlation():
+    metrics = pd.read_csv(DEMO / "metrics.tsv", sep="\t")
+    metrics = metrics[metrics["metric"] == "pearson_r"]
+    return metrics.set_index(["model", "medium", "test_set"])["value"]
+
+
+@pytest.mark.parametrize("medium", ["complex", "defined"])
+def test_crmnet_predicts_the_simulated_expression(correlation, medium):
+    assert correlation["crmnet", medium, "native"] > 0.7
+    assert correlation["crmnet", medium, "random"] > 0.85
+
+
+def test_every_model_has_learned_and_crmnet_is_ahead_of_the_others(correlation):
+    random = correlation.xs(("complex", "random"), level=["medium", "test_set"])
+    assert random.min() > 0.7
+    assert random["crmnet"] > random[["cnn", "deepsea"]].max()
+
+
 def test_mutagenesis_is_nearer_to_the_truth_than_the_gradient():
     maps = pd.read_csv(MOTIFS / "truth_maps.tsv", sep="\t").set_index("map")
     measures = ["rank_correlation", "planted", "effective"]

@@ -20,7 +20,7 @@ from crmnet.data.sequences import Construct
 BINS = 17.0  # expression is the mean sorting bin, 0..17
 BASAL = -0.2  # logit of an unbound promoter of half A and T
 # Logit from no A or T to all A or T, up to a share of MOST_AT. In the demo, expression so falls by
-# 24 bins per unit of this share in random and by 9 in native promoters; in the measurements in
+# 25 bins per unit of this share in random and by 11 in native promoters; in the measurements in
 # complex medium (Vaishnav et al. 2022) by 29 and by 9.
 AT_EFFECT = -16.0
 MOST_AT = 0.55
