@@ -3,7 +3,7 @@ planted against found motifs in simulated data, and the sanity check of the maps
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -44,9 +44,8 @@ from crmnet.report.style import (
     styled,
 )
 
-# Figure 5: height of the panels of effects, and of the names below them, mm; the largest number of
-# P that stand side by side in them; their measures.
-EFFECTS, NAMES, MOST = 40.0, 5.0, 7
+# Figure 5: height of the panels of effects, and of the names below them, mm; their measures.
+EFFECTS, NAMES = 40.0, 5.0
 MEASURES = ("saliency", "expression")
 TITLES = {
     "saliency": "Saliency at the matches",
@@ -163,12 +162,12 @@ def _origin(motif: pd.Series) -> str:
     return note
 
 
-def tilted(names: pd.Series, panels: int = 2) -> bool:
-    """Returns whether the names of motifs are too wide to stand side by side below one of several
-    panels of effects."""
-    widths = [0, *map(text_width, names), 0]
+def tilted(texts: Iterable[str], panels: int = 2) -> bool:
+    """Returns whether texts, one for each motif, are too wide to stand side by side at one of
+    several panels of effects."""
+    widths = [0, *map(text_width, texts), 0]
     widest = max((a + b) / 2 for a, b in pairwise(widths))
-    return widest + 1 > (DOUBLE / panels - LEFT - BESIDE_PANEL) / len(names)
+    return widest + 1 > (DOUBLE / panels - LEFT - BESIDE_PANEL) / (len(widths) - 2)
 
 
 def _effects(axis: Axes, table: pd.DataFrame, name: str, panels: int) -> None:
@@ -191,14 +190,15 @@ def _effects(axis: Axes, table: pd.DataFrame, name: str, panels: int) -> None:
     if tilted(table["target_name"], panels):
         for label in axis.get_xticklabels():
             label.set_rotation(90)
-    upright = len(table) > MOST * 2 / panels
+    tests = ["not tested" if np.isnan(p) else f"P = {p:.2g}" for p in table["p_holm"]]
+    upright = tilted(tests, panels)
     axis.margins(y=0.25)
     if upright:
         low, high = axis.get_ylim()
         axis.set_ylim(low, high + 0.3 * (high - low))
-    for place, p in zip(x, table["p_holm"], strict=True):
+    for place, test in zip(x, tests, strict=True):
         axis.annotate(
-            "not tested" if np.isnan(p) else f"P = {p:.2g}",
+            test,
             (place, 0.99),
             xycoords=("data", "axes fraction"),
             fontsize=SMALL - 0.5,
