@@ -190,6 +190,22 @@ def test_the_config_that_a_run_writes_makes_the_same_run(tiny_run, results, tmp_
 
 
 @pytest.mark.slow
+def test_the_whole_workflow_runs_on_jax(tmp_path):
+    pytest.importorskip("jax")
+    config = tiny_config()
+    config["training"]["backend"] = "jax"
+    config["models"]["crmnet"] = {"seeds": [1]}
+    (tmp_path / "jax.yaml").write_text(yaml.safe_dump(config))
+    done = run_snakemake(tmp_path, "--cores", 2, "--configfile", tmp_path / "jax.yaml")
+    assert done.returncode == 0, done.stdout
+    made = tmp_path / "results" / "demo"
+    for figure in (*FIGURES, *MOTIF_FIGURES, "table1"):
+        assert (made / f"{figure}.pdf").read_bytes().startswith(b"%PDF")
+    logs = list((made / "logs" / "train").rglob("*.log"))
+    assert logs and all("with jax in float32" in log.read_text() for log in logs)
+
+
+@pytest.mark.slow
 def test_a_run_from_the_config_that_it_wrote_writes_it_again(tiny_run, results):
     file = results / "config.yaml"
     written = yaml.safe_load(file.read_text())
