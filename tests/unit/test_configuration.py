@@ -43,9 +43,10 @@ def test_the_config_of_one_gpu_compares_precisions_of_two_sizes():
     update_config(lite, yaml.safe_load((CONFIG / "one_gpu.yaml").read_text()))
     plan = Plan(checked(lite))
     assert plan.config["outdir"] == "results/one_gpu"
-    shown = {"crmnet", *plan.config["figures"]["figure4"]["against"]}
-    for name, half in (("crmnet", "bfloat16"), ("full_size", "full_size_bfloat16")):
-        assert shown > {name, half}
+    figures = {"figure4": ("crmnet", "bfloat16"), "figure3": ("full_size", "full_size_bfloat16")}
+    for figure, (name, half) in figures.items():
+        assert plan.config["figures"][figure]["model"] == name
+        assert half in plan.config["figures"][figure]["against"]
         assert plan.architecture(name) == plan.architecture(half)
         precisions = [plan.precision(model) for model in (name, half)]
         assert precisions == ["float32", "mixed_bfloat16"]

@@ -54,10 +54,10 @@ def own_config(path, media=MEDIA):
         },
         "models": tiny["models"]
         | dict.fromkeys(("without_pretraining_equal_steps", "danq", "cnn"))
-        | {MODEL: {"architecture": "cnn", "pretrain": False, "recipe": "light"}},
+        | {MODEL: {"architecture": "cnn", "pretrain": False}},
         "figures": {"figure3": {"against": [MODEL]}, "figure4": {"against": []}},
         "benchmark": None,
-        **{key: tiny[key] for key in ("data", "model", "recipes", "training", "evaluation")},
+        **{key: tiny[key] for key in ("data", "model", "training", "evaluation")},
         "motifs": tiny["motifs"] | {"engine": "builtin", "top": 50, "model": "crmnet-ensemble"},
     }
 

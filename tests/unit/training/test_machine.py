@@ -29,6 +29,11 @@ def test_advice_depends_on_what_the_cpu_can_do(monkeypatch, flags, precision, la
     assert machine.processor() == "A CPU"
 
 
+def test_linux_lists_the_features_of_an_arm_cpu_by_another_name(monkeypatch):
+    monkeypatch.setattr(Path, "read_text", lambda path: "Features\t: fp asimd bf16\n")
+    assert machine.multiplies_in_bfloat16()
+
+
 def test_elsewhere_nothing_is_known_about_the_cpu(monkeypatch):
     def missing(path):
         raise FileNotFoundError(path)

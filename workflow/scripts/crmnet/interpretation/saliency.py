@@ -379,9 +379,9 @@ def _drawn(model: keras.Model, seed: int, draw: int) -> dict[int, np.ndarray]:
 
 
 def _mean_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """Returns the mean and its 95 % interval (normal distribution); NaN if there are too few
-    values."""
+    """Returns the mean of correlations and its 95 % interval (normal distribution, within -1..1);
+    NaN if there are too few values."""
     n = len(values)
     mean = values.mean() if n else np.nan
     half = scipy.stats.norm.ppf(0.975) * values.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
-    return mean, mean - half, mean + half
+    return mean, max(mean - half, -1), min(mean + half, 1)

@@ -16,8 +16,9 @@ def processor() -> str:
 
 
 def multiplies_in_bfloat16() -> bool:
-    """Tells whether the CPU has instructions for products in bfloat16, as Linux lists them."""
-    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_about_cpu("flags").split())
+    """Tells whether the CPU has instructions for products in bfloat16, as Linux lists them (as
+    `Features` on ARM)."""
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(_about_cpu("flags|Features").split())
 
 
 def advice(precision: str, large: bool) -> str | None:
@@ -44,7 +45,7 @@ def advice(precision: str, large: bool) -> str | None:
 def _about_cpu(what: str) -> str:
     """Returns what Linux says about the first CPU; nothing on other systems."""
     try:
-        found = re.search(rf"^{what}\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
+        found = re.search(rf"^(?:{what})\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M)
     except OSError:
         found = None
     return found[1].strip() if found else ""
