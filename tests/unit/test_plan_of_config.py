@@ -157,6 +157,17 @@ def test_a_model_is_trained_where_figures_show_it():
     assert predictors["mine"] == ["complex", "defined"]  # no figure shows it
 
 
+def test_a_model_is_trained_where_its_ensemble_or_its_maps_are_shown():
+    figures = {"figureS1": None, "figure4": None}
+    figures["figure3"] = {"model": "crmnet-ensemble", "against": ["danq"], "media": ["defined"]}
+    motifs = {"model": "without_transformer", "medium": "defined"}
+    plan = planned(config(figures=figures, seeds=[1, 2], motifs=motifs))
+    assert plan.predictors["crmnet-ensemble"] == ["complex", "defined"]
+    assert plan.predictors["danq"] == ["defined"]
+    assert plan.predictors["without_transformer"] == ["defined"]
+    assert ("without_transformer", 1, "defined") in plan.trainings
+
+
 def test_each_model_is_trained_once_for_each_of_its_seeds():
     plan = planned(config(seeds=[1, 5], models={"danq": {"seeds": [7]}}))
     trainings = plan.trainings

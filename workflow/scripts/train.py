@@ -111,6 +111,8 @@ with shards.named(folders):
             dataclasses.asdict(recipe),
             options["backend"],
             options["precision"],
+            # It differs between kinds of devices, and with it what a checkpoint holds.
+            type(fitted.optimizer).__name__,
             hardware.count,
             dict(job.params.construct),
             [[manifest[key] for key in ("sha256", "expression_range")] for manifest in manifests],

@@ -110,8 +110,17 @@ def test_mutagenesis_is_a_plain_loop():
         assert values[row, position] == pytest.approx(0.75 * change, abs=1e-6)
 
 
-def test_the_same_map_each_time():
+@pytest.mark.parametrize("method", METHODS)
+def test_a_sequence_has_the_same_map_in_any_call(method):
     model, tokens = curved(), constructs(3)
-    first, again = (maps_of("smooth", model, tokens).gradient for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    assert (first != maps_of("corrected", model, tokens).gradient).any()
+    attribute = METHODS[method](Gradients(model), CONSTRUCT)
+    _, first = attribute(tokens)
+    _, again = attribute(tokens[1:])
+    np.testing.assert_allclose(again, first[1:], atol=1e-6)
+    assert len(attribute(tokens[:0])[1]) == 0
+
+
+def test_smoothgrad_is_not_the_gradient():
+    model, tokens = curved(), constructs(3)
+    smooth, corrected = (maps_of(name, model, tokens).gradient for name in ("smooth", "corrected"))
+    assert np.abs(smooth - corrected).max() > 1e-4

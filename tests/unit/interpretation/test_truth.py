@@ -56,6 +56,7 @@ def test_the_curve_is_sampled_at_even_recalls():
     steps = (np.diff(points["recall"], prepend=0) * points["precision"]).sum()
     assert steps == pytest.approx(average_precision(score, label), abs=0.01)
     # One threshold: one point, many times.
+    assert curve(np.arange(10.0), np.zeros(10, bool)).empty
     flat = curve(np.zeros(10), np.arange(10) < 4)
     assert set(flat["recall"]) == {1.0} and set(flat["precision"]) == {0.4}
 

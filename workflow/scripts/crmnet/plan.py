@@ -405,11 +405,15 @@ class Plan:
         return {name: media for name, media in media_of.items() if media}
 
     def _shown_media(self, model: str) -> list[str]:
-        """Returns the media in which figures show a model; all media for a model in no figure."""
+        """Returns the media in which figures, motif jobs or scores need a model; all media for a
+        model that none of them needs."""
         shown = set()
         for name, figure in self.config["figures"].items():
-            if model in (figure["model"], *figure.get("against", [])):
+            if model in map(trained, (figure["model"], *figure.get("against", []))):
                 shown.update(self.figure_media(name))
+        for section in filter(None, (self.config["motifs"], self.config["score"])):
+            if model == trained(section["model"]):
+                shown.update([section["medium"]] if section["medium"] else self.config["media"])
         return [medium for medium in self.config["media"] if medium in shown or not shown]
 
     # Figures

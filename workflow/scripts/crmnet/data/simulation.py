@@ -214,7 +214,7 @@ def substitutions(
         own = np.minimum(chunk, sequences.N - 1)
         affinities = _affinities(chunk, tables)
         change = np.zeros((*chunk.shape, len(BASES), 2 * number))
-        for offset in range(len(tables)):
+        for offset in range(min(len(tables), chunk.shape[1])):
             factor = np.exp(tables[offset, : sequences.N])
             # The sites whose letter number `offset` is at each position.
             covering = affinities[:, : chunk.shape[1] - offset]

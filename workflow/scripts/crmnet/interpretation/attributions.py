@@ -16,6 +16,7 @@ rules for layers.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -65,16 +66,23 @@ def integrated(evaluate: Gradients, construct: Construct) -> Attribution:
 
 def smooth(evaluate: Gradients, construct: Construct) -> Attribution:
     """Makes SmoothGrad (Smilkov et al. 2017), corrected: the mean gradient over `COPIES` copies of
-    the sequence with normal noise on all letters at the bases of the insert."""
-    random = np.random.default_rng(1)
+    the sequence with normal noise on all letters at the bases of the insert.
 
-    def inputs(tokens):
-        bases = one_hot(tokens)
-        noise = NOISE * random.standard_normal((*tokens.shape, 4), np.float32)
-        bases[..., :4] += noise * _inside(tokens, construct)[..., None]
-        return bases
+    The noise depends on the sequence alone, so that it has the same map in any batch."""
 
-    return _mean_gradient(evaluate, [inputs] * COPIES)
+    def copy(number):
+        def inputs(tokens):
+            bases = one_hot(tokens)
+            for row, inside in zip(range(len(tokens)), _inside(tokens, construct), strict=True):
+                random = np.random.default_rng([number, zlib.crc32(tokens[row].tobytes())])
+                bases[row, inside, :4] += NOISE * random.standard_normal(
+                    (inside.sum(), 4), np.float32
+                )
+            return bases
+
+        return inputs
+
+    return _mean_gradient(evaluate, [copy(number) for number in range(COPIES)])
 
 
 def mutagenesis(evaluate: Gradients, construct: Construct) -> Attribution:
@@ -92,10 +100,10 @@ def mutagenesis(evaluate: Gradients, construct: Construct) -> Attribution:
         # The sequences themselves come first. All batches have the same size, because another one
         # would be compiled again.
         total = before + len(at)
-        batch = -(-total // -(-total // BATCH))
+        batch = -(-total // max(1, -(-total // BATCH)))
         predicted = np.empty(total, np.float32)
         with in_float32(evaluate.model):
-            for start in range(0, total, AT_ONCE * batch):
+            for start in range(0, total, AT_ONCE * max(1, batch)):
                 these = np.arange(start, min(start + AT_ONCE * batch, total))
                 mutant = these[these >= before] - before
                 changed = tokens[np.append(these[these < before], of_row[mutant])]

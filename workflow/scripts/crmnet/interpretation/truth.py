@@ -267,7 +267,9 @@ def map_table(
 
 def curve(score: np.ndarray, label: np.ndarray) -> pd.DataFrame:
     """Returns the precision-recall curve at `CURVE_POINTS` evenly spaced recalls: recall,
-    precision."""
+    precision. Without a labelled item it has no points."""
+    if not label.any():
+        return pd.DataFrame({"recall": [], "precision": []})
     precision, recall = precision_recall(score, label)
     wanted = np.arange(1, CURVE_POINTS + 1) / CURVE_POINTS
     at = np.searchsorted(recall, wanted - 1e-12)
