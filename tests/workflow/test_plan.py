@@ -365,7 +365,7 @@ def test_an_input_in_the_place_of_an_output_is_refused(
         measured = {"sequence": "sequence", "expression": "Measured Expression"}
         own = {"train": [{**table, "columns": measured}], "test": {"kept": {"held_out": 0.1}}}
         changes = {"media": {"complex": None, "defined": None, "own": own}}
-        changes |= {"simulation": None, "motifs": None}
+        changes |= {"simulation": None, "motifs": None, "figures": {}}
     path, config = in_the_way(tmp_path, file, **changes)
     before = path.read_bytes()
     done = snakemake("--cores", 1, "--configfile", config)
