@@ -17,7 +17,7 @@ import pandas as pd
 from archives import as_zip, below, contents
 
 from crmnet.data.sequences import Construct
-from crmnet.data.simulation import Factor, Parameters, simulate
+from crmnet.data.simulation import Parameters, factors_of, simulate
 from crmnet.motifs.known import known_motifs
 from crmnet.plan import Plan
 
@@ -66,7 +66,7 @@ class Measurements:
 
 def measurements(construct: Construct, seed: int = 1) -> Measurements:
     """Simulates the measurements of all files."""
-    factors = {m.alt: Factor.of_counts(m.alt, m.name, m.counts) for m in known_motifs().motifs}
+    factors = factors_of(known_motifs().motifs)
     # One simulated set of random promoters gives both random test sets, which share no sequence.
     sizes = Parameters(TRAIN, FAMILIES, MEMBERS, 2 * RANDOM, leaks=0)
     made = simulate(sizes, MEDIA, construct, seed, factors)

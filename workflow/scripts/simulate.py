@@ -3,7 +3,7 @@
 import sys
 
 from crmnet.data.sequences import Construct
-from crmnet.data.simulation import Factor, Parameters, simulate
+from crmnet.data.simulation import Parameters, factors_of, simulate
 from crmnet.data.tsv import write_tsv
 from crmnet.logs import log_to
 from crmnet.motifs.known import known_motifs
@@ -12,13 +12,12 @@ job = snakemake
 
 log_to(job.log[0])
 media = list(job.params.media)
-factors = [Factor.of_counts(m.alt, m.name, m.counts) for m in known_motifs().motifs]
 simulation = simulate(
     Parameters(**job.params.simulation),
     media,
     Construct(**job.params.construct),
     job.params.seed,
-    {factor.name: factor for factor in factors},
+    factors_of(known_motifs().motifs),
 )
 
 for medium, path in zip(media, job.output.train, strict=True):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from crmnet.data import sequences
 from crmnet.data.sequences import Construct
-from crmnet.data.simulation import Factor
+from crmnet.data.simulation import factors_of
 from crmnet.data.tsv import read_table, write_tsv
 from crmnet.interpretation import truth
 from crmnet.interpretation.effects import covered
@@ -63,7 +63,7 @@ tokens = of_map["gradient"].tokens
 known = tokens != sequences.N
 here = sites[sites["row"].isin(ranked["row"])]
 label = covered(here, pd.Index(ranked["row"]), tokens.shape[1], "row")
-matrices = {m.alt: Factor.of_counts(m.alt, m.name, m.counts) for m in known_motifs().motifs}
+matrices = factors_of(known_motifs().motifs)
 effects = truth.true_effects(
     tokens,
     Construct(**job.params.construct),

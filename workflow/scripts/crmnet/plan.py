@@ -394,7 +394,7 @@ class Plan:
         media_of = {}
         for model in self.config["models"]:
             predicted, published = (
-                [medium for medium in self._shown_media(model) if sets(model, medium)]
+                [medium for medium in self._needed_media(model) if sets(model, medium)]
                 for sets in (self.predicted_sets, self.published_sets)
             )
             averaged = [medium for medium in predicted if medium not in self.released(model)]
@@ -404,7 +404,7 @@ class Plan:
             media_of[PUBLISHED.format(model=model)] = published
         return {name: media for name, media in media_of.items() if media}
 
-    def _shown_media(self, model: str) -> list[str]:
+    def _needed_media(self, model: str) -> list[str]:
         """Returns the media in which figures, motif jobs or scores need a model; all media for a
         model that none of them needs."""
         shown = set()

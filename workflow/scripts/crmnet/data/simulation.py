@@ -8,7 +8,7 @@ Biotechnol. 38:56).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -122,6 +122,11 @@ class Factor:
         """
         logs = np.log(self.probabilities)
         return logs - (self.probabilities * logs).sum(axis=1, keepdims=True)
+
+
+def factors_of(motifs: Iterable) -> dict[str, Factor]:
+    """Returns name -> factor of known motifs (`motif.Motif`) with counts."""
+    return {motif.alt: Factor.of_counts(motif.alt, motif.name, motif.counts) for motif in motifs}
 
 
 @dataclass(frozen=True)

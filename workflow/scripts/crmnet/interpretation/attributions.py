@@ -73,7 +73,7 @@ def smooth(evaluate: Gradients, construct: Construct) -> Attribution:
     def copy(number):
         def inputs(tokens):
             bases = one_hot(tokens)
-            for row, inside in zip(range(len(tokens)), _inside(tokens, construct), strict=True):
+            for row, inside in enumerate(_inside(tokens, construct)):
                 random = np.random.default_rng([number, zlib.crc32(tokens[row].tobytes())])
                 bases[row, inside, :4] += NOISE * random.standard_normal(
                     (inside.sum(), 4), np.float32
@@ -100,10 +100,10 @@ def mutagenesis(evaluate: Gradients, construct: Construct) -> Attribution:
         # The sequences themselves come first. All batches have the same size, because another one
         # would be compiled again.
         total = before + len(at)
-        batch = -(-total // max(1, -(-total // BATCH)))
+        batch = max(1, -(-total // max(1, -(-total // BATCH))))
         predicted = np.empty(total, np.float32)
         with in_float32(evaluate.model):
-            for start in range(0, total, AT_ONCE * max(1, batch)):
+            for start in range(0, total, AT_ONCE * batch):
                 these = np.arange(start, min(start + AT_ONCE * batch, total))
                 mutant = these[these >= before] - before
                 changed = tokens[np.append(these[these < before], of_row[mutant])]

@@ -51,7 +51,7 @@ TITLES = {
     "saliency": "Saliency at the matches",
     "expression": "Sequences with a match",
 }
-# The names of the maps: in figures, and in a panel with little room.
+# The names of the maps in figures.
 MAP_NAMES = {
     "gradient": "gradient",
     "corrected": "corrected gradient",
